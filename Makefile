@@ -1,0 +1,35 @@
+# Each target does its whole set-up: a virtual environment in .venv, then the work.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint format types clean
+
+.venv/run.stamp: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+.venv/test.stamp: .venv/run.stamp
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@
+
+demo: .venv/run.stamp
+	$(BIN)/python -m pagjax.synthesize
+
+test: lint types .venv/test.stamp
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/test.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: .venv/test.stamp
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv build *.egg-info
