@@ -1,0 +1,152 @@
+"""A base network as the rest of pagjax sees it: pure functions, labels and where it came from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.tree_util import Partial
+
+from pagjax.networks.normalizer import Normalizer
+from pagjax.networks.resnet import Outputs, ResNet, ResNetConfig, fuse
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that a checkpoint says beside its arrays.
+
+    Attributes:
+        architecture: its name for people, such as ``"resnet50"``.
+        config: its shape.
+        num_classes: number of logits.
+        normalizer: the first layer.
+        image_size: height and width in pixels it was made for.
+        labels: class names in order, or None where unknown.
+        training_sigma: noise level it was trained under, in pixel units; None where unknown.
+        origin: provenance, JSON values only: source file and SHA-256, layout, versions, a training
+            command, accuracies.
+    """
+
+    architecture: str
+    config: ResNetConfig
+    num_classes: int
+    normalizer: Normalizer
+    image_size: tuple[int, int]
+    labels: tuple[str, ...] | None = None
+    training_sigma: float | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuses labels that do not fit the classes."""
+        if self.labels is not None and len(self.labels) != self.num_classes:
+            raise ValueError(
+                f"{len(self.labels)} labels for {self.num_classes} classes: give one per class, "
+                "in the order of the network's outputs"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values; `from_json` reads them back."""
+        return {"format": FORMAT, **dataclasses.asdict(self), "origin": dict(self.origin)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Description:
+        """From `to_json`'s values, with lists where JSON has no tuples."""
+        if values.get("format") != FORMAT:
+            raise ValueError(
+                f"checkpoint format {values.get('format')!r}: this pagjax reads format {FORMAT}; "
+                "convert the network again, or use the pagjax that wrote it"
+            )
+        config, normalizer = values["config"], values["normalizer"]
+        return cls(
+            architecture=values["architecture"],
+            config=ResNetConfig(**{**config, "stage_sizes": tuple(config["stage_sizes"])}),
+            num_classes=values["num_classes"],
+            normalizer=Normalizer(
+                tuple(normalizer["mean"]), tuple(normalizer["sd"]), normalizer["clamp"]
+            ),
+            image_size=(values["image_size"][0], values["image_size"][1]),
+            labels=None if values["labels"] is None else tuple(values["labels"]),
+            training_sigma=values["training_sigma"],
+            origin=values["origin"],
+        )
+
+    def network(self) -> ResNet:
+        """The Flax module, in its training form."""
+        return ResNet(self.config, self.num_classes, self.normalizer)
+
+
+@dataclass(frozen=True)
+class BaseNetwork:
+    """A classifier of images in [0, 1], its normaliser inside.
+
+    Attributes:
+        logits_fn: images ``[n, h, w, 3]`` float in [0, 1] to logits ``[n, classes]``; a pure function
+            and a pytree over its weights, so that jit takes them as arguments.
+        features_fn: likewise, to penultimate features ``[n, features]``.
+        labels: class names in order; the indices as text where the checkpoint has none.
+        image_shape: ``(height, width, channels)`` it was made for.
+        training_sigma: noise level it was trained under in pixel units, None where unknown.
+        metadata: the checkpoint's description as JSON values.
+        network: the Flax module in its training form.
+        variables: its collections ``"params"`` and ``"batch_stats"``, for training on.
+    """
+
+    logits_fn: Partial
+    features_fn: Partial
+    labels: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    training_sigma: float | None
+    metadata: dict[str, Any]
+    network: ResNet
+    variables: dict[str, Any]
+
+
+def base_network(description: Description, variables: Mapping[str, Any]) -> BaseNetwork:
+    """A base network from its description and the trained variables.
+
+    Args:
+        description: see `Description`.
+        variables: collections ``"params"`` and ``"batch_stats"``; half precision is widened to
+            float32, float64 stays.
+
+    Returns:
+        A `BaseNetwork` in its inference form for JAX's default backend.
+    """
+    variables = jax.tree.map(_widen, dict(variables))
+    network = description.network()
+    fused, folded = fuse(network, variables)
+    return BaseNetwork(
+        logits_fn=Partial(_Output(fused, "logits"), folded),
+        features_fn=Partial(_Output(fused, "features"), folded),
+        labels=description.labels or tuple(str(i) for i in range(description.num_classes)),
+        image_shape=(*description.image_size, 3),
+        training_sigma=description.training_sigma,
+        metadata=description.to_json(),
+        network=network,
+        variables=variables,
+    )
+
+
+@dataclass(frozen=True)
+class _Output:
+    """One output of a network as a function that compares equal when the network does."""
+
+    network: ResNet
+    name: str
+
+    def __call__(self, variables: Mapping[str, Any], images: Array) -> Array:
+        outputs: Outputs = self.network.apply(variables, images)  # type: ignore[assignment]
+        return outputs._asdict()[self.name]
+
+
+def _widen(value: Any) -> Array:
+    value = jnp.asarray(value)
+    narrow = jnp.issubdtype(value.dtype, jnp.floating) and value.dtype.itemsize < 4
+    return value.astype(jnp.float32) if narrow else value

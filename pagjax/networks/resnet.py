@@ -1,0 +1,192 @@
+"""Residual networks, in Flax Linen: torchvision's, and the CIFAR ones of the smoothing literature.
+
+One module serves training, evaluation and inference. In inference (``fused=True``) batch norms are
+folded into the convolutions, which are laid out for the backend; these live in a collection of
+their own, ``"fused"``, made from the trained variables by `fuse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pagjax.networks import convolutions
+from pagjax.networks.normalizer import Normalizer
+from pagjax.networks.pooling import max_pool_3x3
+
+BATCH_NORM_EPSILON = 1e-5
+_he_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+
+
+@dataclass(frozen=True)
+class ResNetConfig:
+    """A residual network's shape.
+
+    Attributes:
+        stem: ``"imagenet"`` is a 7x7 convolution of stride 2 and a max-pool; ``"cifar"`` a 3x3 one;
+            ``"space_to_depth"`` lays 2x2 blocks into channels before a 3x3 one.
+        block: ``"basic"`` is two 3x3 convolutions; ``"bottleneck"`` is 1x1, 3x3, 1x1 with four
+            times as many features at its end and the stride on the 3x3 (torchvision's v1.5).
+        stage_sizes: blocks in each stage; every stage but the first halves the resolution.
+        width: features of the first stage's 3x3 convolutions, doubled by every further stage.
+        shortcut: ``"projection"`` is a 1x1 convolution with batch norm where shapes change (option
+            B of He et al. 2016); ``"padding"`` takes every second pixel and pads channels with
+            zeros (option A).
+    """
+
+    stem: Literal["imagenet", "cifar", "space_to_depth"]
+    block: Literal["basic", "bottleneck"]
+    stage_sizes: tuple[int, ...]
+    width: int
+    shortcut: Literal["projection", "padding"] = "projection"
+
+
+class Outputs(NamedTuple):
+    """What a network gives: logits ``[n, classes]`` and penultimate features ``[n, features]``."""
+
+    logits: Array
+    features: Array
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias, padded by half its size, and its batch norm."""
+
+    features: int
+    size: int = 3
+    stride: int = 1
+    fused: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        """Images ``[n, h, w, c]`` to ``[n, ceil(h / stride), ceil(w / stride), features]``."""
+        if self.fused:
+            return self.variable("fused", "convolution", self._fold).value(x)
+        pad = (self.size // 2, self.size // 2)
+        x = nn.Conv(
+            self.features,
+            (self.size, self.size),
+            (self.stride, self.stride),
+            (pad, pad),
+            use_bias=False,
+            kernel_init=_he_normal,
+            dtype=x.dtype,
+            name="conv",
+        )(x)
+        norm = nn.BatchNorm(
+            not train, momentum=0.9, epsilon=BATCH_NORM_EPSILON, dtype=x.dtype, name="norm"
+        )
+        return norm(x)
+
+    def _fold(self) -> convolutions.Prepared:
+        params, statistics = self.variables["params"], self.variables["batch_stats"]["norm"]
+        gain = params["norm"]["scale"] / jnp.sqrt(statistics["var"] + BATCH_NORM_EPSILON)
+        bias = params["norm"]["bias"] - statistics["mean"] * gain
+        return convolutions.prepare(params["conv"]["kernel"] * gain, bias, self.stride)
+
+
+class Block(nn.Module):
+    """A residual block."""
+
+    config: ResNetConfig
+    width: int
+    stride: int
+    fused: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        """Images ``[n, h, w, c]`` to ``[n, ceil(h / stride), ceil(w / stride), c']``."""
+        layers = [(self.width, 3, self.stride), (self.width, 3, 1)]
+        if self.config.block == "bottleneck":
+            layers = [(self.width, 1, 1), (self.width, 3, self.stride), (4 * self.width, 1, 1)]
+        y = x
+        for index, (features, size, stride) in enumerate(layers, start=1):
+            if index > 1:
+                y = nn.relu(y)
+            y = ConvNorm(features, size, stride, self.fused, name=f"layer{index}")(y, train)
+        if x.shape != y.shape:
+            x = self._shortcut(x, y.shape[-1], train)
+        return nn.relu(x + y)
+
+    def _shortcut(self, x: Array, features: int, train: bool) -> Array:
+        if self.config.shortcut == "projection":
+            return ConvNorm(features, 1, self.stride, self.fused, name="shortcut")(x, train)
+        missing = features - x.shape[-1]
+        pads = ((0, 0), (0, 0), (0, 0), (missing // 2, missing - missing // 2))
+        return jnp.pad(x[:, :: self.stride, :: self.stride], pads)
+
+
+class ResNet(nn.Module):
+    """A residual network on images in [0, 1], normaliser included.
+
+    Attributes:
+        config: its shape.
+        num_classes: number of logits.
+        normalizer: the first layer.
+        fused: whether to run from the ``"fused"`` collection, see `fuse`.
+    """
+
+    config: ResNetConfig
+    num_classes: int
+    normalizer: Normalizer = Normalizer()
+    fused: bool = False
+
+    @nn.compact
+    def __call__(self, images: Array, train: bool = False) -> Outputs:
+        """Images ``[n, h, w, 3]`` in [0, 1] to `Outputs`; `train` uses the batch's statistics."""
+        config = self.config
+        x = self.normalizer(images)
+        if config.stem == "imagenet":
+            x = nn.relu(ConvNorm(config.width, 7, 2, self.fused, name="stem")(x, train))
+            x = max_pool_3x3(x)
+        else:
+            if config.stem == "space_to_depth":
+                x = _blocks_to_channels(x)
+            x = nn.relu(ConvNorm(config.width, 3, 1, self.fused, name="stem")(x, train))
+        for stage, count in enumerate(config.stage_sizes):
+            for index in range(count):
+                stride = 2 if stage > 0 and index == 0 else 1
+                name = f"stage{stage + 1}_block{index + 1}"
+                width = config.width * 2**stage
+                x = Block(config, width, stride, self.fused, name=name)(x, train)
+        features = x.mean(axis=(1, 2))
+        return Outputs(nn.Dense(self.num_classes, dtype=x.dtype, name="head")(features), features)
+
+
+def fuse(network: ResNet, variables: Mapping[str, Any]) -> tuple[ResNet, dict[str, Any]]:
+    """The network's inference form and its variables, laid out for the default backend.
+
+    Args:
+        network: in its training form.
+        variables: collections ``"params"`` and ``"batch_stats"``.
+
+    Returns:
+        The network with ``fused=True``, and collections ``"fused"`` and ``"params"`` (the head's).
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> network = ResNet(ResNetConfig("cifar", "basic", (1, 1), 4), num_classes=10)
+        >>> images = jnp.ones((2, 8, 8, 3)) / 2
+        >>> variables = network.init(jax.random.key(0), images)
+        >>> fused, folded = fuse(network, variables)
+        >>> bool(jnp.allclose(fused.apply(folded, images).logits,
+        ...                   network.apply(variables, images).logits, atol=1e-5))
+        True
+    """
+    fused = network.clone(fused=True)
+    image = jnp.zeros((1, 64, 64, 3), jnp.result_type(*jax.tree.leaves(dict(variables))))
+    apply = jax.jit(lambda given: fused.apply(given, image, mutable=["fused"])[1]["fused"])
+    return fused, {"fused": apply(dict(variables)), "params": {"head": variables["params"]["head"]}}
+
+
+def _blocks_to_channels(x: Array) -> Array:
+    n, height, width, channels = x.shape
+    if height % 2 or width % 2:
+        raise ValueError(f"images of {height}x{width} pixels: this network needs even sides")
+    x = x.reshape(n, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(n, height // 2, width // 2, 4 * channels)

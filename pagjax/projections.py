@@ -1,0 +1,102 @@
+"""Projections onto the l2 ball around a starting image and onto the pixel box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+Bounds = tuple[float, float]
+Projection = Callable[[Array, Array, Array, Bounds | None], Array]
+
+
+def safe_norm(vector: Array) -> Array:
+    """The l2 norm, without overflow or underflow of the squares; NaN stays NaN.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> bool(jnp.isclose(safe_norm(jnp.array([3e30, 4e30])), 5e30))
+        True
+    """
+    largest = jnp.max(jnp.abs(vector))
+    unit = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+    return unit * jnp.sqrt(jnp.sum(jnp.square(vector / unit)))
+
+
+def onto_ball(point: Array, center: Array, radius: Array | float) -> Array:
+    """The nearest point with ``||point - center||_2 <= radius``.
+
+    Args:
+        point: one image, shape ``[height, width, channels]``.
+        center: likewise.
+        radius: l2 length in pixel units of [0, 1], at least 0.
+
+    Returns:
+        Shape of `point`; `point` itself where it lies inside.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> point = onto_ball(jnp.array([3.0, 4.0]), jnp.zeros(2), 1.0)
+        >>> bool(jnp.allclose(point, jnp.array([0.6, 0.8])))
+        True
+    """
+    offset = point - center
+    distance = safe_norm(offset)
+    inside = distance <= radius
+    return jnp.where(inside, point, center + offset * (radius / jnp.where(inside, 1, distance)))
+
+
+def ball_then_box(
+    point: Array, center: Array, radius: Array | float, bounds: Bounds | None = (0.0, 1.0)
+) -> Array:
+    """Projects onto the ball, then clips: a feasible point, not always the nearest one.
+
+    Both constraints hold in the end, because clipping moves no point away from a centre that lies
+    in the box. This is what the reference implementations do (Salman et al. 2019).
+
+    Args:
+        point: one image.
+        center: the starting image; must lie within `bounds`.
+        radius: l2 length in pixel units.
+        bounds: lowest and highest pixel value, or None for no box.
+    """
+    point = onto_ball(point, center, radius)
+    return point if bounds is None else jnp.clip(point, *bounds)
+
+
+def ball_and_box(
+    point: Array, center: Array, radius: Array | float, bounds: Bounds | None = (0.0, 1.0)
+) -> Array:
+    """The nearest point that lies in the ball and in the box.
+
+    By the optimality conditions it is ``clip(center + s (point - center))`` for the largest s in
+    [0, 1] that is feasible; s is found by bisection to the last bit of the floating type.
+
+    Arguments as for `ball_then_box`.
+
+    Example, a corner of the box: clipping first costs length that the nearest point keeps.
+        >>> import jax.numpy as jnp
+        >>> start, aim = jnp.array([0.9, 0.5]), jnp.array([2.0, 0.9])
+        >>> [round(float(value), 2) for value in ball_then_box(aim, start, 0.3)]
+        [1.0, 0.6]
+        >>> [round(float(value), 2) for value in ball_and_box(aim, start, 0.3)]
+        [1.0, 0.78]
+    """
+    if bounds is None:
+        return onto_ball(point, center, radius)
+    offset = point - center
+
+    def at(scale: Array) -> Array:
+        return jnp.clip(center + scale * offset, *bounds)
+
+    def halve(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = ends
+        middle = (low + high) / 2
+        feasible = safe_norm(at(middle) - center) <= radius
+        return jnp.where(feasible, middle, low), jnp.where(feasible, high, middle)
+
+    one = jnp.ones((), point.dtype)
+    digits = jnp.finfo(point.dtype).nmant + 8
+    low, _ = lax.fori_loop(0, digits, halve, (jnp.zeros_like(one), one))
+    return jnp.where(safe_norm(at(one) - center) <= radius, at(one), at(low))

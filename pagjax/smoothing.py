@@ -1,0 +1,170 @@
+"""The smoothed network: Monte Carlo estimates of E[f(x + noise)], noise ~ N(0, sigma^2 I).
+
+Kaur, Cohen and Lipton (2019), equation 1. The three estimates below differ only in what is
+averaged: logits (equation 6), probabilities (soft smoothing) or votes (hard smoothing, Cohen et
+    al. 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.tree_util import Partial
+
+from pagjax import draws
+from pagjax.checks import LogitsFn, as_partial, check_count, check_images, draws_needed
+
+
+def smoothed_logits(
+    logits_fn: LogitsFn,
+    images: Array,
+    key: Array,
+    *,
+    sigma: float | Array,
+    num_samples: int,
+    chunk_size: int | None = None,
+) -> Array:
+    """Mean of the logits over noise draws, the estimate of E[logits(x + noise)].
+
+    Args:
+        logits_fn: images ``[n, height, width, channels]`` in [0, 1] to logits ``[n, classes]``,
+            each image by itself.
+        images: shape ``[batch, height, width, channels]``.
+        key: a typed key, or one key per image, shape ``[batch]``; draw i of an image comes from
+            ``fold_in(image_key, i)``.
+        sigma: standard deviation of the noise in pixel units of [0, 1], at least 0. Where it is a
+            plain 0 the network is evaluated once, without noise.
+        num_samples: number of draws N, at least 1.
+        chunk_size: the most draws of an image held at once; changes memory and speed, not the
+            draws.
+
+    Returns:
+        Shape ``[batch, classes]``.
+
+    Raises:
+        ValueError: for images of another rank or type, negative sigma, or fewer than one draw.
+
+    Reference: Kaur, Cohen and Lipton (2019), equation 6.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> brightness = lambda x: jnp.stack([x.mean((1, 2, 3)), 1 - x.mean((1, 2, 3))], axis=-1)
+        >>> images = jnp.full((2, 8, 8, 3), 0.25)
+        >>> key = jax.random.key(0)
+        >>> smoothed_logits(brightness, images, key, sigma=0.0, num_samples=20).tolist()
+        [[0.25, 0.75], [0.25, 0.75]]
+    """
+    return _mean_over_draws(_identity, logits_fn, images, key, sigma, num_samples, chunk_size)
+
+
+def smoothed_probabilities(
+    logits_fn: LogitsFn,
+    images: Array,
+    key: Array,
+    *,
+    sigma: float | Array,
+    num_samples: int,
+    chunk_size: int | None = None,
+) -> Array:
+    """Mean of the softmax over noise draws: the soft-smoothed network (equation 1).
+
+    Arguments, errors and example as for `smoothed_logits`.
+
+    Returns:
+        Shape ``[batch, classes]``; rows sum to 1.
+
+    Reference: Kaur, Cohen and Lipton (2019), equations 1 and 3.
+    """
+    return _mean_over_draws(jax.nn.softmax, logits_fn, images, key, sigma, num_samples, chunk_size)
+
+
+def smoothed_votes(
+    logits_fn: LogitsFn,
+    images: Array,
+    key: Array,
+    *,
+    sigma: float | Array,
+    num_samples: int,
+    chunk_size: int | None = None,
+) -> Array:
+    """How many noise draws the base network assigns to each class: hard smoothing.
+
+    A draw whose logits hold a NaN, or whose largest logit is shared by two classes, votes for none:
+    so a row may sum to less than `num_samples`, and no class profits from a broken draw.
+
+    Arguments, errors and example as for `smoothed_logits`.
+
+    Returns:
+        Integer counts of shape ``[batch, classes]``.
+
+    Reference: Cohen, Rosenfeld and Kolter (2019), section 3.2.
+    """
+    return _mean_over_draws(_vote, logits_fn, images, key, sigma, num_samples, chunk_size)
+
+
+def _identity(logits: Array) -> Array:
+    return logits
+
+
+def _vote(logits: Array) -> Array:
+    winners = logits == jnp.max(logits)  # all false where a logit is NaN
+    return (winners & (winners.sum() == 1)).astype(jnp.int32)
+
+
+def _mean_over_draws(
+    of_logits: Callable[[Array], Array],
+    logits_fn: LogitsFn,
+    images: Array,
+    key: Array,
+    sigma: Any,
+    num_samples: int,
+    chunk_size: int | None,
+) -> Array:
+    images = jnp.asarray(images)
+    check_images(images)
+    check_count("chunk_size", chunk_size)
+    num_draws = draws_needed(sigma, num_samples)
+    totals = _sum_over_draws(
+        as_partial(logits_fn),
+        images,
+        draws.image_keys(key, images.shape[0]),
+        jnp.asarray(sigma, images.dtype),
+        of_logits=of_logits,
+        num_samples=num_draws,
+        chunk_size=draws.balanced_chunk(num_draws, chunk_size, images[0].size),
+    )
+    if jnp.issubdtype(totals.dtype, jnp.integer):
+        return totals * (num_samples // num_draws)  # at sigma = 0 every draw is the same vote
+    return totals / num_draws
+
+
+@partial(jax.jit, static_argnames=("of_logits", "num_samples", "chunk_size"))
+def _sum_over_draws(
+    logits_fn: Partial,
+    images: Array,
+    keys: Array,
+    sigma: Array,
+    *,
+    of_logits: Callable[[Array], Array],
+    num_samples: int,
+    chunk_size: int,
+) -> Array:
+    def of_image(image: Array, key: Array) -> Array:
+        def of_draw(noise: Array) -> Array:
+            return of_logits(logits_fn((image + sigma * noise)[None])[0])
+
+        def add_chunk(total: Array, indices: Array, valid: Array) -> Array:
+            outputs = jax.vmap(of_draw)(draws.gaussian(key, indices, image.shape, image.dtype))
+            return total + jnp.where(valid[:, None], outputs, 0).sum(axis=0, dtype=total.dtype)
+
+        output = jax.eval_shape(of_draw, image)
+        return draws.fold_chunks(
+            add_chunk, jnp.zeros(output.shape, output.dtype), num_samples, chunk_size
+        )
+
+    return jax.vmap(of_image)(images, keys)
