@@ -119,6 +119,11 @@ class Globals:
                 return StorageType(module, name, None)
             if name in TENSOR_CLASSES:
                 return Placeholder(module, name)
+        stand_in = Placeholder(module, name)
         if (module, name) not in _HARMLESS:
-            self.skipped.add(f"{module}.{name}")
-        return Placeholder(module, name)
+            self.skip(stand_in)
+        return stand_in
+
+    def skip(self, stand_in: Placeholder) -> None:
+        """Record that something came out as a placeholder."""
+        self.skipped.add(f"{stand_in.module}.{stand_in.name}")

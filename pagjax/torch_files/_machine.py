@@ -9,7 +9,7 @@ so nesting costs no recursion, and every step is counted.
 from collections.abc import Callable
 from typing import Any
 
-from pagjax.torch_files._allowance import Allowance
+from pagjax.torch_files._allowance import STEPS, Allowance
 from pagjax.torch_files._allowed import Globals
 from pagjax.torch_files._errors import UnreadableError, brief
 from pagjax.torch_files._keys import plain_key
@@ -42,7 +42,7 @@ class Machine:
         self.stack: list[Any] = []
         # The stacks below each open mark.
         self.below: list[list[Any]] = []
-        # A dictionary, so that a giant index costs no more than a small one.
+        # A dictionary, so that a large number costs no more than a small one.
         self.memo: dict[int, Any] = {}
 
     def pop(self) -> Any:
@@ -77,6 +77,9 @@ class Machine:
 
     def remember(self, slot: int) -> None:
         """Keep the top value under a number."""
+        if not 0 <= slot <= STEPS:
+            # Writers count from zero.
+            raise UnreadableError(f"its pickle keeps a value under {brief(slot)}")
         value = self.top()
         if isinstance(value, Unfinished):
             value.slots.append(slot)
@@ -85,7 +88,7 @@ class Machine:
     def recall(self, slot: int) -> None:
         """Push the value that was kept under a number."""
         if slot not in self.memo:
-            raise UnreadableError(f"its pickle recalls value {slot}, which it never kept")
+            raise UnreadableError(f"its pickle recalls value {brief(slot)}, which it never kept")
         self.stack.append(self.memo[slot])
 
     def call(self, function: object, arguments: object) -> None:
@@ -93,7 +96,10 @@ class Machine:
         if not isinstance(arguments, tuple):
             raise UnreadableError(f"its pickle calls a function with {brief(arguments)}")
         if isinstance(function, Known):
-            self.push_container(function.build(self.allowance, arguments))
+            built = function.build(self.allowance, arguments)
+            if type(built) is Placeholder:
+                self.names.skip(built)
+            self.push_container(built)
         elif isinstance(function, Placeholder):
             self.push_container(Placeholder(function.module, function.name, arguments))
         else:
@@ -113,6 +119,7 @@ class Machine:
                     if self.memo.get(slot) is target:
                         self.memo[slot] = finished
                 return
+            self.names.skip(target)
         if isinstance(target, Placeholder):
             target.state = state
 

@@ -9,6 +9,8 @@ HEAD_BYTES = 1024
 
 # The number that starts every stream: an instruction, a size, and ten bytes.
 _LEGACY = bytes.fromhex("8a0a6cfc9c46f9206aa850192e")
+# The same in the text form of the oldest pickles.
+_LEGACY_TEXT = b"L119547037146038801333356L\n."
 
 _UNPACK = "Unpack it and give the checkpoint inside"
 _FOREIGN: list[tuple[bytes, str, str]] = [
@@ -52,7 +54,7 @@ def container_of(head: bytes, size: int) -> str:
         raise UnreadableError("it is empty", "Download it again")
     if head.startswith(b"PK\x03\x04"):
         return "zip"
-    if head[:1] == b"\x80" and _LEGACY in head[:40]:
+    if head.startswith(_LEGACY_TEXT) or (head[:1] == b"\x80" and _LEGACY in head[:40]):
         return "legacy"
     if head[257:262] == b"ustar" or head.startswith(b"././@PaxHeader"):
         return "tar"
