@@ -1,0 +1,144 @@
+"""The published networks in PyTorch, written from their descriptions, to compare against.
+
+Names of layers are those of the published files, so that a state dict of these classes is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
+
+
+class Basic(nn.Module):
+    expansion = 1
+
+    def __init__(self, inputs: int, width: int, stride: int, shortcut: str | None) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = _conv(inputs, width, 3, stride), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = _conv(width, width, 3), nn.BatchNorm2d(width)
+        _add_shortcut(self, shortcut, inputs, width, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + _apply_shortcut(self, x))
+
+
+class Bottleneck(nn.Module):
+    expansion = 4
+
+    def __init__(self, inputs: int, width: int, stride: int, shortcut: str | None) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = _conv(inputs, width, 1), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = _conv(width, width, 3, stride), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = _conv(width, 4 * width, 1), nn.BatchNorm2d(4 * width)
+        _add_shortcut(self, shortcut, inputs, 4 * width, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.bn3(self.conv3(F.relu(self.bn2(self.conv2(y)))))
+        return F.relu(y + _apply_shortcut(self, x))
+
+
+def _add_shortcut(
+    block: nn.Module, shortcut: str | None, inputs: int, outputs: int, stride: int
+) -> None:
+    block.stride, block.outputs, block.shortcut_name = stride, outputs, None
+    if shortcut and (stride > 1 or inputs != outputs):
+        block.shortcut_name = shortcut
+        branch = nn.Sequential(_conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
+        block.add_module(shortcut, branch)
+
+
+def _apply_shortcut(block: nn.Module, x: Tensor) -> Tensor:
+    if block.shortcut_name:
+        return getattr(block, block.shortcut_name)(x)
+    missing = block.outputs - x.shape[1]
+    if missing == 0 and block.stride == 1:
+        return x
+    pads = (0, 0, 0, 0, missing // 2, missing - missing // 2)
+    return F.pad(x[:, :, :: block.stride, :: block.stride], pads)
+
+
+class TorchResNet(nn.Module):
+    """Torchvision's, Cohen's, akamaster's and Madry Lab's residual networks, by argument."""
+
+    def __init__(
+        self,
+        stem: str,
+        block: type[Basic] | type[Bottleneck],
+        stage_sizes: Sequence[int],
+        width: int,
+        num_classes: int,
+        shortcut: str | None = "downsample",
+        head: str = "fc",
+    ) -> None:
+        super().__init__()
+        self.pools = stem == "imagenet"
+        self.conv1 = _conv(3, width, 7, 2) if self.pools else _conv(3, width, 3)
+        self.bn1 = nn.BatchNorm2d(width)
+        inputs = width
+        self.stages = []
+        for stage, count in enumerate(stage_sizes):
+            blocks = []
+            for index in range(count):
+                stride = 2 if stage > 0 and index == 0 else 1
+                blocks.append(block(inputs, width * 2**stage, stride, shortcut))
+                inputs = width * 2**stage * block.expansion
+            self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
+            self.stages.append(f"layer{stage + 1}")
+        self.head = head
+        self.add_module(head, nn.Linear(inputs, num_classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))
+        if self.pools:
+            x = F.max_pool2d(x, 3, stride=2, padding=1)
+        for stage in self.stages:
+            x = getattr(self, stage)(x)
+        return getattr(self, self.head)(x.mean((2, 3)))
+
+
+def randomise(network: nn.Module, seed: int) -> nn.Module:
+    """Weights of a sensible scale, and batch norms that are not the identity."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in network.state_dict().items():
+        if name.endswith("running_var"):
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+        elif name.endswith(("running_mean", "bias")):
+            tensor.copy_(torch.randn(tensor.shape, generator=generator) * 0.1)
+        elif tensor.ndim >= 2:
+            fan_in = tensor[0].numel()
+            tensor.copy_(torch.randn(tensor.shape, generator=generator) * (2 / fan_in) ** 0.5)
+        elif tensor.ndim == 1:
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) * 0.4 + 0.4)
+    return network.eval()
+
+
+def resnet50(num_classes: int = 1000, width: int = 64) -> TorchResNet:
+    return TorchResNet("imagenet", Bottleneck, (3, 4, 6, 3), width, num_classes)
+
+
+def resnet18(num_classes: int = 1000, width: int = 64) -> TorchResNet:
+    return TorchResNet("imagenet", Basic, (2, 2, 2, 2), width, num_classes)
+
+
+def cohen_cifar(depth: int, num_classes: int = 10) -> TorchResNet:
+    return TorchResNet("cifar", Basic, ((depth - 2) // 6,) * 3, 16, num_classes)
+
+
+def akamaster_cifar(depth: int, num_classes: int = 10) -> TorchResNet:
+    sizes = ((depth - 2) // 6,) * 3
+    return TorchResNet("cifar", Basic, sizes, 16, num_classes, shortcut=None, head="linear")
+
+
+def madry_cifar_resnet50(num_classes: int = 10, width: int = 64) -> TorchResNet:
+    return TorchResNet(
+        "cifar", Bottleneck, (3, 4, 6, 3), width, num_classes, shortcut="shortcut", head="linear"
+    )
