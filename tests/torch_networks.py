@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
@@ -26,8 +26,8 @@ class Basic(nn.Module):
         _add_shortcut(self, shortcut, inputs, width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(y + _apply_shortcut(self, x))
+        y = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
+        return functional.relu(y + _apply_shortcut(self, x))
 
 
 class Bottleneck(nn.Module):
@@ -41,9 +41,9 @@ class Bottleneck(nn.Module):
         _add_shortcut(self, shortcut, inputs, 4 * width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = self.bn3(self.conv3(F.relu(self.bn2(self.conv2(y)))))
-        return F.relu(y + _apply_shortcut(self, x))
+        y = functional.relu(self.bn1(self.conv1(x)))
+        y = self.bn3(self.conv3(functional.relu(self.bn2(self.conv2(y)))))
+        return functional.relu(y + _apply_shortcut(self, x))
 
 
 def _add_shortcut(
@@ -63,7 +63,7 @@ def _apply_shortcut(block: nn.Module, x: Tensor) -> Tensor:
     if missing == 0 and block.stride == 1:
         return x
     pads = (0, 0, 0, 0, missing // 2, missing - missing // 2)
-    return F.pad(x[:, :, :: block.stride, :: block.stride], pads)
+    return functional.pad(x[:, :, :: block.stride, :: block.stride], pads)
 
 
 class TorchResNet(nn.Module):
@@ -97,9 +97,9 @@ class TorchResNet(nn.Module):
         self.add_module(head, nn.Linear(inputs, num_classes))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
+        x = functional.relu(self.bn1(self.conv1(x)))
         if self.pools:
-            x = F.max_pool2d(x, 3, stride=2, padding=1)
+            x = functional.max_pool2d(x, 3, stride=2, padding=1)
         for stage in self.stages:
             x = getattr(self, stage)(x)
         return getattr(self, self.head)(x.mean((2, 3)))

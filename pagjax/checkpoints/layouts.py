@@ -1,7 +1,7 @@
 """Where the network lies in a published PyTorch checkpoint: wrappers, prefixes, duplicates.
 
-A file's content goes in, the bare state dict of one residual network comes out, with what was around
-it. Facts about the layouts are those of the publishers' own code.
+A file's content goes in, the bare state dict of one residual network comes out, with what was
+around it. Facts about the layouts are those of the publishers' own code.
 """
 
 from __future__ import annotations
@@ -66,11 +66,13 @@ def recognise(content: Any) -> Layout:
         The `Layout`.
 
     Raises:
-        CheckpointError: if no residual network is there, or it is there twice and the copies differ.
+        CheckpointError: if no residual network is there, or it is there twice and the copies
+            differ.
 
     Example:
         >>> import numpy as np
-        >>> arrays = {"1.module.conv1.weight": np.zeros((64, 3, 7, 7)), "1.module.fc.bias": np.zeros(9)}
+        >>> stem, bias = np.zeros((64, 3, 7, 7)), np.zeros(9)
+        >>> arrays = {"1.module.conv1.weight": stem, "1.module.fc.bias": bias}
         >>> layout = recognise({"epoch": 90, "arch": "resnet50", "state_dict": arrays})
         >>> layout.prefix, sorted(layout.state)
         ('1.module.', ['conv1.weight', 'fc.bias'])

@@ -132,7 +132,9 @@ def _places(architecture: Architecture) -> dict[str, tuple[str, ...]]:
     conv_norm("conv1", "bn1", "stem")
     for block, torch_name, has_shortcut in _blocks(config):
         for layer in range(1, 4 if config.block == "bottleneck" else 3):
-            conv_norm(f"{torch_name}.conv{layer}", f"{torch_name}.bn{layer}", block, f"layer{layer}")
+            conv_norm(
+                f"{torch_name}.conv{layer}", f"{torch_name}.bn{layer}", block, f"layer{layer}"
+            )
         if has_shortcut:
             shortcut = f"{torch_name}.{architecture.shortcut}"
             conv_norm(f"{shortcut}.0", f"{shortcut}.1", block, "shortcut")
@@ -198,8 +200,9 @@ def _name(config: ResNetConfig) -> str:
 
 
 def _refuse_relatives(state: StateDict) -> None:
-    if "conv1.0.weight" in state or any(key.endswith("downsample.1.weight") and
-                                        value.ndim == 4 for key, value in state.items()):
+    if "conv1.0.weight" in state or any(
+        key.endswith("downsample.1.weight") and value.ndim == 4 for key, value in state.items()
+    ):
         _refuse("ResNet-C/D (deep stem or average-pooled shortcuts)")
     if "layer1.0.conv3.weight" in state:
         inner, outer = state["layer1.0.conv2.weight"].shape, state["layer1.0.conv3.weight"].shape
