@@ -3,12 +3,12 @@
 from pagjax.torch_files._errors import NOT_A_CHECKPOINT, UnreadableError
 
 # A ResNet-50 with its optimizer takes some 30,000 steps.
-STEPS = 5_000_000
-CONTAINERS = 1_000_000
+STEPS = 3_000_000
+CONTAINERS = 500_000
 # Integers beyond SMALL_INTEGER, floats and tuples can be chosen so that they collide in a
 # dictionary, which then takes quadratic time. Old optimizers use addresses as keys, one for
 # each parameter.
-RARE_KEYS = 20_000
+RARE_KEYS = 10_000
 # Arrays may share memory, so together they may be larger than the file, but not without end.
 EXPANSION = 16
 FREE_BYTES = 64 << 20

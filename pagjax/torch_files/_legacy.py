@@ -2,6 +2,7 @@
 
 from pagjax.torch_files._allowance import Allowance
 from pagjax.torch_files._allowed import Globals
+from pagjax.torch_files._checks import is_one_of
 from pagjax.torch_files._errors import UnreadableError, brief
 from pagjax.torch_files._source import File, Source
 from pagjax.torch_files._storage_ids import parse_storage_id
@@ -23,10 +24,10 @@ class _Storages:
         """Allocate a storage at its first mention, to be filled later."""
         if not isinstance(identity, tuple) or not identity:
             raise UnreadableError(f"its pickle refers to {brief(identity)}, not to a storage")
-        if identity[0] == "module" and len(identity) == 4:
+        if is_one_of(identity[0], "module") and len(identity) == 4:
             # A whole network was pickled: the class comes with its source, which is dropped.
             return identity[1]
-        if identity[0] != "storage":
+        if not is_one_of(identity[0], "storage"):
             raise UnreadableError(f"its pickle refers to a thing called {brief(identity[0])}")
         key, dtype, count, view = described = parse_storage_id(identity)
         storage = self.by_key.get(key)
@@ -62,10 +63,10 @@ def read_legacy(file: File, size: int, names: Globals) -> object:
     Raises `UnreadableError`.
     """
     source, allowance = Source(file, 0, size), Allowance(size)
-    if unpickle(source, allowance, names) != MAGIC:
+    if not is_one_of(unpickle(source, allowance, names), MAGIC):
         raise UnreadableError("it does not start with PyTorch's number")
     version = unpickle(source, allowance, names)
-    if version != _PROTOCOL:
+    if not is_one_of(version, _PROTOCOL):
         raise UnreadableError(f"it has the unknown version {brief(version)}")
     # Sizes of the writer's integers; its byte order does not matter, storages are little-endian.
     unpickle(source, allowance, names)

@@ -10,9 +10,9 @@ import re
 import numpy as np
 
 from pagjax.torch_files._allowance import Allowance
+from pagjax.torch_files._checks import counts_of, is_one_of
 from pagjax.torch_files._errors import UnreadableError, brief
 from pagjax.torch_files._placeholders import Placeholder, Unfinished
-from pagjax.torch_files._tensors import counts_of
 
 _PLAIN_DTYPE = re.compile(r"[<>=|]?(b1|[iu][1248]|f[248]|c8|c16|bool)")
 
@@ -37,7 +37,7 @@ def build_dtype(allowance: Allowance, arguments: tuple[object, ...]) -> object:
 
 def _finish_dtype(allowance: Allowance, arguments: tuple[object, ...], state: object) -> object:
     del allowance
-    if not isinstance(state, tuple) or len(state) < 5 or state[1] not in ("<", ">", "|", "="):
+    if not isinstance(state, tuple) or len(state) < 5 or not is_one_of(state[1], *"<>|="):
         raise UnreadableError(f"its numpy element type has {brief(state)} as its state")
     if any(part is not None for part in state[2:5]):
         return None
@@ -78,7 +78,7 @@ def build_from_buffer(allowance: Allowance, arguments: tuple[object, ...]) -> ob
     if len(arguments) != 4 or not isinstance(arguments[1], np.dtype):
         return Placeholder("numpy.core.numeric", "_frombuffer", arguments)
     raw, _, shape, order = arguments
-    return _array(allowance, raw, arguments[1], shape, "F" if order == "F" else "C")
+    return _array(allowance, raw, arguments[1], shape, "F" if is_one_of(order, "F") else "C")
 
 
 def _array(allowance: Allowance, raw: object, dtype: np.dtype, shape: object, order: str) -> object:

@@ -144,7 +144,8 @@ def _call(machine: Machine) -> None:
 @OBJECTS.on(pickle.NEWOBJ_EX)
 def _call_with_names(machine: Machine) -> None:
     named, arguments, function = machine.pop(), machine.pop(), machine.pop()
-    if named and isinstance(function, Placeholder):
+    without_names = isinstance(named, dict) and not named
+    if isinstance(function, Placeholder) and not without_names:
         # No builder takes arguments by name.
         function = Placeholder(function.module, function.name)
     machine.call(function, arguments)

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 
 from pagjax.torch_files._allowance import Allowance
+from pagjax.torch_files._checks import is_one_of
 from pagjax.torch_files._errors import UnreadableError, brief
 from pagjax.torch_files._keys import plain_key
 from pagjax.torch_files._placeholders import Placeholder
@@ -44,7 +45,7 @@ def build_bytes(allowance: Allowance, arguments: tuple[object, ...]) -> object:
     text, *encoding = arguments or (b"",)
     if isinstance(text, bytes) and not encoding:
         return text
-    if isinstance(text, str) and encoding and encoding[0] in ("latin1", "latin-1"):
+    if isinstance(text, str) and encoding and is_one_of(encoding[0], "latin1", "latin-1"):
         allowance.spend_bytes(len(text))
         try:
             return text.encode("latin-1")

@@ -5,10 +5,11 @@ import math
 
 import numpy as np
 
+from pagjax.torch_files._checks import counts_of
 from pagjax.torch_files._dtypes import SAFETENSORS_DTYPES
 from pagjax.torch_files._errors import NOT_A_CHECKPOINT, UnreadableError, brief
 from pagjax.torch_files._source import File, Source
-from pagjax.torch_files._tensors import Array, Storage, counts_of
+from pagjax.torch_files._tensors import Array, Storage
 
 # Some hundred bytes describe a tensor.
 _MOST_HEADER_BYTES = 16 << 20

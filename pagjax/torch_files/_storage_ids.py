@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pagjax.torch_files._checks import count_of
 from pagjax.torch_files._errors import UnreadableError, brief
 from pagjax.torch_files._placeholders import StorageType
-from pagjax.torch_files._tensors import count_of
 
 
 class StorageId(NamedTuple):

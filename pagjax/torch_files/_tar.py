@@ -6,16 +6,11 @@ none of it, so their headers are read here.
 
 from pagjax.torch_files._allowance import Allowance
 from pagjax.torch_files._allowed import Globals
+from pagjax.torch_files._checks import MOST_AXES, count_of, is_one_of
 from pagjax.torch_files._errors import UnreadableError, brief
 from pagjax.torch_files._source import File, Source
 from pagjax.torch_files._storage_ids import storage_dtype
-from pagjax.torch_files._tensors import (
-    MOST_AXES,
-    Array,
-    Storage,
-    count_of,
-    lay_tensor,
-)
+from pagjax.torch_files._tensors import Array, Storage, lay_tensor
 from pagjax.torch_files._unpickle import unpickle
 
 _BLOCK = 512
@@ -162,7 +157,7 @@ def read_tar(file: File, size: int, names: Globals) -> object:
     reader = _Reader(Allowance(size), names)
     system = unpickle(Source(file, *members["sys_info"]), reader.allowance, names)
     version = system.get("protocol_version") if isinstance(system, dict) else None
-    if version != _PROTOCOL:
+    if not is_one_of(version, _PROTOCOL):
         raise UnreadableError(f"it has the unknown version {brief(version)}")
     reader.read_storages(Source(file, *members["storages"]))
     reader.read_tensors(Source(file, *members["tensors"]))

@@ -14,15 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pagjax.torch_files._allowance import Allowance
+from pagjax.torch_files._checks import LARGEST, count_of, counts_of
 from pagjax.torch_files._errors import UnreadableError, brief
 from pagjax.torch_files._placeholders import Placeholder
 from pagjax.torch_files._source import empty_bytes
 
 Array = npt.NDArray[Any]
-
-# numpy's own limit.
-MOST_AXES = 64
-_LARGEST = 1 << 62
 
 
 class Storage:
@@ -53,24 +50,6 @@ class Storage:
         self.memory.flags.writeable = False
 
 
-def count_of(value: object, what: str) -> int:
-    """Return a size or offset from a file after checking that it can be one.
-
-    >>> count_of(3, "offset")
-    3
-    """
-    if type(value) is not int or not 0 <= value <= _LARGEST:
-        raise UnreadableError(f"its {what} is {brief(value)}, not a count")
-    return value
-
-
-def counts_of(values: object, what: str) -> tuple[int, ...]:
-    """Return the sizes or strides of a tensor after checking them."""
-    if not isinstance(values, tuple | list) or len(values) > MOST_AXES:
-        raise UnreadableError(f"its {what} is {brief(values)}, not up to {MOST_AXES} counts")
-    return tuple(count_of(value, what) for value in values)
-
-
 def lay_tensor(
     allowance: Allowance,
     storage: object,
@@ -99,9 +78,9 @@ def lay_tensor(
     start = count_of(offset, "tensor offset")
     if len(sizes) != len(strides):
         raise UnreadableError(f"its tensor has {len(sizes)} axes but {len(strides)} strides")
-    dtype = dtype or storage.dtype
+    dtype = storage.dtype if dtype is None else dtype
     count = math.prod(sizes)
-    if count * dtype.itemsize > _LARGEST or math.prod(filter(None, sizes)) > _LARGEST // 16:
+    if count * dtype.itemsize > LARGEST or math.prod(filter(None, sizes)) > LARGEST // 16:
         raise UnreadableError(f"its tensor claims the size {sizes[:8]}")
     if count == 0:
         return _empty(sizes, dtype)

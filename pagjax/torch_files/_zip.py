@@ -5,6 +5,7 @@ import io
 from pagjax.torch_files._allowance import Allowance
 from pagjax.torch_files._allowed import Globals
 from pagjax.torch_files._archive import Archive
+from pagjax.torch_files._checks import is_one_of
 from pagjax.torch_files._errors import UnreadableError, brief
 from pagjax.torch_files._source import File, Source, empty_bytes
 from pagjax.torch_files._storage_ids import parse_storage_id
@@ -25,7 +26,7 @@ class _Storages:
 
     def load(self, identity: object) -> object:
         """Return the elements of a storage."""
-        if not isinstance(identity, tuple) or identity[:1] != ("storage",):
+        if not isinstance(identity, tuple) or not identity or not is_one_of(identity[0], "storage"):
             raise UnreadableError(f"its pickle refers to {brief(identity)}, not to a storage")
         described = parse_storage_id(identity)
         storage = self._by_key.get(described.key)
