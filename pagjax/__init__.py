@@ -7,6 +7,7 @@ from pagjax.objectives import CROSS_ENTROPY as CROSS_ENTROPY
 from pagjax.objectives import TARGET_CLASS_MAX as TARGET_CLASS_MAX
 from pagjax.objectives import Objective as Objective
 from pagjax.smoothing import smoothed_logits as smoothed_logits
+from pagjax.smoothing import smoothed_mean as smoothed_mean
 from pagjax.smoothing import smoothed_probabilities as smoothed_probabilities
 from pagjax.smoothing import smoothed_votes as smoothed_votes
 from pagjax.targeted import TargetedResult as TargetedResult

@@ -25,7 +25,7 @@ class Settings:
     num_samples: int
 
 
-def settings(side: int, *, sigma: float, objective: Objective) -> Settings:
+def settings(side: float, *, sigma: float, objective: Objective) -> Settings:
     """The paper's settings (Kaur, Cohen and Lipton 2019, appendix C), scaled to an image's side.
 
     The l2 length of a perturbation of given contrast grows with the number of pixels' square root,

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.tree_util import Partial
+from jax.typing import ArrayLike
 
 from pagjax import draws
 from pagjax.checks import LogitsFn, as_partial, check_count, check_images, draws_needed
@@ -22,7 +23,7 @@ from pagjax.checks import LogitsFn, as_partial, check_count, check_images, draws
 
 def smoothed_logits(
     logits_fn: LogitsFn,
-    images: Array,
+    images: ArrayLike,
     key: Array,
     *,
     sigma: float | Array,
@@ -59,12 +60,20 @@ def smoothed_logits(
         >>> smoothed_logits(brightness, images, key, sigma=0.0, num_samples=20).tolist()
         [[0.25, 0.75], [0.25, 0.75]]
     """
-    return _mean_over_draws(_identity, logits_fn, images, key, sigma, num_samples, chunk_size)
+    return smoothed_mean(
+        _identity,
+        logits_fn,
+        images,
+        key,
+        sigma=sigma,
+        num_samples=num_samples,
+        chunk_size=chunk_size,
+    )
 
 
 def smoothed_probabilities(
     logits_fn: LogitsFn,
-    images: Array,
+    images: ArrayLike,
     key: Array,
     *,
     sigma: float | Array,
@@ -80,12 +89,20 @@ def smoothed_probabilities(
 
     Reference: Kaur, Cohen and Lipton (2019), equations 1 and 3.
     """
-    return _mean_over_draws(jax.nn.softmax, logits_fn, images, key, sigma, num_samples, chunk_size)
+    return smoothed_mean(
+        jax.nn.softmax,
+        logits_fn,
+        images,
+        key,
+        sigma=sigma,
+        num_samples=num_samples,
+        chunk_size=chunk_size,
+    )
 
 
 def smoothed_votes(
     logits_fn: LogitsFn,
-    images: Array,
+    images: ArrayLike,
     key: Array,
     *,
     sigma: float | Array,
@@ -104,7 +121,33 @@ def smoothed_votes(
 
     Reference: Cohen, Rosenfeld and Kolter (2019), section 3.2.
     """
-    return _mean_over_draws(_vote, logits_fn, images, key, sigma, num_samples, chunk_size)
+    totals, num_draws = _totals(_vote, logits_fn, images, key, sigma, num_samples, chunk_size)
+    return totals * (num_samples // num_draws)  # at sigma = 0 every draw is the same vote
+
+
+def smoothed_mean(
+    of_logits: Callable[[Array], Array],
+    logits_fn: LogitsFn,
+    images: ArrayLike,
+    key: Array,
+    *,
+    sigma: float | Array,
+    num_samples: int,
+    chunk_size: int | None = None,
+) -> Array:
+    """Mean over noise draws of any function of the logits, from one evaluation a draw.
+
+    Other arguments, errors and example as for `smoothed_logits`.
+
+    Args:
+        of_logits: logits ``[classes]`` of one draw to a float array of any shape; pass the same
+            function object again to avoid compiling again.
+
+    Returns:
+        Shape ``[batch, ...]``.
+    """
+    totals, num_draws = _totals(of_logits, logits_fn, images, key, sigma, num_samples, chunk_size)
+    return totals / num_draws
 
 
 def _identity(logits: Array) -> Array:
@@ -116,15 +159,16 @@ def _vote(logits: Array) -> Array:
     return (winners & (winners.sum() == 1)).astype(jnp.int32)
 
 
-def _mean_over_draws(
+def _totals(
     of_logits: Callable[[Array], Array],
     logits_fn: LogitsFn,
-    images: Array,
+    images: ArrayLike,
     key: Array,
     sigma: Any,
     num_samples: int,
     chunk_size: int | None,
-) -> Array:
+) -> tuple[Array, int]:
+    """Sums over draws, and how many draws were needed."""
     images = jnp.asarray(images)
     check_images(images)
     check_count("chunk_size", chunk_size)
@@ -138,9 +182,7 @@ def _mean_over_draws(
         num_samples=num_draws,
         chunk_size=draws.balanced_chunk(num_draws, chunk_size, images[0].size),
     )
-    if jnp.issubdtype(totals.dtype, jnp.integer):
-        return totals * (num_samples // num_draws)  # at sigma = 0 every draw is the same vote
-    return totals / num_draws
+    return totals, num_draws
 
 
 @partial(jax.jit, static_argnames=("of_logits", "num_samples", "chunk_size"))
@@ -160,7 +202,8 @@ def _sum_over_draws(
 
         def add_chunk(total: Array, indices: Array, valid: Array) -> Array:
             outputs = jax.vmap(of_draw)(draws.gaussian(key, indices, image.shape, image.dtype))
-            return total + jnp.where(valid[:, None], outputs, 0).sum(axis=0, dtype=total.dtype)
+            counted = valid.reshape(-1, *(1,) * (outputs.ndim - 1))
+            return total + jnp.where(counted, outputs, 0).sum(axis=0, dtype=total.dtype)
 
         output = jax.eval_shape(of_draw, image)
         return draws.fold_chunks(

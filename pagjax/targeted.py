@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.tree_util import Partial
+from jax.typing import ArrayLike
 
 from pagjax import checks, draws, pgd
 from pagjax.checks import LogitsFn
@@ -34,8 +35,8 @@ class TargetedResult(NamedTuple):
 
 def targeted_pgd(
     logits_fn: LogitsFn,
-    start: Array,
-    targets: Array,
+    start: ArrayLike,
+    targets: ArrayLike,
     key: Array,
     *,
     sigma: float | Array,

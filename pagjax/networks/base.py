@@ -87,8 +87,8 @@ class BaseNetwork:
     """A classifier of images in [0, 1], its normaliser inside.
 
     Attributes:
-        logits_fn: images ``[n, h, w, 3]`` float in [0, 1] to logits ``[n, classes]``; a pure function
-            and a pytree over its weights, so that jit takes them as arguments.
+        logits_fn: images ``[n, h, w, 3]`` float in [0, 1] to logits ``[n, classes]``; a pure
+            function and a pytree over its weights, so that jit takes them as arguments.
         features_fn: likewise, to penultimate features ``[n, features]``.
         labels: class names in order; the indices as text where the checkpoint has none.
         image_shape: ``(height, width, channels)`` it was made for.
@@ -119,9 +119,9 @@ def base_network(description: Description, variables: Mapping[str, Any]) -> Base
     Returns:
         A `BaseNetwork` in its inference form for JAX's default backend.
     """
-    variables = jax.tree.map(_widen, dict(variables))
+    widened: dict[str, Any] = jax.tree.map(_widen, dict(variables))
     network = description.network()
-    fused, folded = fuse(network, variables)
+    fused, folded = fuse(network, widened)
     return BaseNetwork(
         logits_fn=Partial(_Output(fused, "logits"), folded),
         features_fn=Partial(_Output(fused, "features"), folded),
@@ -130,7 +130,7 @@ def base_network(description: Description, variables: Mapping[str, Any]) -> Base
         training_sigma=description.training_sigma,
         metadata=description.to_json(),
         network=network,
-        variables=variables,
+        variables=widened,
     )
 
 

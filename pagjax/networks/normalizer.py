@@ -64,4 +64,4 @@ NORMALIZERS = {
     "half-clamped": Normalizer((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), clamp=True),
     "none": Normalizer(),
 }
-"""By name; "centered" subtracts the mean only (SmoothAdv's), "clamped" clamps first (Madry Lab's)."""
+"""By name: "centered" subtracts only the mean (SmoothAdv), "clamped" clamps first (Madry Lab)."""

@@ -1,0 +1,1 @@
+"""Long work done safely: jobs that say what they are, resume, and leave records."""

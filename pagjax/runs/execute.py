@@ -1,0 +1,243 @@
+"""Runs a job batch by batch, a few steps at a time, keeping a state on disk to resume from."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pagjax.networks.base import BaseNetwork
+from pagjax.pgd import PGDState
+from pagjax.runs import files
+from pagjax.runs.job import PROJECTIONS, Job, JobError, picture_keys
+from pagjax.targeted import targeted_pgd
+
+NO_FRAMES = "the interrupted run kept no frames: resume without --animate, or start anew"
+STEPS_A_CALL = 5
+SECONDS_BETWEEN_SAVES = 2.0
+
+
+class HostTrace(NamedTuple):
+    """A `PGDTrace` whose arrays are NumPy's, of shape ``[pictures, steps]``."""
+
+    objective: np.ndarray
+    standard_error: np.ndarray
+    distance: np.ndarray
+    gradient_norm: np.ndarray
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress bar shows: picture-steps done of all, and where this batch stands."""
+
+    done: int
+    total: int
+    objective: float
+    distance: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A job's outcome.
+
+    Attributes:
+        x_star: shape ``[pictures, height, width, channels]``.
+        trace: arrays of shape ``[pictures, steps]``.
+        frames: 8-bit iterates ``[pictures, frames, height, width, channels]``, or None.
+    """
+
+    x_star: np.ndarray
+    trace: HostTrace
+    frames: np.ndarray | None
+
+
+class StateFolder:
+    """The state of an unfinished job: its settings, finished batches, and the batch in work."""
+
+    def __init__(self, folder: Path) -> None:
+        """The state in `folder`, which may not exist yet."""
+        self.folder = folder
+
+    @property
+    def job_file(self) -> Path:
+        """The settings that the state belongs to."""
+        return self.folder / "job.json"
+
+    def batch(self, number: int) -> Path:
+        """A finished batch."""
+        return self.folder / f"batch-{number:05d}.npz"
+
+    @property
+    def current(self) -> Path:
+        """The batch in work."""
+        return self.folder / "current.npz"
+
+    def begin(self, job: Job) -> None:
+        """Empties the state and says whose it is."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        files.write_json(self.job_file, job.to_json())
+
+    def clear(self) -> None:
+        """Removes the state, once the results are written."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def steps_a_call(num_steps: int) -> int:
+    """Steps between two looks at the state: a divisor of all steps, so that one program does.
+
+    Example:
+        >>> steps_a_call(300), steps_a_call(64), steps_a_call(97)
+        (5, 4, 5)
+    """
+    most = min(STEPS_A_CALL, num_steps)
+    divisors = [count for count in range(1, most + 1) if num_steps % count == 0]
+    return max(divisors) if max(divisors) * 2 >= most else most
+
+
+def execute(
+    network: BaseNetwork,
+    job: Job,
+    images: np.ndarray,
+    state_folder: StateFolder,
+    *,
+    frames: bool = False,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Finished:
+    """Does a job, or what is left of it.
+
+    Args:
+        network: the base network.
+        job: what to do.
+        images: starting images, in the order of ``job.images``.
+        state_folder: begun with this job, or left by an interrupted run of it.
+        frames: whether to keep the trajectory for an animation.
+        report: called after every few steps.
+
+    Returns:
+        A `Finished`; the same bits whether or not the run was interrupted.
+
+    Raises:
+        JobError: if the state on disk is another job's.
+    """
+    start = images[[image for image, _ in job.pairs]]
+    targets = np.array([job.targets[target] for _, target in job.pairs])
+    keys = picture_keys(job.seed, start)
+    total = len(job.pairs) * job.num_steps
+    outcomes = []
+    for number, first in enumerate(range(0, len(job.pairs), job.batch_size)):
+        # The last batch is filled up with copies of its last picture, so that one program does.
+        picked = np.minimum(np.arange(first, first + job.batch_size), len(job.pairs) - 1)
+        if not state_folder.batch(number).exists():
+            batch = _Batch(network, job, start[picked], targets[picked], keys[picked], frames)
+            real = min(job.batch_size, len(job.pairs) - first)
+            for steps, objective, distance in batch.run(state_folder.current):
+                done = first * job.num_steps + steps * real
+                report(Progress(done, total, objective, distance))
+            files.write_arrays(state_folder.batch(number), batch.arrays())
+            state_folder.current.unlink(missing_ok=True)
+        outcomes.append(files.read_arrays(state_folder.batch(number)))
+    joined = {
+        name: np.concatenate([outcome[name] for outcome in outcomes])[: len(job.pairs)]
+        for name in outcomes[0]
+    }
+    if frames and "frames" not in joined:
+        raise JobError(NO_FRAMES)
+    kept = joined["image"] if job.keep == "last" else joined["best_image"]
+    trace = HostTrace(*(joined[name] for name in HostTrace._fields))
+    return Finished(kept, trace, joined.get("frames"))
+
+
+class _Batch:
+    """A batch in work: the loop's state on the device, the trace and the frames on the host."""
+
+    def __init__(
+        self,
+        network: BaseNetwork,
+        job: Job,
+        start: np.ndarray,
+        targets: np.ndarray,
+        keys: jax.Array,
+        frames: bool,
+    ) -> None:
+        self.network, self.job = network, job
+        self.start, self.targets, self.keys = jnp.asarray(start), targets, keys
+        self.state: PGDState | None = None
+        self.traces: list[HostTrace] = []
+        self.frames: list[np.ndarray] | None = [_to_bytes(start)] if frames else None
+
+    def run(self, current: Path) -> Iterator[tuple[int, float, float]]:
+        """Steps to the end, from what `current` holds if it exists.
+
+        Yields:
+            After every few steps: how many are done, mean objective, mean distance.
+        """
+        if current.exists():
+            self._restore(files.read_arrays(current))
+        saved = time.monotonic()
+        done = self._steps_done()
+        while done < self.job.num_steps:
+            count = min(steps_a_call(self.job.num_steps), self.job.num_steps - done)
+            trace = self._advance(count)
+            done = self._steps_done()
+            yield done, float(trace.objective[:, -1].mean()), float(trace.distance[:, -1].mean())
+            if time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
+                files.write_arrays(current, self.arrays())
+                saved = time.monotonic()
+
+    def _advance(self, count: int) -> HostTrace:
+        job = self.job
+        result = targeted_pgd(
+            self.network.logits_fn,
+            self.start,
+            self.targets,
+            self.keys,
+            sigma=job.sigma,
+            epsilon=job.epsilon,
+            step_size=job.step_size,
+            num_steps=count,
+            num_samples=job.num_samples,
+            objective=job.the_objective(),
+            chunk_size=job.chunk_size,
+            bounds=(0.0, 1.0) if job.clip else None,
+            projection=PROJECTIONS[job.projection],
+            noise=job.noise,
+            state=self.state,
+        )
+        self.state = result.state
+        trace = HostTrace(*(np.asarray(values) for values in result.trace))
+        self.traces.append(trace)
+        if self.frames is not None:
+            self.frames.append(_to_bytes(np.asarray(result.state.image)))
+        return trace
+
+    def _steps_done(self) -> int:
+        return 0 if self.state is None else int(self.state.step[0])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it, as arrays with one row per picture."""
+        assert self.state is not None
+        arrays = {name: np.asarray(v) for name, v in self.state._asdict().items()}
+        for index, name in enumerate(HostTrace._fields):
+            arrays[name] = np.concatenate([trace[index] for trace in self.traces], axis=1)
+        if self.frames is not None:
+            arrays["frames"] = np.stack(self.frames, axis=1)
+        return arrays
+
+    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
+        self.state = PGDState(*(jnp.asarray(arrays[name]) for name in PGDState._fields))
+        self.traces = [HostTrace(*(arrays[name] for name in HostTrace._fields))]
+        if self.frames is not None:
+            if "frames" not in arrays:
+                raise JobError(NO_FRAMES)
+            self.frames = list(arrays["frames"].swapaxes(0, 1))
+
+
+def _to_bytes(images: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(images * 255), 0, 255).astype(np.uint8)

@@ -1,0 +1,164 @@
+"""What a job starts from: pictures, targets, records; what cannot be used is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from pagjax import samples
+from pagjax.images import ImageError, find, read
+from pagjax.networks.base import BaseNetwork
+from pagjax.runs import files
+from pagjax.runs.job import Job, JobError, make_pairs, resolve_target
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What can be used of what was given.
+
+    Attributes:
+        names: of the pictures.
+        pictures: shape ``[n, height, width, 3]``.
+        targets: class indices.
+        pairs: per picture to make, positions in `pictures` and `targets`.
+        skipped: why the rest cannot be used, a line each.
+    """
+
+    names: tuple[str, ...]
+    pictures: np.ndarray
+    targets: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...]
+    skipped: tuple[str, ...]
+
+
+def read_inputs(
+    images: Sequence[str],
+    targets: Sequence[str],
+    how: Literal["all", "one-to-one"],
+    size: tuple[int, int],
+    labels: Sequence[str],
+) -> Inputs:
+    """Pictures, targets and who meets whom; a pair with an unusable half is left out.
+
+    Args:
+        images: files, folders and ``sample:NAME``.
+        targets: labels and class indices.
+        how: every picture with every target, or the first with the first and so on.
+        size: height and width in pixels.
+        labels: the network's class names.
+
+    Returns:
+        `Inputs`, free of what could not be used.
+
+    Raises:
+        JobError: if nothing is left, or one-to-one lists differ in length.
+    """
+    skipped: list[str] = []
+    found = _read_images(images, size, skipped)
+    classes = [_read_target(text, labels, skipped) for text in targets]
+    usable_images = [i for i, (_, picture) in enumerate(found) if picture is not None]
+    usable_targets = [j for j, index in enumerate(classes) if index is not None]
+    pairs = [
+        (usable_images.index(i), usable_targets.index(j))
+        for i, j in make_pairs(len(found), len(classes), how)
+        if i in usable_images and j in usable_targets
+    ]
+    if not pairs:
+        raise JobError("no picture and target can be used: " + "; ".join(skipped))
+    return Inputs(
+        names=tuple(found[i][0] for i in usable_images),
+        pictures=np.stack([picture for _, picture in found if picture is not None]),
+        targets=tuple(index for index in classes if index is not None),
+        pairs=tuple(pairs),
+        skipped=tuple(skipped),
+    )
+
+
+def _read_images(
+    given: Sequence[str], size: tuple[int, int], skipped: list[str]
+) -> list[tuple[str, np.ndarray | None]]:
+    found: list[tuple[str, np.ndarray | None]] = []
+    for text in given:
+        try:
+            if text.startswith(samples.PREFIX):
+                names = [(text, samples.path(text))]
+            else:
+                names = [(str(file), file) for file in find([text])]
+        except (ImageError, ValueError) as error:
+            skipped.append(str(error))
+            found.append((text, None))
+            continue
+        for name, file in names:
+            try:
+                found.append((name, read(file, size)))
+            except ImageError as error:
+                skipped.append(str(error))
+                found.append((name, None))
+    return found
+
+
+def _read_target(text: str, labels: Sequence[str], skipped: list[str]) -> int | None:
+    try:
+        return resolve_target(text, labels)
+    except JobError as error:
+        skipped.append(str(error))
+        return None
+
+
+def weights_digest(network: BaseNetwork) -> str:
+    """SHA-256 of a network's weights, as hex."""
+    return files.digest(*jax.tree.leaves(network.variables))
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A run's ``record.json``.
+
+    Raises:
+        JobError: if it is none.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["job"]["checkpoint"], record["x_star_sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise JobError(f"{path} is no record of a run: {error!r}") from error
+    return dict(record)
+
+
+def recorded_job(record: dict[str, Any], network: BaseNetwork) -> tuple[Job, np.ndarray]:
+    """A recorded job and its pictures, after checking that nothing changed since.
+
+    Raises:
+        JobError: if the weights or a picture are no longer those of the record.
+    """
+    job = Job.from_json(record["job"])
+    if weights_digest(network) != job.checkpoint_sha256:
+        raise JobError(f"{job.checkpoint} no longer holds the weights of the record")
+    skipped: list[str] = []
+    found = _read_images(job.images, job.image_size, skipped)
+    changed = [
+        name
+        for (name, picture), seen in zip(found, job.images_sha256, strict=True)
+        if picture is not None and files.digest(picture) != seen
+    ]
+    if skipped or changed:
+        raise JobError(f"starting images changed since the record: {'; '.join(skipped + changed)}")
+    return job, np.stack([picture for _, picture in found if picture is not None])
+
+
+def check_same_job(job: Job, recorded: dict[str, Any]) -> None:
+    """Refuses to resume a run with other settings than it was begun with.
+
+    Raises:
+        JobError: naming every setting that differs.
+    """
+    ours = json.loads(json.dumps(job.to_json()))
+    differing = [name for name in ours if ours[name] != recorded.get(name)]
+    if differing:
+        shown = "; ".join(f"{n}: {recorded.get(n)!r}, now {ours[n]!r}" for n in differing)
+        raise JobError(f"the unfinished run had other settings ({shown}): repeat its arguments")

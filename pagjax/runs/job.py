@@ -1,0 +1,171 @@
+"""A synthesis job: which pictures meet which targets, and every setting, as JSON values."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import numpy as np
+from jax import Array
+
+from pagjax.draws import CHUNK_VALUES
+from pagjax.objectives import BY_NAME, Objective
+from pagjax.pgd import Noise
+from pagjax.projections import Projection, ball_and_box, ball_then_box
+
+PROJECTIONS: dict[str, Projection] = {"ball-then-box": ball_then_box, "nearest": ball_and_box}
+MOST_AT_ONCE = 16
+
+
+class JobError(ValueError):
+    """A job that cannot be done as asked; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that determines the pictures, but the machine.
+
+    Attributes:
+        checkpoint: name or path of the base network.
+        checkpoint_sha256: digest of its weights.
+        images: names of the starting images: files, or ``sample:NAME``.
+        images_sha256: digests of their pixels as used.
+        image_size: height and width in pixels.
+        targets: class indices.
+        pairs: per picture to make, the position of its image and of its target in the lists above.
+        sigma, epsilon, step_size: lengths in pixel units of [0, 1].
+        num_steps, num_samples: steps, and noise draws a step.
+        objective, projection, noise, keep: see `pagjax.targeted_pgd`.
+        clip: whether pixels are kept in [0, 1].
+        seed: of all noise.
+        batch_size: pictures made at once.
+        chunk_size: draws of a picture held at once; None chooses.
+    """
+
+    checkpoint: str
+    checkpoint_sha256: str
+    images: tuple[str, ...]
+    images_sha256: tuple[str, ...]
+    image_size: tuple[int, int]
+    targets: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...]
+    sigma: float
+    epsilon: float
+    step_size: float
+    num_steps: int
+    num_samples: int
+    objective: str
+    projection: str
+    noise: Noise
+    keep: Literal["last", "best"]
+    clip: bool
+    seed: int
+    batch_size: int
+    chunk_size: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Job:
+        """From `to_json`'s values, with lists where JSON has no tuples."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        if set(values) != names:
+            differing = ", ".join(sorted(set(values) ^ names))
+            raise JobError(
+                f"the recorded job is of another pagjax version (differs in {differing})"
+            )
+        listed: dict[str, Any] = {}
+        for name, value in values.items():
+            listed[name] = tuple(value) if isinstance(value, list) else value
+        listed["pairs"] = tuple((int(image), int(target)) for image, target in values["pairs"])
+        return cls(**listed)
+
+    def the_objective(self) -> Objective:
+        """The objective itself."""
+        return BY_NAME[self.objective]
+
+
+def make_pairs(
+    num_images: int, num_targets: int, how: Literal["all", "one-to-one"]
+) -> tuple[tuple[int, int], ...]:
+    """Which image meets which target: every pair, or the first with the first and so on.
+
+    Example:
+        >>> make_pairs(2, 2, "all"), make_pairs(2, 2, "one-to-one")
+        (((0, 0), (0, 1), (1, 0), (1, 1)), ((0, 0), (1, 1)))
+    """
+    if how == "all":
+        return tuple((i, j) for i in range(num_images) for j in range(num_targets))
+    if num_images != num_targets:
+        raise JobError(
+            f"{num_images} images and {num_targets} targets cannot go one to one: give as many of "
+            "each, or --pairs all"
+        )
+    return tuple((i, i) for i in range(num_images))
+
+
+def resolve_target(text: str, labels: Sequence[str]) -> int:
+    """The class index that a name or a number means.
+
+    Args:
+        text: a label in any case, spaces or underscores alike; or an index.
+        labels: class names in order.
+
+    Raises:
+        JobError: if it means no class or several; close names are suggested.
+
+    Example:
+        >>> resolve_target("golf_ball", ["tench", "golf ball"])
+        1
+    """
+
+    def plain(name: str) -> str:
+        return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
+
+    if text.lstrip("+-").isdigit():
+        index = int(text)
+        if 0 <= index < len(labels):
+            return index
+        raise JobError(f"target {text}: the network's classes are 0 to {len(labels) - 1}")
+    synonyms = [{plain(part) for part in (label, *label.split(","))} for label in labels]
+    found = [index for index, names in enumerate(synonyms) if plain(text) in names]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise JobError(f"target {text!r} means several classes: use one of the indices {found}")
+    names = [plain(label) for label in labels]
+    close = difflib.get_close_matches(plain(text), names, n=3)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(labels[:10])}"
+    raise JobError(f"target {text!r} is no class of this network; {hint}")
+
+
+def default_batch_size(num_pictures: int, num_samples: int, values: int) -> int:
+    """Pictures at once: as many as fit the memory of a chunk, evenly over the batches."""
+    fitting = max(1, min(MOST_AT_ONCE, CHUNK_VALUES // (num_samples * values)))
+    batches = -(-num_pictures // fitting)
+    return -(-num_pictures // batches)
+
+
+def picture_keys(seed: int, start: np.ndarray) -> Array:
+    """One key per picture, from the seed and the starting image's pixels alone.
+
+    So a starting image meets the same noise in every job with this seed, whatever else is made with
+    it and whichever target it is given.
+
+    Args:
+        seed: an integer.
+        start: starting images, shape ``[n, height, width, channels]``.
+
+    Returns:
+        Keys of shape ``[n]``.
+    """
+    prints = np.array([zlib.crc32(np.ascontiguousarray(image).tobytes()) for image in start])
+    key = jax.random.key(seed)
+    return jax.vmap(lambda number: jax.random.fold_in(key, number))(prints.astype(np.uint32))

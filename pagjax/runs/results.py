@@ -1,0 +1,161 @@
+"""What a finished job leaves in its folder: pictures, sheet, arrays, record."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from PIL import Image
+
+from pagjax import sheets
+from pagjax.images import to_pillow, unique_names
+from pagjax.networks.base import BaseNetwork
+from pagjax.runs import environment, files
+from pagjax.runs.execute import Finished
+from pagjax.runs.job import Job
+from pagjax.smoothing import smoothed_mean
+
+RECORD, ARRAYS, SHEET, IMAGES = "record.json", "arrays.npz", "sheet.png", "images"
+EVALUATION_SAMPLES = 100
+EVALUATION_CHUNK = 20
+
+
+def names_of(job: Job, labels: Sequence[str]) -> list[str]:
+    """One file stem per picture: the image's name and the target's."""
+    stems = unique_names([Path(name.split(":")[-1]) for name in job.images])
+    return [
+        f"{stems[image]}-to-{_plain(labels[job.targets[target]])}" for image, target in job.pairs
+    ]
+
+
+def evaluate(network: BaseNetwork, job: Job, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Smoothed logits and probabilities of pictures, on draws that made none of them.
+
+    Args:
+        network: the base network.
+        job: gives sigma and seed; the draws are those of keys that no step folds in.
+        pictures: shape ``[n, height, width, channels]``.
+
+    Returns:
+        Logits and probabilities, each of shape ``[n, classes]``.
+    """
+    keys = jax.random.fold_in(jax.random.key(job.seed), 2**31)[None]
+    means = [
+        smoothed_mean(
+            _logits_and_probabilities,
+            network.logits_fn,
+            picture[None],
+            keys,
+            sigma=job.sigma,
+            num_samples=EVALUATION_SAMPLES,
+            chunk_size=EVALUATION_CHUNK,
+        )[0]
+        for picture in pictures
+    ]
+    both = np.stack([np.asarray(mean) for mean in means])
+    return both[:, 0], both[:, 1]
+
+
+def _logits_and_probabilities(logits: Array) -> Array:
+    return jnp.stack([logits, jax.nn.softmax(logits)])
+
+
+def write(
+    folder: Path, job: Job, network: BaseNetwork, images: np.ndarray, finished: Finished
+) -> dict[str, Any]:
+    """Writes everything, the record last; returns the record."""
+    labels = network.labels
+    start = images[[image for image, _ in job.pairs]]
+    names = names_of(job, labels)
+    which = np.arange(len(names)), np.array([job.targets[target] for _, target in job.pairs])
+    sources = np.array([image for image, _ in job.pairs])
+    logits_before, before = (values[sources][which] for values in evaluate(network, job, images))
+    logits, probabilities = (values[which] for values in evaluate(network, job, finished.x_star))
+    offsets = (finished.x_star.astype(np.float64) - start).reshape(len(names), -1)
+    distances = np.linalg.norm(offsets, axis=1)
+    broken = (~np.isfinite(finished.trace.gradient_norm)).sum(axis=1)
+    (folder / RECORD).unlink(missing_ok=True)  # no record beside pictures of another run
+    shutil.rmtree(folder / IMAGES, ignore_errors=True)
+    for name, x_star in zip(names, finished.x_star, strict=True):
+        files.write_bytes(folder / IMAGES / f"{name}.png", sheets.png(to_pillow(x_star)))
+    if finished.frames is not None:
+        for name, frames in zip(names, finished.frames, strict=True):
+            files.write_bytes(folder / IMAGES / f"{name}.gif", sheets.animation(frames))
+    picture = sheet(job, labels, images, finished, probabilities)
+    files.write_bytes(folder / SHEET, sheets.png(picture))
+    trace = {name: np.asarray(value) for name, value in finished.trace._asdict().items()}
+    files.write_arrays(
+        folder / ARRAYS,
+        {
+            "x0": start,
+            "x_star": finished.x_star,
+            "target": which[1],
+            "image": sources,
+            **trace,
+        },
+    )
+    record = {
+        "job": job.to_json(),
+        "network": network.metadata,
+        "pictures": [
+            {
+                "file": f"{IMAGES}/{names[index]}.png",
+                "image": job.images[image],
+                "target": job.targets[target],
+                "label": labels[job.targets[target]],
+                "objective": float(finished.trace.objective[index, -1]),
+                "standard_error": float(finished.trace.standard_error[index, -1]),
+                "smoothed_logit_before": float(logits_before[index]),
+                "smoothed_logit": float(logits[index]),
+                "smoothed_probability_before": float(before[index]),
+                "smoothed_probability": float(probabilities[index]),
+                "l2_distance": float(distances[index]),
+                "steps_with_non_finite_gradient": int(broken[index]),
+            }
+            for index, (image, target) in enumerate(job.pairs)
+        ],
+        "evaluation_samples": EVALUATION_SAMPLES if job.sigma > 0 else 1,
+        "x_star_sha256": files.digest(finished.x_star),
+        "environment": environment.describe(),
+    }
+    files.write_json(folder / RECORD, record)
+    return record
+
+
+def sheet(
+    job: Job,
+    labels: Sequence[str],
+    images: np.ndarray,
+    finished: Finished,
+    probabilities: np.ndarray,
+) -> Image.Image:
+    """Rows are starting images, columns are targets, as in the paper's figure 2."""
+    stems = unique_names([Path(name.split(":")[-1]) for name in job.images])
+    all_pairs = len(job.pairs) == len(job.images) * len(job.targets)
+    columns = [labels[target] for target in job.targets] if all_pairs else ["result"]
+    rows: list[list[np.ndarray | None]] = [[image] for image in images]
+    captions = [[""] for _ in images]
+    for index, (image, target) in enumerate(job.pairs):
+        rows[image].append(finished.x_star[index])
+        label = "" if all_pairs else f"{labels[job.targets[target]]} "
+        captions[image].append(f"{label}p = {probabilities[index]:.3f}")
+    footer = (
+        f"{job.checkpoint}: {job.objective.upper()}, sigma {job.sigma:g}, "
+        f"epsilon {job.epsilon:.4g}, {job.num_steps} steps of {job.step_size:.3g}, "
+        f"N = {job.num_samples}, seed {job.seed}; "
+        "p is the smoothed probability of the target."
+    )
+    return sheets.contact_sheet(
+        rows, row_labels=stems, column_labels=["start", *columns], captions=captions, footer=footer
+    )
+
+
+def _plain(label: str) -> str:
+    words = label.split(",")[0].lower()
+    return "-".join("".join(c if c.isalnum() else " " for c in words).split())
