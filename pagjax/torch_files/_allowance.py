@@ -4,6 +4,7 @@ from pagjax.torch_files._errors import NOT_A_CHECKPOINT, UnreadableError
 
 # A ResNet-50 with its optimizer takes some 30,000 steps.
 STEPS = 3_000_000
+# Some three thousand of them.
 CONTAINERS = 500_000
 # Integers beyond SMALL_INTEGER, floats and tuples can be chosen so that they collide in a
 # dictionary, which then takes quadratic time. Old optimizers use addresses as keys, one for
@@ -43,7 +44,7 @@ class Allowance:
             )
 
     def spend_container(self) -> None:
-        """Count one list, dictionary, set or rebuilt object."""
+        """Count one list, tuple, dictionary, set or rebuilt object."""
         self.containers -= 1
         if self.containers < 0:
             raise UnreadableError(

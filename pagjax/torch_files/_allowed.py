@@ -5,6 +5,7 @@ Nothing is imported by a name from a file: what is not in this table is a placeh
 
 from pagjax.torch_files._allowance import Allowance
 from pagjax.torch_files._dtypes import STORAGE_DTYPES, TENSOR_CLASSES, TORCH_DTYPES
+from pagjax.torch_files._errors import NOT_A_CHECKPOINT, UnreadableError
 from pagjax.torch_files._numpy_values import (
     build_dtype,
     build_from_buffer,
@@ -80,6 +81,7 @@ for _module in ("numpy.core", "numpy._core"):
         (f"{_module}.numeric", "_frombuffer"): build_from_buffer,
     }
 
+_MOST_SKIPPED = 10_000
 _UNTYPED = frozenset({"UntypedStorage", "_UntypedStorage"})
 _TYPED = frozenset({"TypedStorage", "_TypedStorage"})
 # Named in nearly every file, and of no consequence there.
@@ -127,3 +129,7 @@ class Globals:
     def skip(self, stand_in: Placeholder) -> None:
         """Record that something came out as a placeholder."""
         self.skipped.add(f"{stand_in.module}.{stand_in.name}")
+        if len(self.skipped) > _MOST_SKIPPED:
+            raise UnreadableError(
+                f"it names more than {_MOST_SKIPPED:,} classes and functions", NOT_A_CHECKPOINT
+            )

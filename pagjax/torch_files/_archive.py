@@ -14,9 +14,9 @@ from pagjax.torch_files._errors import NOT_A_CHECKPOINT, UnreadableError
 from pagjax.torch_files._source import File
 
 _CHUNK = 1 << 20
-_MOST_DIRECTORY_BYTES = 8 << 20
+_MOST_DIRECTORY_BYTES = 4 << 20
 # Weights hardly shrink at all; a file of zeros shrinks a thousandfold.
-_MOST_INFLATION = 32
+_MOST_INFLATION = 16
 _FREE_BYTES = 64 << 20
 # The end record, a zip64 locator and record in front of it, and the longest comment.
 _END, _LOCATOR, _END64, _COMMENT = 22, 20, 56, 65535
@@ -36,7 +36,7 @@ def _damage() -> Iterator[None]:
         RuntimeError,
         ValueError,
     ) as error:
-        raise UnreadableError(f"its zip archive is broken ({error})") from error
+        raise UnreadableError(f"its zip archive is broken ({error!s:.200})") from error
 
 
 def _check_directory_size(file: File, size: int) -> None:

@@ -8,6 +8,8 @@ from pagjax.torch_files._literals import decoding
 from pagjax.torch_files._machine import Handler, Instructions, Machine
 from pagjax.torch_files._placeholders import Placeholder
 
+_LONGEST_NAME = 1024
+
 OBJECTS = Instructions()
 
 
@@ -48,24 +50,24 @@ def _frozen_set(machine: Machine) -> None:
 @OBJECTS.on(pickle.TUPLE)
 def _tuple(machine: Machine) -> None:
     values = tuple(machine.pop_mark())
-    machine.stack.append(values)
+    machine.push_container(values)
 
 
 @OBJECTS.on(pickle.TUPLE1)
 def _tuple1(machine: Machine) -> None:
-    machine.stack.append((machine.pop(),))
+    machine.push_container((machine.pop(),))
 
 
 @OBJECTS.on(pickle.TUPLE2)
 def _tuple2(machine: Machine) -> None:
     second, first = machine.pop(), machine.pop()
-    machine.stack.append((first, second))
+    machine.push_container((first, second))
 
 
 @OBJECTS.on(pickle.TUPLE3)
 def _tuple3(machine: Machine) -> None:
     third, second, first = machine.pop(), machine.pop(), machine.pop()
-    machine.stack.append((first, second, third))
+    machine.push_container((first, second, third))
 
 
 @OBJECTS.on(pickle.APPEND)
@@ -102,6 +104,8 @@ def _add_items(machine: Machine) -> None:
 def _named(machine: Machine, module: object, name: object) -> object:
     if not isinstance(module, str) or not isinstance(name, str):
         raise UnreadableError(f"its pickle names {brief(module)} and {brief(name)} as a global")
+    if len(module) + len(name) > _LONGEST_NAME:
+        raise UnreadableError(f"its pickle names a global of {len(name)} letters")
     machine.allowance.spend_container()
     return machine.names.find(module, name)
 

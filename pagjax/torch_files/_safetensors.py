@@ -12,7 +12,7 @@ from pagjax.torch_files._source import File, Source
 from pagjax.torch_files._tensors import Array, Storage
 
 # Some hundred bytes describe a tensor.
-_MOST_HEADER_BYTES = 16 << 20
+_MOST_HEADER_BYTES = 8 << 20
 _METADATA = "__metadata__"
 
 

@@ -30,18 +30,19 @@ def check_structure(content: object) -> None:
     # For each finished container by identity: values in it, and levels.
     finished: dict[int, tuple[int, int]] = {}
     entered: set[int] = set()
-    stack: list[Any] = [content]
+    stack: list[Any] = [content] if isinstance(content, _CONTAINERS) else []
     while stack:
         value = stack[-1]
-        if not isinstance(value, _CONTAINERS) or id(value) in finished:
+        if id(value) in finished:
             stack.pop()
             continue
         inner = _containers_in(value)
-        if id(value) not in entered:
+        pending = [child for child in inner if id(child) not in finished]
+        if pending:
             entered.add(id(value))
-            stack.extend(child for child in inner if id(child) not in finished)
-            if any(id(child) in entered and id(child) not in finished for child in inner):
+            if any(id(child) in entered for child in pending):
                 raise UnreadableError("its content contains itself", NOT_A_CHECKPOINT)
+            stack += pending
             continue
         stack.pop()
         totals = [finished[id(child)] for child in inner]

@@ -96,21 +96,20 @@ REPEATED = raw(
 SPREAD = tensor(FLAT, (100_000, 100_000), (0, 1))
 BOMBS = {
     # Nesting.
-    "lists": zip_bytes(nested(b"]", b"a", 100_000, b"]")),
-    "tuples": zip_bytes(nested(b"", b"\x85", 300_000)),
-    "dictionaries": zip_bytes(nested(b"}N", b"s", 100_000)),
+    "lists": zip_bytes(nested(b"]", b"a", 30_000, b"]")),
+    "tuples": zip_bytes(nested(b"", b"\x85", 150_000)),
+    "dictionaries": zip_bytes(nested(b"}N", b"s", 30_000)),
     "marks": zip_bytes(raw(b"(" * 600_000)),
-    "placeholders": zip_bytes(
-        raw(named("a", "B") + b"0N" + (named("a", "B") + b"0\x85") * 100_000)
-    ),
     "nested calls": zip_bytes(
         raw(keep(named("a", "b"), 0) + b"0" + b"(h\0" * 100_000 + b"N" + b"o" * 100_000)
     ),
-    "tuple as a key": zip_bytes(raw(b"}" + nested(b"", b"\x85", 300_000) + b"Ns")),
-    "tuple in a set": zip_bytes(raw(b"\x8f(" + nested(b"", b"\x85", 300_000) + b"\x90")),
+    "tuple as a key": zip_bytes(raw(b"}" + nested(b"", b"\x85", 150_000) + b"Ns")),
+    "tuple in a set": zip_bytes(raw(b"\x8f(" + nested(b"", b"\x85", 150_000) + b"\x90")),
     "frozen sets": zip_bytes(raw(b"(" * 100_000 + b"N" + b"\x91" * 100_000)),
-    "json": struct.pack("<Q", 9_000_005) + b'{"a":' + b"[" * 9_000_000,
+    "json": struct.pack("<Q", 8_000_005) + b'{"a":' + b"[" * 8_000_000,
+    "wide json": struct.pack("<Q", 4_000_007) + b'{"a":[' + b"[]," * 1_333_333 + b"0]}",
     # Multiplying.
+    "list of tuples": zip_bytes(long_pickle(b"N\x85", 200_000)),
     "laughing lists": zip_bytes(doubling(b"\x86", 60)),
     "laughing tuple as a key": zip_bytes(raw(b"}" + doubling(b"\x86", 60) + b"Ns")),
     "laughing set": zip_bytes(raw(b"\x8f(" + doubling(b"\x86", 60) + b"\x90")),
@@ -155,20 +154,37 @@ BOMBS = {
         None, {"0": np.zeros(300_000_000, np.uint8)}, compression=zipfile.ZIP_DEFLATED
     ),
     # Many small things.
-    "numbers": zip_bytes(long_pickle(b"N", 3_100_000)),
     "empty lists": zip_bytes(long_pickle(b"]", 510_000)),
     "empty sets": zip_bytes(long_pickle(b"\x8f", 510_000)),
     "memo": zip_bytes(raw(b"N" + b"\x94" * 3_100_000)),
-    "calls": zip_bytes(raw(keep(named("a", "b"), 0) + b"(" + b"h\0)R" * 510_000 + b"l0")),
     "states": zip_bytes(
         raw(b"(" + build(new(named("torch.nn.parameter", "Parameter")), None) * 50_000 + b"l")
     ),
     # Keys that collide.
     "colliding integers": zip_bytes(colliding_keys()),
+    "long texts": zip_bytes(
+        raw(
+            keep(encode("x" * 2**20), 0)
+            + b"0"
+            + keep(encode("x" * 2**20), 1)
+            + b"0}("
+            + recall(0)
+            + b"N"
+            + (recall(1) + b"N") * 400_000
+            + b"u"
+        )
+    ),
+    "long names": zip_bytes(
+        raw(
+            keep(encode("x" * 2**20), 0) + b"0(" + (recall(0) + recall(0) + b"\x93") * 50_000 + b"l"
+        )
+    ),
+    "many names": zip_bytes(raw(b"(" + b"".join(named("a", str(i)) for i in range(50_000)) + b"l")),
     "integers of equal low bits": zip_bytes(colliding_integers()),
 }
 # These are large only in what a careless reader makes of them.
 READABLE = {
+    "list of tuples",
     "nested calls",
     "states",
     "giant byte array by size",

@@ -165,7 +165,7 @@ ATTACKS = {
         named("numpy.core.multiarray", "scalar"), call(named("numpy", "dtype"), "O8", 0, 1), SYSTEM
     ),
     "key with a hash": Code(b"}" + call(named("evil", "Hash")) + encode(1) + b"s"),
-    "wandering names": [named("", ""), named("\u202e", "x" * 9999), named("a.b.c", "d.e\tf")],
+    "wandering names": [named("", ""), named("\u202e", "x" * 999), named("a.b.c", "d.e\tf")],
     "property": call(named("builtins", "property"), EVAL),
     "module of this package": call(named("pagjax.torch_files._allowed", "Globals")),
 }

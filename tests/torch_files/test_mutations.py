@@ -15,7 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pagjax.torch_files import Placeholder, TorchFileError, read
-from tests.torch_files.assembler import Code, pickled, storage, tensor
+from pagjax.torch_files._allowed import _BUILDERS
+from tests.torch_files.assembler import (
+    Code,
+    build,
+    call,
+    encode,
+    named,
+    new,
+    persistent,
+    pickled,
+    storage,
+    tensor,
+)
 from tests.torch_files.containers import written, zip_bytes
 from tests.torch_files.test_old_containers import tar_example
 
@@ -219,6 +231,63 @@ def test_arbitrary_instructions(tmp_path_factory, pieces, closing):
     folder = tmp_path_factory.getbasetemp()
     body = pickle.MARK + b"".join(pieces) + closing.encode() + pickle.STOP
     outcome(written(folder, zip_bytes(body, {"0": VALUES}), "instructions.pt"))
+
+
+FUNCTIONS = [named(module, name) for module, name in _BUILDERS] + [
+    named("torch", "float32"),
+    named("torch", "FloatStorage"),
+    named("torch", "FloatTensor"),
+    named("numpy", "ndarray"),
+    named("os", "system"),
+]
+DTYPE_STATE = (3, "<", None, None, None, -1, -1, 0)
+DTYPE = build(call(named("numpy", "dtype"), "f4", False, True), DTYPE_STATE)
+SCALARS = [None, True, 0, 1, 3, -1, 2**40, 2**70, -(2**2000), 0.5, float("nan"), "", "f8", "<"]
+SCALARS += ["latin1", "F", "cpu", "storage", "module", "0", "\ud800", b"", bytes(8), bytes(48)]
+WHOLES = [(3, 4), (4, 1), (), [], {}, DTYPE, DTYPE_STATE, PIECES[-1], PIECES[-2]]
+
+
+def arbitrary_value(draw, depth):
+    """A pickle of sound form whose calls get arguments that they may not expect."""
+
+    def inner():
+        return arbitrary_value(draw, depth - 1)
+
+    def several():
+        return [inner() for _ in range(draw.randrange(8))]
+
+    if depth == 0 or draw.random() < 0.3:
+        return encode(draw.choice(draw.choice([SCALARS, WHOLES, FUNCTIONS])))
+    function = draw.choice(FUNCTIONS) if draw.random() < 0.9 else inner()
+    match draw.randrange(10):
+        case 0:
+            return encode(tuple(several()))
+        case 1:
+            return encode(several())
+        case 2:
+            return Code(b"}" + inner() + inner() + b"s" + inner() + inner() + b"s")
+        case 3:
+            return Code(b"\x8f(" + b"".join(several()) + b"\x90")
+        case 4:
+            return new(function, *several())
+        case 5:
+            return Code(function + encode(tuple(several())) + inner() + pickle.NEWOBJ_EX)
+        case 6:
+            return build(inner(), inner() if draw.random() < 0.5 else tuple(several()))
+        case 7:
+            identity = ("storage", named("torch", "FloatStorage"), "0", "cpu", 12)
+            return persistent(tuple(inner() if draw.random() < 0.2 else x for x in identity))
+        case _:
+            return call(function, *several())
+
+
+def test_functions_with_arguments_that_they_do_not_expect(tmp_path):
+    draw = random.Random(0)
+    read_at_all = 0
+    for _ in range(3 * MUTANTS):
+        data = zip_bytes(arbitrary_value(draw, 4), {"0": VALUES})
+        read_at_all += outcome(written(tmp_path, data)) is not None
+    assert 0 < read_at_all < 3 * MUTANTS
 
 
 def test_undamaged_pieces_are_sound(tmp_path):
