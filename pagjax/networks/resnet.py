@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pagjax.networks import convolutions
+from pagjax.networks import convolutions, training_convolutions
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.pooling import max_pool_3x3
 
@@ -76,6 +76,7 @@ class ConvNorm(nn.Module):
             use_bias=False,
             kernel_init=_he_normal,
             dtype=x.dtype,
+            conv_general_dilated=training_convolutions.conv_general_dilated if train else None,
             name="conv",
         )(x)
         norm = nn.BatchNorm(

@@ -1,0 +1,1 @@
+"""Training of base networks: data, procedures, the loop, and what is measured in the end."""

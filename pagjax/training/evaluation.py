@@ -1,0 +1,203 @@
+"""What a base network reached: three accuracies that are easily taken for one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.tree_util import Partial
+from scipy import stats
+
+from pagjax import draws
+from pagjax.checks import LogitsFn, as_partial
+from pagjax.smoothing import smoothed_votes
+from pagjax.training.attack import attack
+from pagjax.training.data import LabelledImages
+
+BATCH = 100
+ALPHA = 0.001
+
+Report = Callable[[str, int, int], None]
+"""Called with what is measured, images done, and images in all."""
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """Shares of the images that were classified correctly.
+
+    Attributes:
+        images: how many images.
+        clean: base network, images as they are.
+        under_noise: base network, one noise draw an image; None without noise.
+        smoothed: majority of `draws` noisy votes; None without noise.
+        smoothed_sure: the same, where a two-sided binomial test at level `ALPHA` would not abstain
+            (Cohen et al. 2019, PREDICT).
+        abstained: share of the images on which it would.
+        draws: noise draws an image.
+        attacked: base network after an l2 attack of 20 steps within `epsilon`; None without one.
+        epsilon: of that attack, in pixel units.
+        sigma: noise level.
+    """
+
+    images: int
+    clean: float
+    under_noise: float | None
+    smoothed: float | None
+    smoothed_sure: float | None
+    abstained: float | None
+    draws: int
+    attacked: float | None
+    epsilon: float
+    sigma: float
+
+
+def evaluate(
+    logits_fn: LogitsFn,
+    data: LabelledImages,
+    *,
+    sigma: float,
+    num_draws: int,
+    epsilon: float = 0.0,
+    attack_steps: int = 20,
+    seed: int = 0,
+    report: Report = lambda what, done, total: None,
+) -> tuple[Accuracies, dict[str, np.ndarray]]:
+    """Measures a base network on all images of a data set.
+
+    Args:
+        logits_fn: images ``[n, height, width, 3]`` to logits.
+        data: the images, of the network's size.
+        sigma: noise level in pixel units; 0 leaves out what needs noise.
+        num_draws: noise draws an image for the smoothed classifier.
+        epsilon: radius of an l2 attack on the base network, in pixel units; 0 leaves it out.
+        attack_steps: its steps.
+        seed: of all noise; an image's noise depends on its number alone.
+        report: told about progress.
+
+    Returns:
+        The accuracies, and what they come from: predicted classes ``"clean"``, ``"under_noise"``,
+        ``"attacked"``, and ``"votes"`` of shape ``[images, classes]``, where measured.
+    """
+    network = as_partial(logits_fn)
+    raw = {"clean": _visit(partial(_predict, network), data, seed, "clean", report)}
+    if sigma:
+        noisy = partial(_predict_noisy, network, sigma)
+        raw["under_noise"] = _visit(noisy, data, seed + 1, "under noise", report)
+        votes = partial(_votes, network, sigma, num_draws)
+        raw["votes"] = _visit(votes, data, seed + 2, f"smoothed, {num_draws} draws", report)
+    if epsilon:
+        attacked = partial(_predict_attacked, network, epsilon, attack_steps)
+        raw["attacked"] = _visit(attacked, data, seed, "under attack", report)
+    return accuracies(raw, data.targets, sigma=sigma, num_draws=num_draws, epsilon=epsilon), raw
+
+
+def accuracies(
+    raw: dict[str, np.ndarray], targets: np.ndarray, *, sigma: float, num_draws: int, epsilon: float
+) -> Accuracies:
+    """Accuracies from predictions and votes, see `evaluate`."""
+
+    def share(name: str) -> float | None:
+        return float(np.mean(raw[name] == targets)) if name in raw else None
+
+    smoothed = sure = abstained = None
+    if "votes" in raw:
+        right = raw["votes"].argmax(axis=-1) == targets
+        certain = _certain(raw["votes"])
+        smoothed, sure = float(right.mean()), float((right & certain).mean())
+        abstained = float(1 - certain.mean())
+    return Accuracies(
+        images=len(targets),
+        clean=float(np.mean(raw["clean"] == targets)),
+        under_noise=share("under_noise"),
+        smoothed=smoothed,
+        smoothed_sure=sure,
+        abstained=abstained,
+        draws=num_draws if sigma else 0,
+        attacked=share("attacked"),
+        epsilon=epsilon,
+        sigma=sigma,
+    )
+
+
+def _certain(votes: np.ndarray) -> np.ndarray:
+    """Where a fair coin would give the first two classes' votes with probability below `ALPHA`."""
+    ordered = np.sort(votes, axis=-1)
+    top, both = ordered[:, -1], ordered[:, -1] + ordered[:, -2]
+    return np.minimum(1, 2 * stats.binom.sf(top - 1, both, 0.5)) <= ALPHA
+
+
+@jax.jit
+def _predict(network: Partial, images: Array, labels: Array, keys: Array) -> Array:
+    del labels, keys
+    return jnp.argmax(network(images), axis=-1)
+
+
+@jax.jit
+def _predict_noisy(
+    network: Partial, sigma: float, images: Array, labels: Array, keys: Array
+) -> Array:
+    del labels
+
+    def draw(key: Array) -> Array:
+        return draws.gaussian(key, jnp.zeros(1, int), images.shape[1:], images.dtype)[0]
+
+    return jnp.argmax(network(images + sigma * jax.vmap(draw)(keys)), axis=-1)
+
+
+def _votes(
+    network: Partial, sigma: float, num_draws: int, images: Array, labels: Array, keys: Array
+) -> Array:
+    del labels
+    # One image's draws at a time fill the cores; more only need memory.
+    chunk = max(1, 256 // images.shape[0])
+    return smoothed_votes(
+        network, images, keys, sigma=sigma, num_samples=num_draws, chunk_size=chunk
+    )
+
+
+@partial(jax.jit, static_argnums=2)
+def _predict_attacked(
+    network: Partial, epsilon: float, num_steps: int, images: Array, labels: Array, keys: Array
+) -> Array:
+    moved = attack(
+        network,
+        images,
+        labels,
+        keys,
+        sigma=0.0,
+        epsilon=epsilon,
+        num_steps=num_steps,
+        num_samples=1,
+    )
+    return jnp.argmax(network(moved), axis=-1)
+
+
+def _visit(
+    function: Callable[[Array, Array, Array], Array],
+    data: LabelledImages,
+    seed: int,
+    what: str,
+    report: Report,
+) -> np.ndarray:
+    results: list[np.ndarray] = []
+    key = jax.random.key(seed)
+    for first, images, labels in _padded(data):
+        numbers = jnp.arange(first, first + BATCH)
+        keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
+        results.append(np.asarray(function(images, labels, keys)))
+        report(what, min(first + BATCH, len(data)), len(data))
+    return np.concatenate(results)[: len(data)]
+
+
+def _padded(data: LabelledImages) -> Iterator[tuple[int, Array, Any]]:
+    """Batches of equal size, the last filled up with its last image, so that nothing recompiles."""
+    for first in range(0, len(data), BATCH):
+        indices = np.minimum(np.arange(first, first + BATCH), len(data) - 1)
+        images = data.images(indices).astype(np.float32) / 255
+        yield first, jnp.asarray(images), jnp.asarray(data.targets[indices])

@@ -1,0 +1,162 @@
+"""The training loop: batches in, measurements out, state on disk every few minutes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from pagjax.training import optimisers, state_files
+from pagjax.training.data import LabelledImages, batches
+from pagjax.training.settings import Settings, TrainingError
+from pagjax.training.step import State, frozen_logits, init, make_step, network_of
+
+STEPS_BETWEEN_REPORTS = 25
+SECONDS_BETWEEN_SAVES = 180.0
+_TRIAL_IMAGES = 1000
+_TRIAL_BATCH = 100
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is known after some steps.
+
+    Attributes:
+        step, steps: taken, and of the run.
+        epoch: as a fraction.
+        loss, accuracy: means since the last report, on what was trained on.
+        rate: learning rate.
+        images_per_second: since the last report; None at the first, which compiles.
+        seconds: spent training since this process started.
+        test_accuracy: of the averaged weights on the first test images, one draw each, at the end
+            of an epoch; None between.
+    """
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    accuracy: float
+    rate: float
+    images_per_second: float | None
+    seconds: float
+    test_accuracy: float | None
+
+
+Report = Callable[[Progress], None]
+
+
+def train(
+    settings: Settings,
+    data: LabelledImages,
+    test: LabelledImages,
+    folder: Path,
+    *,
+    start: dict[str, object] | None = None,
+    report: Report = lambda progress: None,
+    stop_after: int | None = None,
+) -> State:
+    """Trains from the last state in `folder`, or from the start, to the end of the schedule.
+
+    Args:
+        settings: of the run.
+        data: training images.
+        test: images for the accuracy that is reported after each epoch.
+        folder: where the state is kept.
+        start: variables to start from.
+        report: told about progress.
+        stop_after: steps after which to stop early, state saved.
+
+    Returns:
+        The last state. On several devices the batch is split among them and the weights are on all.
+    """
+    network = network_of(settings, len(data.labels))
+    per_epoch = len(data) // settings.batch_size
+    if per_epoch == 0:
+        raise TrainingError(
+            f"{len(data)} training images do not fill a batch of {settings.batch_size}: "
+            "choose a smaller --batch-size"
+        )
+    everywhere, split = _placements(settings.batch_size)
+    state = jax.device_put(init(settings, network, per_epoch, start), everywhere)
+    state = state_files.restore(folder, state) or state
+    step_fn = make_step(settings, network, per_epoch)
+    trial_fn = jax.jit(
+        lambda variables, images: frozen_logits(network, variables)(images).argmax(-1)
+    )
+    rates = optimisers.schedule(settings, per_epoch)
+    total = optimisers.total_steps(settings, per_epoch)
+    last = total if stop_after is None else min(total, stop_after)
+    first = int(state.step)
+    began = saved = reported = time.monotonic()
+    measured: list[tuple[Array, Array]] = []
+    for number, batch in zip(
+        range(first, last),
+        batches(data, settings.batch_size, settings.seed, first, last),
+        strict=True,
+    ):
+        placed = jax.device_put((batch.images, batch.labels), split)
+        state, seen = step_fn(state, *placed)
+        measured.append(tuple(seen))
+        step = number + 1
+        ends_epoch = step % per_epoch == 0 or step == last
+        if ends_epoch or len(measured) == STEPS_BETWEEN_REPORTS or number == first:
+            losses, accuracies = np.mean(jax.device_get(measured), axis=0)
+            if not np.isfinite(losses):
+                raise TrainingError(
+                    f"the loss is {losses} at step {step}: lower --peak-rate, or start anew"
+                )
+            now = time.monotonic()
+            speed = len(measured) * settings.batch_size / (now - reported)
+            trial = _trial(trial_fn, state, test, settings) if ends_epoch else None
+            report(
+                Progress(
+                    step=step,
+                    steps=total,
+                    epoch=step / per_epoch,
+                    loss=float(losses),
+                    accuracy=float(accuracies),
+                    rate=float(rates(number)),
+                    images_per_second=None if number == first else speed,
+                    seconds=now - began,
+                    test_accuracy=trial,
+                )
+            )
+            measured, reported = [], time.monotonic()
+            if step == last or reported - saved > SECONDS_BETWEEN_SAVES:
+                state_files.save(folder, state)
+                saved = time.monotonic()
+    return state
+
+
+def _placements(batch_size: int) -> tuple[NamedSharding, NamedSharding]:
+    devices = jax.devices()
+    if batch_size % len(devices):
+        raise TrainingError(
+            f"--batch-size {batch_size} cannot be split over {len(devices)} devices: "
+            f"choose a multiple of {len(devices)}"
+        )
+    mesh = Mesh(np.array(devices), ("batch",))
+    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("batch"))
+
+
+def _trial(
+    trial_fn: Callable[..., Array], state: State, test: LabelledImages, settings: Settings
+) -> float:
+    """Accuracy of the averaged weights on the first test images, under one draw of the noise."""
+    right = 0
+    count = min(_TRIAL_IMAGES, len(test)) // _TRIAL_BATCH * _TRIAL_BATCH or len(test)
+    size = min(_TRIAL_BATCH, count)
+    for first in range(0, count, size):
+        images = jnp.asarray(test.images(np.arange(first, first + size)), jnp.float32) / 255
+        noise = jax.random.normal(jax.random.key(first), images.shape)
+        predicted = trial_fn(state.average, images + settings.sigma * noise)
+        right += int(np.sum(np.asarray(predicted) == test.targets[first : first + size]))
+    return right / count

@@ -1,0 +1,138 @@
+"""What a run leaves behind: metrics as JSON lines, a picture of its curves, and its card."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pagjax.runs import files
+from pagjax.training.evaluation import ALPHA, Accuracies
+from pagjax.training.loop import Progress
+
+METRICS, CURVES, CARD, TABLE = "metrics.jsonl", "curves.png", "card.json", "card.md"
+
+
+def append(folder: Path, progress: Progress) -> None:
+    """Adds a line to the run's metrics."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / METRICS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(dataclasses.asdict(progress)) + "\n")
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """The run's metrics in order of steps; of steps taken twice, after a kill, the later line."""
+    if not (folder / METRICS).exists():
+        return []
+    lines: dict[int, dict[str, Any]] = {}
+    for text in (folder / METRICS).read_text(encoding="utf-8").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue  # a line cut short by a kill
+        lines[line["step"]] = line
+    return [lines[step] for step in sorted(lines)]
+
+
+def seconds_of(lines: Sequence[Mapping[str, Any]]) -> float:
+    """Training time over all of a run's processes."""
+    total, previous = 0.0, 0.0
+    for line in lines:
+        total += line["seconds"] - (previous if line["seconds"] >= previous else 0.0)
+        previous = line["seconds"]
+    return total
+
+
+def draw_curves(folder: Path) -> Path:
+    """Draws loss and accuracies over epochs."""
+    from matplotlib.figure import Figure
+
+    lines = read(folder)
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [line["epoch"] for line in lines]
+    left.plot(epochs, [line["loss"] for line in lines], linewidth=0.8)
+    left.set(xlabel="epoch", ylabel="loss on what is trained on")
+    right.plot(epochs, [line["accuracy"] for line in lines], linewidth=0.8, label="trained on")
+    tested = [line for line in lines if line["test_accuracy"] is not None]
+    right.plot(
+        [line["epoch"] for line in tested],
+        [line["test_accuracy"] for line in tested],
+        marker="o",
+        markersize=3,
+        label="first test images, one draw, averaged weights",
+    )
+    right.set(xlabel="epoch", ylabel="accuracy")
+    right.legend()
+    figure.savefig(folder / CURVES, dpi=120)
+    return folder / CURVES
+
+
+def card(
+    name: str,
+    settings: Mapping[str, Any],
+    reached: Accuracies,
+    *,
+    command: Sequence[str],
+    environment: Mapping[str, Any],
+    seconds: float,
+    parameters: int,
+    purpose: str,
+) -> dict[str, Any]:
+    """A network's card as JSON values."""
+    return {
+        "name": name,
+        "purpose": purpose,
+        "accuracies": dataclasses.asdict(reached),
+        "abstention_level": ALPHA,
+        "parameters": parameters,
+        "command": " ".join(command),
+        "settings": dict(settings),
+        "training_seconds": round(seconds),
+        "environment": dict(environment),
+    }
+
+
+def card_table(values: Mapping[str, Any]) -> str:
+    """A card as a table in Markdown."""
+    reached, settings = values["accuracies"], values["settings"]
+    images, sigma = f"{reached['images']:,} test images", f"sigma {reached['sigma']:g}"
+    rows = [
+        ("for", values["purpose"]),
+        ("base network, clean", f"{_percent(reached['clean'])} of {images}"),
+    ]
+    if reached["under_noise"] is not None:
+        sure = f"{_percent(reached['smoothed_sure'])} with abstentions counted as wrong"
+        rows += [
+            (f"base network, one draw at {sigma}", _percent(reached["under_noise"])),
+            (
+                f"smoothed, majority of {reached['draws']} draws at {sigma}",
+                f"{_percent(reached['smoothed'])}; {sure}, "
+                f"abstains on {_percent(reached['abstained'])} at level {values['abstention_level']:g}",
+            ),
+        ]
+    if reached["attacked"] is not None:
+        attack = f"20-step l2 PGD, epsilon {reached['epsilon']:g}"
+        rows.append((f"base network, {attack}", _percent(reached["attacked"])))
+    rows += [
+        ("data", f"{settings['data']}, {settings['image_size']} pixels"),
+        ("procedure", f"{settings['procedure']}, seed {settings['seed']}"),
+        ("parameters", f"{values['parameters']:,}"),
+        ("training time", f"{values['training_seconds'] / 3600:.1f} hours"),
+        ("trained on", ", ".join(values["environment"].get("devices", []))),
+        ("command", f"`{values['command']}`"),
+    ]
+    lines = [f"# {values['name']}", "", "| | |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {left} | {right} |" for left, right in rows)]) + "\n"
+
+
+def write_card(folder: Path, values: Mapping[str, Any]) -> None:
+    """Writes a card as JSON and as a table."""
+    files.write_json(folder / CARD, values)
+    files.write_bytes(folder / TABLE, card_table(values).encode())
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}%"

@@ -1,0 +1,132 @@
+"""A training run's folder: its settings, and in the end its checkpoint and card."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from pagjax.checkpoints import store
+from pagjax.networks.base import Description, base_network
+from pagjax.networks.normalizer import NORMALIZERS
+from pagjax.runs import environment, files
+from pagjax.training import record
+from pagjax.training.data import LabelledImages
+from pagjax.training.evaluation import evaluate
+from pagjax.training.recipes import Recipe
+from pagjax.training.settings import Settings, TrainingError
+from pagjax.training.step import State
+
+_SETTINGS, _CHECKPOINT, _PREDICTIONS = "settings.json", "checkpoint", "predictions.npz"
+
+
+def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
+    """Makes the folder, or checks that it holds a run of the same settings."""
+    if overwrite and folder.exists():
+        if not (folder / _SETTINGS).exists() and any(folder.iterdir()):
+            raise TrainingError(f"{folder} is no training run: not overwriting it")
+        shutil.rmtree(folder)
+    path = folder / _SETTINGS
+    if path.exists():
+        found = Settings.from_json(json.loads(path.read_text(encoding="utf-8")))
+        theirs, ours = found.to_json(), settings.to_json()
+        differing = [name for name in ours if ours[name] != theirs[name]]
+        if differing:
+            shown = "; ".join(f"{n}: {theirs[n]!r}, now {ours[n]!r}" for n in differing)
+            raise TrainingError(
+                f"{folder} holds a run of other settings ({shown}): "
+                "repeat them, choose another --out, or pass --overwrite"
+            )
+    files.write_json(path, settings.to_json())
+
+
+def variables_of(init: str | None) -> dict[str, Any] | None:
+    """The variables of the checkpoint to start from, where there is one."""
+    if init is None:
+        return None
+    from pagjax import checkpoints
+
+    return checkpoints.load(init).variables
+
+
+def stored_side(side: int) -> int:
+    """The side at which images wait for resized crops: an eighth larger, and even."""
+    return 2 * math.ceil(side * 9 / 16)
+
+
+def finish(
+    folder: Path,
+    name: str,
+    recipe: Recipe,
+    state: State,
+    labels: Sequence[str],
+    test: LabelledImages,
+    *,
+    command: Sequence[str],
+    num_draws: int,
+    report: Callable[[str, int, int], None],
+) -> str:
+    """Writes the checkpoint in half precision, evaluates it as written, and writes its card.
+
+    Returns:
+        The card as a table.
+    """
+    settings = recipe.settings
+    kept = jax.device_get(state.average)
+    half = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), kept)
+    if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(half)):
+        raise TrainingError("weights that half precision cannot hold: train longer or more gently")
+    description = _description(name, settings, labels, {})
+    network = base_network(description, half)
+    reached, raw = evaluate(
+        network.logits_fn,
+        test,
+        sigma=settings.sigma,
+        num_draws=num_draws,
+        epsilon=recipe.evaluate_epsilon,
+        report=report,
+    )
+    values = record.card(
+        name,
+        settings.to_json(),
+        reached,
+        command=command,
+        environment={k: v for k, v in environment.describe().items() if k != "command"},
+        seconds=record.seconds_of(record.read(folder)),
+        parameters=sum(leaf.size for leaf in jax.tree.leaves(kept["params"])),
+        purpose=recipe.purpose,
+    )
+    described = _description(name, settings, labels, values)
+    store.save(folder / _CHECKPOINT, described, half, overwrite=True)
+    record.write_card(folder / _CHECKPOINT, values)
+    narrow = {key: _narrow(array) for key, array in raw.items()}
+    files.write_arrays(folder / _PREDICTIONS, narrow)
+    record.draw_curves(folder)
+    return record.card_table(values)
+
+
+def _description(
+    name: str, settings: Settings, labels: Sequence[str], origin: dict[str, Any]
+) -> Description:
+    return Description(
+        architecture=f"{settings.stem} stem, {settings.block} blocks "
+        f"{'/'.join(map(str, settings.stage_sizes))}, width {settings.width}",
+        config=settings.config,
+        num_classes=len(labels),
+        normalizer=NORMALIZERS[settings.normalizer],
+        image_size=(settings.image_size, settings.image_size),
+        labels=tuple(labels),
+        training_sigma=settings.sigma,
+        origin={"source": "pagjax.train", "name": name, **origin},
+    )
+
+
+def _narrow(array: np.ndarray) -> np.ndarray:
+    """Counts and classes in as few bits as they need."""
+    return array.astype(np.uint8) if array.min() >= 0 and array.max() < 256 else array

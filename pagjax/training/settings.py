@@ -1,0 +1,128 @@
+"""All that determines a training run but the machine, as one record of JSON values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pagjax.networks.resnet import ResNetConfig
+
+
+class TrainingError(ValueError):
+    """A training run that cannot be done as asked; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A training run.
+
+    Lengths (sigma, epsilon) are l2 lengths in pixel units of [0, 1].
+
+    Attributes:
+        data: a TFDS name such as ``"cifar10"``, or a folder of class folders.
+        train_split, test_split: TFDS splits; folders of these names inside a folder.
+        image_size: side in pixels of what the network sees.
+        normalizer: name of the first layer, see `pagjax.networks.NORMALIZERS`.
+        stem, block, stage_sizes, width: see `pagjax.networks.ResNetConfig`.
+        procedure: name of one of `pagjax.training.procedures.BY_NAME`.
+        sigma: noise level of training, 0 for none.
+        num_noise: noise draws of an image in a step, where the procedure takes several.
+        epsilon: radius of the attack in training, 0 for none.
+        attack_steps: its steps, each of length ``2 epsilon / attack_steps``.
+        warmup_epochs: epochs over which epsilon rises linearly.
+        weight: of the procedure's second term (lambda of stability and consistency training).
+        entropy_weight: of consistency training's third term.
+        temperature, margin: inverse temperature and margin of MACER's second term.
+        crop: ``"pad"`` crops from the image padded by an eighth of its side; ``"resized"`` resizes
+            random rectangles of `least_area` to all of the image; ``"none"`` does neither.
+        least_area: smallest share of the image that a resized crop keeps.
+        flip: whether images are mirrored at random.
+        epochs: passes over the training images; fractions allowed.
+        batch_size: images a step, over all devices.
+        optimizer: ``"sgd"`` with Nesterov momentum, ``"heavy-ball"`` SGD, or ``"adamw"``.
+        schedule: ``"one-cycle"`` rises linearly over `rise` of the steps and falls linearly to 0;
+            ``"steps"`` divides the rate by 10 at each of `drops`, in epochs.
+        peak_rate: largest learning rate.
+        rise: share of the steps in which the rate rises.
+        drops: epochs at which the rate is divided by 10.
+        momentum: of SGD.
+        weight_decay: added to the gradient as ``weight_decay * parameter`` (decoupled in adamw).
+        average: decay per step of the running average of weights that is evaluated and kept; 0
+            keeps the last weights.
+        precision: type of activations, ``"float32"`` or ``"bfloat16"``; parameters and batch
+            statistics stay float32.
+        init: checkpoint from which the weights start, or None.
+        seed: of initial weights, order, augmentation and noise.
+    """
+
+    data: str
+    train_split: str = "train"
+    test_split: str = "test"
+    image_size: int = 32
+    normalizer: str = "cifar10"
+    stem: Literal["imagenet", "cifar", "space_to_depth"] = "space_to_depth"
+    block: Literal["basic", "bottleneck"] = "basic"
+    stage_sizes: tuple[int, ...] = (1, 2, 2)
+    width: int = 64
+    procedure: str = "gaussian"
+    sigma: float = 0.0
+    num_noise: int = 1
+    epsilon: float = 0.0
+    attack_steps: int = 1
+    warmup_epochs: float = 0.0
+    weight: float = 0.0
+    entropy_weight: float = 0.0
+    temperature: float = 16.0
+    margin: float = 8.0
+    crop: Literal["pad", "resized", "none"] = "pad"
+    least_area: float = 0.25
+    flip: bool = True
+    epochs: float = 12.0
+    batch_size: int = 128
+    optimizer: Literal["sgd", "heavy-ball", "adamw"] = "sgd"
+    schedule: Literal["one-cycle", "steps"] = "one-cycle"
+    peak_rate: float = 0.2
+    rise: float = 0.15
+    drops: tuple[float, ...] = ()
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    average: float = 0.999
+    precision: Literal["float32", "bfloat16"] = "float32"
+    init: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range."""
+        for name in ("sigma", "epsilon", "warmup_epochs", "weight", "weight_decay", "peak_rate"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise TrainingError(f"{name} = {getattr(self, name)}: must be finite, at least 0")
+        for name in ("image_size", "num_noise", "attack_steps", "batch_size", "width"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name} = {getattr(self, name)}: must be at least 1")
+        if not 0 < self.epochs < float("inf"):
+            raise TrainingError(f"epochs = {self.epochs}: must be above 0")
+        for name in ("average", "momentum", "rise"):
+            if not 0 <= getattr(self, name) < 1:
+                raise TrainingError(f"{name} = {getattr(self, name)}: must be in [0, 1)")
+
+    @property
+    def config(self) -> ResNetConfig:
+        """The network's shape."""
+        return ResNetConfig(self.stem, self.block, self.stage_sizes, self.width)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values; `from_json` reads them back."""
+        values = dataclasses.asdict(self)
+        return {**values, "stage_sizes": list(self.stage_sizes), "drops": list(self.drops)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Settings:
+        """From `to_json`'s values; a setting that is unknown here is an error."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise TrainingError(f"unknown settings {unknown}: written by another pagjax?")
+        tuples = {name: tuple(values[name]) for name in ("stage_sizes", "drops") if name in values}
+        return cls(**{**values, **tuples})
