@@ -30,6 +30,10 @@ from tests.torch_files.assembler import (
 )
 from tests.torch_files.containers import legacy_bytes, tar_bytes, zip_bytes
 
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="memory is limited through Linux's interfaces"
+)
+
 REPOSITORY = Path(__file__).parents[2]
 # The largest share is taken by the millions of values that one file may hold.
 MEMORY_LIMIT = 640 << 20

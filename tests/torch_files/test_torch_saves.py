@@ -1,6 +1,7 @@
 """Files that PyTorch itself writes come back bit for bit, in both forms that it can write."""
 
 import hashlib
+import tracemalloc
 from collections import Counter, OrderedDict, defaultdict
 
 import ml_dtypes
@@ -250,6 +251,21 @@ def test_lazily_conjugated_tensor_is_refused_with_its_cure(save):
     path = save(torch.ones(2, dtype=torch.complex64).conj())
     with pytest.raises(ValueError, match=r"weights\.pt.*conjugated.*resolve_conj"):
         read(path)
+
+
+def test_memory_is_that_of_the_arrays(save):
+    saved = {str(i): torch.full((1 << 20,), float(i)) for i in range(8)}
+    path = save(saved)
+    read(path)
+    tracemalloc.start()
+    content = read(path).content
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    size = sum(array.nbytes for array in content.values())
+    assert size == 8 << 22
+    assert held < 1.01 * size
+    # A megabyte at a time goes through the checksums.
+    assert peak < size + (4 << 20)
 
 
 def test_path_may_be_text(save):
