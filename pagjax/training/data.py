@@ -56,7 +56,7 @@ class LabelledImages:
     labels: tuple[str, ...]
     targets: np.ndarray
     side: int
-    read: Callable[[Sequence[int]], list[Any]]
+    read: Callable[[Sequence[int]], Sequence[Any]]
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -75,7 +75,11 @@ class LabelledImages:
         if len(self) * self.side**2 * 3 > MOST_IN_MEMORY:
             return self
         held = self.images(np.arange(len(self)))
-        return LabelledImages(self.name, self.labels, self.targets, self.side, lambda i: held[i])
+
+        def read(indices: Sequence[int]) -> list[Any]:
+            return list(held[indices])
+
+        return LabelledImages(self.name, self.labels, self.targets, self.side, read)
 
     def _bring_to_side(self, picture: Any) -> np.ndarray:
         if isinstance(picture, np.ndarray) and picture.shape == (self.side, self.side, 3):

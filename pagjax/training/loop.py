@@ -13,10 +13,19 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from pagjax.networks.resnet import ResNet
 from pagjax.training import optimisers, state_files
 from pagjax.training.data import LabelledImages, batches
 from pagjax.training.settings import Settings, TrainingError
-from pagjax.training.step import State, frozen_logits, init, make_step, network_of
+from pagjax.training.step import (
+    Measured,
+    State,
+    Variables,
+    frozen_logits,
+    init,
+    make_step,
+    network_of,
+)
 
 STEPS_BETWEEN_REPORTS = 25
 SECONDS_BETWEEN_SAVES = 180.0
@@ -34,7 +43,8 @@ class Progress:
         loss, accuracy: means since the last report, on what was trained on.
         rate: learning rate.
         images_per_second: since the last report; None at the first, which compiles.
-        seconds: spent training since this process started.
+        seconds: since this process began training, pauses included.
+        cpu_seconds: of all cores, spent by this process.
         test_accuracy: of the averaged weights on the first test images, one draw each, at the end
             of an epoch; None between.
     """
@@ -47,6 +57,7 @@ class Progress:
     rate: float
     images_per_second: float | None
     seconds: float
+    cpu_seconds: float
     test_accuracy: float | None
 
 
@@ -88,15 +99,13 @@ def train(
     state = jax.device_put(init(settings, network, per_epoch, start), everywhere)
     state = state_files.restore(folder, state) or state
     step_fn = make_step(settings, network, per_epoch)
-    trial_fn = jax.jit(
-        lambda variables, images: frozen_logits(network, variables)(images).argmax(-1)
-    )
+    trial_fn = _classifier(network)
     rates = optimisers.schedule(settings, per_epoch)
     total = optimisers.total_steps(settings, per_epoch)
     last = total if stop_after is None else min(total, stop_after)
     first = int(state.step)
     began = saved = reported = time.monotonic()
-    measured: list[tuple[Array, Array]] = []
+    measured: list[Measured] = []
     for number, batch in zip(
         range(first, last),
         batches(data, settings.batch_size, settings.seed, first, last),
@@ -104,7 +113,7 @@ def train(
     ):
         placed = jax.device_put((batch.images, batch.labels), split)
         state, seen = step_fn(state, *placed)
-        measured.append(tuple(seen))
+        measured.append(seen)
         step = number + 1
         ends_epoch = step % per_epoch == 0 or step == last
         if ends_epoch or len(measured) == STEPS_BETWEEN_REPORTS or number == first:
@@ -126,6 +135,7 @@ def train(
                     rate=float(rates(number)),
                     images_per_second=None if number == first else speed,
                     seconds=now - began,
+                    cpu_seconds=time.process_time(),
                     test_accuracy=trial,
                 )
             )
@@ -134,6 +144,14 @@ def train(
                 state_files.save(folder, state)
                 saved = time.monotonic()
     return state
+
+
+def _classifier(network: ResNet) -> Callable[[Variables, Array], Array]:
+    @jax.jit
+    def classify(variables: Variables, images: Array) -> Array:
+        return jnp.argmax(frozen_logits(network, variables)(images), axis=-1)
+
+    return classify
 
 
 def _placements(batch_size: int) -> tuple[NamedSharding, NamedSharding]:

@@ -23,9 +23,9 @@ class Plan(NamedTuple):
     """A step's work.
 
     Attributes:
-        images: what the network is evaluated on, shape ``[copies x batch, height, width, channels]``,
-            all copies of an image in a row.
-        loss: scalar function of the logits ``[copies x batch, classes]``.
+        images: what the network is evaluated on, all copies of an image in a row, shape
+            ``[batch x copies, height, width, channels]``.
+        loss: scalar function of the logits ``[batch x copies, classes]``.
     """
 
     images: Array

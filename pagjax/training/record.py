@@ -36,12 +36,12 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return [lines[step] for step in sorted(lines)]
 
 
-def seconds_of(lines: Sequence[Mapping[str, Any]]) -> float:
-    """Training time over all of a run's processes."""
+def total_of(lines: Sequence[Mapping[str, Any]], clock: str) -> float:
+    """What a clock of `Progress` (seconds, cpu_seconds) counted over all of a run's processes."""
     total, previous = 0.0, 0.0
     for line in lines:
-        total += line["seconds"] - (previous if line["seconds"] >= previous else 0.0)
-        previous = line["seconds"]
+        total += line[clock] - (previous if line[clock] >= previous else 0.0)
+        previous = line[clock]
     return total
 
 
@@ -77,7 +77,7 @@ def card(
     *,
     command: Sequence[str],
     environment: Mapping[str, Any],
-    seconds: float,
+    lines: Sequence[Mapping[str, Any]],
     parameters: int,
     purpose: str,
 ) -> dict[str, Any]:
@@ -90,7 +90,8 @@ def card(
         "parameters": parameters,
         "command": " ".join(command),
         "settings": dict(settings),
-        "training_seconds": round(seconds),
+        "training_seconds": round(total_of(lines, "seconds")),
+        "training_cpu_seconds": round(total_of(lines, "cpu_seconds")),
         "environment": dict(environment),
     }
 
@@ -110,7 +111,8 @@ def card_table(values: Mapping[str, Any]) -> str:
             (
                 f"smoothed, majority of {reached['draws']} draws at {sigma}",
                 f"{_percent(reached['smoothed'])}; {sure}, "
-                f"abstains on {_percent(reached['abstained'])} at level {values['abstention_level']:g}",
+                f"abstains on {_percent(reached['abstained'])} "
+                f"at level {values['abstention_level']:g}",
             ),
         ]
     if reached["attacked"] is not None:
@@ -120,7 +122,11 @@ def card_table(values: Mapping[str, Any]) -> str:
         ("data", f"{settings['data']}, {settings['image_size']} pixels"),
         ("procedure", f"{settings['procedure']}, seed {settings['seed']}"),
         ("parameters", f"{values['parameters']:,}"),
-        ("training time", f"{values['training_seconds'] / 3600:.1f} hours"),
+        (
+            "training time",
+            f"{values['training_seconds'] / 3600:.1f} hours, pauses included; "
+            f"{values['training_cpu_seconds'] / 3600:.1f} core-hours",
+        ),
         ("trained on", ", ".join(values["environment"].get("devices", []))),
         ("command", f"`{values['command']}`"),
     ]

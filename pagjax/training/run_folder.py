@@ -98,7 +98,7 @@ def finish(
         reached,
         command=command,
         environment={k: v for k, v in environment.describe().items() if k != "command"},
-        seconds=record.seconds_of(record.read(folder)),
+        lines=record.read(folder),
         parameters=sum(leaf.size for leaf in jax.tree.leaves(kept["params"])),
         purpose=recipe.purpose,
     )

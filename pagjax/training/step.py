@@ -144,7 +144,7 @@ def make_step(settings: Settings, network: ResNet, steps_per_epoch: int) -> Step
 
 
 def augment(settings: Settings, key: Array, images: Array) -> Array:
-    """8-bit images to float ones of the network's size, cropped and mirrored as the settings say."""
+    """8-bit images to float ones of the network's size, cropped and mirrored by the settings."""
     crop_key, flip_key = jax.random.split(key)
     size = settings.image_size
     if settings.crop == "pad":
@@ -175,8 +175,8 @@ def _averaged(decay: float, state: State, variables: Variables) -> Variables:
     if not decay:
         return variables
     # Early on the average forgets faster, so that random initial weights leave no trace.
-    decay = jnp.minimum(decay, (1 + state.step) / (10 + state.step))
-    return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.average, variables)
+    keep = jnp.minimum(decay, (1 + state.step) / (10 + state.step))
+    return jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, state.average, variables)
 
 
 def _check_same_shapes(ours: Variables, given: Any) -> None:
