@@ -4,7 +4,10 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+import pytest
 import torch
+
+from pagjax.torch_files import TorchFileError
 
 # PyTorch hands these to numpy only as integers of their width.
 _WITHOUT_NUMPY = {
@@ -44,3 +47,8 @@ def assert_same(ours: Any, theirs: Any, where: str = "content") -> int:
         return 0
     assert ours == theirs, where
     return 0
+
+
+def refused(complaint: str) -> pytest.RaisesExc[TorchFileError]:
+    """Expect a refusal; the complaint is looked for behind the file's name, not in it."""
+    return pytest.raises(TorchFileError, match=rf"\.\w+: .*(?:{complaint})")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pagjax.torch_files import TorchFileError, read
+from tests.torch_files.comparison import refused
 from tests.torch_files.containers import legacy_bytes, written
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4665a5\nsize 102540417\n"
@@ -43,20 +44,20 @@ def test_message_names_file_finding_and_cure(tmp_path, data, found, cure):
 
 
 def test_folder(tmp_path):
-    with pytest.raises(TorchFileError, match=r"it is a folder\. Give the checkpoint"):
+    with pytest.raises(TorchFileError, match=r": it is a folder\. Give the checkpoint"):
         read(tmp_path)
 
 
 def test_no_such_file(tmp_path):
-    with pytest.raises(TorchFileError, match=r"none\.pt: it cannot be opened \(No such file"):
+    with refused(r"it cannot be opened \(No such file"):
         read(tmp_path / "none.pt")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_pipe_does_not_wait(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(TorchFileError, match="not a regular file"):
-        read(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.pt")
+    with refused("not a regular file"):
+        read(tmp_path / "pipe.pt")
 
 
 def test_every_short_start_is_refused(tmp_path):

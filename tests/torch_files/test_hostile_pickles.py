@@ -24,6 +24,7 @@ from tests.torch_files.assembler import (
     pickled,
     recall,
 )
+from tests.torch_files.comparison import refused
 from tests.torch_files.containers import legacy_bytes, tar_bytes, written, zip_bytes
 
 
@@ -314,7 +315,7 @@ def test_element_type_with_fields_or_subarray_is_a_placeholder(tmp_path):
     ],
 )
 def test_array_that_contradicts_itself(tmp_path, state, complaint):
-    with pytest.raises(TorchFileError, match=complaint):
+    with refused(complaint):
         read(written(tmp_path, zip_bytes(build(ARRAY, state))))
 
 
@@ -411,7 +412,7 @@ def code(text):
 )
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_broken_pickle_is_refused(tmp_path, container, body):
-    with pytest.raises(TorchFileError, match=r"weights\.pt: its? "):
+    with refused(r"its? "):
         read(written(tmp_path, container(Code(body[:-1]) if container is in_stream else body)))
 
 
@@ -471,7 +472,7 @@ def test_wide_element_type_over_a_narrow_storage(tmp_path):
     content = read(written(tmp_path, zip_bytes(laid((3,), 1, "uint16"), raw))).content
     np.testing.assert_array_equal(content, np.array([1, 2, 3], np.uint16), strict=True)
     for size, offset, dtype in [((4,), 1, "uint16"), ((2,), 0, "uint64"), ((1,), 1, "complex64")]:
-        with pytest.raises(TorchFileError, match="reaches element"):
+        with refused("reaches element"):
             read(written(tmp_path, zip_bytes(laid(size, offset, dtype), raw)))
 
 
