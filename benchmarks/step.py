@@ -112,7 +112,7 @@ def torch_worker(args: argparse.Namespace) -> dict[str, Any]:
     weights = np.load(folder / "weights.npz")
     network.load_state_dict({key: torch.from_numpy(weights[key]) for key in weights.files})
     network.requires_grad_(False)
-    network.to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     problem = np.load(folder / "problem.npz")
     start = torch.from_numpy(problem["image"]).permute(2, 0, 1)[None]
     noise = torch.from_numpy(problem["noise"]).permute(0, 3, 1, 2)

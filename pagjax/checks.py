@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 from jax import Array
 from jax.tree_util import Partial
 
@@ -39,7 +39,7 @@ def check_images(images: Array) -> None:
             f"images of shape {images.shape}: expected [batch, height, width, channels]; "
             "add the missing axis with images[None]"
         )
-    if not np.issubdtype(images.dtype, np.floating):
+    if not jnp.issubdtype(images.dtype, jnp.floating):
         raise ValueError(f"images of type {images.dtype}: divide 8-bit pixels by 255 first")
 
 
@@ -47,8 +47,8 @@ def check_non_negative(name: str, value: Any, unit: str) -> None:
     """Refuses a known value that is negative or not finite; arrays are checked elementwise."""
     if not is_concrete(value):
         return
-    numbers = np.asarray(value, dtype=np.float64)
-    if not np.all(np.isfinite(numbers) & (numbers >= 0)):
+    numbers = jnp.asarray(value, dtype=float)
+    if not bool(jnp.all(jnp.isfinite(numbers) & (numbers >= 0))):
         raise ValueError(f"{name} = {value}: must be finite and at least 0 ({unit})")
 
 
@@ -69,14 +69,14 @@ def draws_needed(sigma: Any, num_samples: int) -> int:
 
 def check_targets(targets: Any, num_images: int, num_classes: int) -> None:
     """Refuses targets that are not one class index per image."""
-    if np.shape(targets) != (num_images,):
+    if jnp.shape(targets) != (num_images,):
         raise ValueError(
-            f"targets of shape {np.shape(targets)} for {num_images} images: "
+            f"targets of shape {jnp.shape(targets)} for {num_images} images: "
             "pass one index per image"
         )
     if not is_concrete(targets):
         return
-    wrong = [int(t) for t in np.asarray(targets) if not 0 <= int(t) < num_classes]
+    wrong = [int(t) for t in jnp.asarray(targets) if not 0 <= int(t) < num_classes]
     if wrong:
         raise ValueError(
             f"target {wrong[0]}: the network has {num_classes} classes, 0 to {num_classes - 1}"
@@ -87,8 +87,7 @@ def check_in_box(images: Any, bounds: tuple[float, float] | None) -> None:
     """Refuses starting images that leave the box; a projection could not keep both constraints."""
     if bounds is None or not is_concrete(images):
         return
-    values = np.asarray(images)
-    low, high = float(np.min(values)), float(np.max(values))
+    low, high = float(jnp.min(images)), float(jnp.max(images))
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError("the starting images hold non-finite values")
     if low < bounds[0] or high > bounds[1]:

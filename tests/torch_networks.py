@@ -16,21 +16,41 @@ def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
 
 
-class Basic(nn.Module):
+class WithShortcut(nn.Module):
+    """A block's second branch: a projection under a published name, or padding, or nothing."""
+
+    def _add_shortcut(self, name: str | None, inputs: int, outputs: int, stride: int) -> None:
+        self.stride, self.outputs = stride, outputs
+        self.projection = name if stride > 1 or inputs != outputs else None
+        if self.projection:
+            branch = nn.Sequential(_conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
+            self.add_module(self.projection, branch)
+
+    def _shortcut(self, x: Tensor) -> Tensor:
+        if self.projection:
+            return self.get_submodule(self.projection)(x)
+        missing = self.outputs - x.shape[1]
+        if missing == 0 and self.stride == 1:
+            return x
+        pads = (0, 0, 0, 0, missing // 2, missing - missing // 2)
+        return functional.pad(x[:, :, :: self.stride, :: self.stride], pads)
+
+
+class Basic(WithShortcut):
     expansion = 1
 
     def __init__(self, inputs: int, width: int, stride: int, shortcut: str | None) -> None:
         super().__init__()
         self.conv1, self.bn1 = _conv(inputs, width, 3, stride), nn.BatchNorm2d(width)
         self.conv2, self.bn2 = _conv(width, width, 3), nn.BatchNorm2d(width)
-        _add_shortcut(self, shortcut, inputs, width, stride)
+        self._add_shortcut(shortcut, inputs, width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
-        return functional.relu(y + _apply_shortcut(self, x))
+        return functional.relu(y + self._shortcut(x))
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(WithShortcut):
     expansion = 4
 
     def __init__(self, inputs: int, width: int, stride: int, shortcut: str | None) -> None:
@@ -38,32 +58,12 @@ class Bottleneck(nn.Module):
         self.conv1, self.bn1 = _conv(inputs, width, 1), nn.BatchNorm2d(width)
         self.conv2, self.bn2 = _conv(width, width, 3, stride), nn.BatchNorm2d(width)
         self.conv3, self.bn3 = _conv(width, 4 * width, 1), nn.BatchNorm2d(4 * width)
-        _add_shortcut(self, shortcut, inputs, 4 * width, stride)
+        self._add_shortcut(shortcut, inputs, 4 * width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         y = functional.relu(self.bn1(self.conv1(x)))
         y = self.bn3(self.conv3(functional.relu(self.bn2(self.conv2(y)))))
-        return functional.relu(y + _apply_shortcut(self, x))
-
-
-def _add_shortcut(
-    block: nn.Module, shortcut: str | None, inputs: int, outputs: int, stride: int
-) -> None:
-    block.stride, block.outputs, block.shortcut_name = stride, outputs, None
-    if shortcut and (stride > 1 or inputs != outputs):
-        block.shortcut_name = shortcut
-        branch = nn.Sequential(_conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
-        block.add_module(shortcut, branch)
-
-
-def _apply_shortcut(block: nn.Module, x: Tensor) -> Tensor:
-    if block.shortcut_name:
-        return getattr(block, block.shortcut_name)(x)
-    missing = block.outputs - x.shape[1]
-    if missing == 0 and block.stride == 1:
-        return x
-    pads = (0, 0, 0, 0, missing // 2, missing - missing // 2)
-    return functional.pad(x[:, :, :: block.stride, :: block.stride], pads)
+        return functional.relu(y + self._shortcut(x))
 
 
 class TorchResNet(nn.Module):

@@ -13,7 +13,7 @@ from pagjax.checkpoints.layouts import StateDict
 from pagjax.checkpoints.store import CheckpointError
 from pagjax.networks.resnet import ResNet, ResNetConfig
 
-_IMAGENET_NAMES = {
+_IMAGENET_NAMES: dict[tuple[str, tuple[int, ...]], str] = {
     ("basic", (2, 2, 2, 2)): "resnet18",
     ("basic", (3, 4, 6, 3)): "resnet34",
     ("bottleneck", (3, 4, 6, 3)): "resnet50",

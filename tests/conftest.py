@@ -1,0 +1,30 @@
+"""Shared fixtures: strict JAX, float64 where asked for, the shared data where it is present."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "allow")
+
+
+@pytest.fixture
+def x64() -> Iterator[None]:
+    """Computations in float64, for finite differences and comparisons with PyTorch."""
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of published files and data sets beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip("needs ../shared, the published checkpoints and data sets beside the clone")
+    return SHARED

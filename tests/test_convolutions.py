@@ -1,0 +1,80 @@
+"""Every prepared form of a convolution, and of pooling, against XLA's own."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from pagjax.networks import convolutions
+from pagjax.networks.pooling import max_pool_3x3
+
+pytestmark = pytest.mark.usefixtures("x64")
+SIZES = [(8, 8), (9, 7), (7, 10), (4, 5), (16, 12), (3, 3)]
+
+
+def _problem(size, kernel_size):
+    keys = jax.random.split(jax.random.key(kernel_size), 4)
+    images = jax.random.normal(keys[0], (2, *size, 3))
+    kernel = jax.random.normal(keys[1], (kernel_size, kernel_size, 3, 5))
+    return images, kernel, jax.random.normal(keys[2], (5,)), keys[3]
+
+
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel_size", [1, 3, 7])
+@pytest.mark.parametrize("size", SIZES)
+def test_values_gradients_and_second_derivatives(size, kernel_size, stride, backend):
+    images, kernel, bias, key = _problem(size, kernel_size)
+    pad = kernel_size // 2
+    prepared = convolutions.prepare(kernel, bias, stride, backend)
+
+    def plain(x):
+        return (
+            lax.conv_general_dilated(
+                x,
+                kernel,
+                (stride, stride),
+                ((pad, pad), (pad, pad)),
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            )
+            + bias
+        )
+
+    expected, expected_pull = jax.vjp(plain, images)
+    actual, pull = jax.vjp(prepared, images)
+    cotangent = jax.random.normal(key, expected.shape)
+    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-11)
+    np.testing.assert_allclose(pull(cotangent)[0], expected_pull(cotangent)[0], atol=1e-10)
+
+    def curved(convolution, x):
+        slope = jax.grad(lambda x: (convolution(x) ** 3).sum())(x)
+        return (slope * images).sum()
+
+    np.testing.assert_allclose(
+        jax.grad(lambda x: curved(prepared, x))(images),
+        jax.grad(lambda x: curved(plain, x))(images),
+        rtol=1e-9,
+        atol=1e-8,
+    )
+
+
+def test_frozen_kernels_have_no_silent_gradient():
+    images, kernel, bias, _ = _problem((8, 8), 3)
+    prepared = convolutions.prepare(kernel, bias, 1, "cpu")
+    slopes = jax.grad(lambda layer: layer(images).sum())(prepared)
+    assert bool(jnp.all(jnp.isnan(slopes.forward)))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 7), (1, 2)])
+def test_pooling_with_pytorchs_padding(size):
+    images = _problem(size, 3)[0]
+    slices, window = (max_pool_3x3(images, backend) for backend in ("cpu", "gpu"))
+    np.testing.assert_array_equal(slices, window)
+    pulls = [
+        jax.grad(lambda x, b=backend: (max_pool_3x3(x, b) ** 2).sum())(images)
+        for backend in ("cpu", "gpu")
+    ]
+    np.testing.assert_allclose(*pulls)
