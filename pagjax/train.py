@@ -181,7 +181,7 @@ def _argv(args: argparse.Namespace) -> list[str]:
         elif isinstance(value, list):
             words += [flag, *map(str, value)]
         else:
-            words += [flag, str(value) if name not in ("init", "data") else Path(value).name]
+            words += [flag, Path(value).name if Path(str(value)).is_dir() else str(value)]
     return words
 
 

@@ -51,7 +51,7 @@ def _gaussian(sigma: float, seed: int, **changes: object) -> Recipe:
 
 
 _SHIPPED = {
-    "cifar10-gaussian-0.25": _gaussian(0.25, 1, epochs=14.0),
+    "cifar10-gaussian-0.25": _gaussian(0.25, 1, epochs=12.0),
     "cifar10-gaussian-0.50": _gaussian(0.5, 2, epochs=8.0, peak_rate=0.1),
     "cifar10-gaussian-1.00": _gaussian(1.0, 3, epochs=8.0, peak_rate=0.1),
     "cifar10-vanilla": Recipe(

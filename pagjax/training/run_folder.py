@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pagjax.checkpoints import store
+from pagjax.checkpoints import shipped, store
 from pagjax.networks.base import Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
 from pagjax.runs import environment, files
@@ -50,9 +50,8 @@ def variables_of(init: str | None) -> dict[str, Any] | None:
     """The variables of the checkpoint to start from, where there is one."""
     if init is None:
         return None
-    from pagjax import checkpoints
-
-    return checkpoints.load(init).variables
+    description, variables = store.restore(shipped.path(init))
+    return base_network(description, variables).variables
 
 
 def stored_side(side: int) -> int:

@@ -1,0 +1,48 @@
+"""`python -m pagjax.checkpoints`: lists the shipped networks, or prints the card of one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+_COLUMNS = ("network", "clean", "under noise", "smoothed", "attacked", "for")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pagjax.checkpoints", description="Lists the networks that pagjax ships."
+    )
+    parser.add_argument("name", nargs="?", help="print this network's card")
+    args = parser.parse_args(argv)
+    from pagjax.checkpoints import CheckpointError, shipped
+
+    try:
+        if args.name is not None:
+            print((shipped.path(args.name) / "card.md").read_text(encoding="utf-8"), end="")
+        else:
+            print(_table([shipped.card(name) for name in shipped.names()]))
+    except (CheckpointError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _table(cards: Sequence[dict[str, Any]]) -> str:
+    rows = [_COLUMNS]
+    for card in cards:
+        reached = card["accuracies"]
+        shares = [reached[key] for key in ("clean", "under_noise", "smoothed", "attacked")]
+        told = ["-" if share is None else f"{100 * share:.1f}%" for share in shares]
+        rows.append((card["name"], *told, card["purpose"]))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
