@@ -23,7 +23,7 @@ from pagjax.training.recipes import Recipe
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.step import State
 
-_SETTINGS, _CHECKPOINT, _PREDICTIONS = "settings.json", "checkpoint", "predictions.npz"
+_SETTINGS, _CHECKPOINT, PREDICTIONS = "settings.json", "checkpoint", "predictions.npz"
 
 
 def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
@@ -102,10 +102,10 @@ def finish(
         purpose=recipe.purpose,
     )
     described = _description(name, settings, labels, values)
-    store.save(folder / _CHECKPOINT, described, half, overwrite=True)
-    record.write_card(folder / _CHECKPOINT, values)
-    narrow = {key: _narrow(array) for key, array in raw.items()}
-    files.write_arrays(folder / _PREDICTIONS, narrow)
+    checkpoint = store.save(folder / _CHECKPOINT, described, half, overwrite=True)
+    narrow = {key: _narrow(array) for key, array in {**raw, "targets": test.targets}.items()}
+    files.write_arrays(checkpoint / PREDICTIONS, narrow)
+    record.write_card(checkpoint, values)
     record.draw_curves(folder)
     return record.card_table(values)
 
