@@ -1,0 +1,232 @@
+"""The command, as a user runs it: pictures, records, interruptions, bad inputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from pagjax import synthesize
+from pagjax.checkpoints import store
+from pagjax.networks import NORMALIZERS, ResNetConfig
+from pagjax.networks.base import Description
+from pagjax.runs.files import read_arrays
+
+ROOT = Path(__file__).resolve().parents[1]
+LABELS = ("cat", "dog", "golf ball")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    """A small network with random weights: enough for everything but beauty."""
+    description = Description(
+        "tiny",
+        ResNetConfig("cifar", "basic", (1,), 8),
+        len(LABELS),
+        NORMALIZERS["cifar10"],
+        (16, 16),
+        LABELS,
+        0.25,
+    )
+    image = np.zeros((1, 16, 16, 3), np.float32)
+    variables = description.network().init(jax.random.key(0), image)
+    return store.save(tmp_path_factory.mktemp("network") / "tiny", description, variables)
+
+
+@pytest.fixture
+def pictures(tmp_path) -> list[str]:
+    generator = np.random.default_rng(0)
+    paths = []
+    for name in ("one", "two"):
+        pixels = generator.integers(0, 256, (20, 24, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+        paths.append(str(tmp_path / f"{name}.png"))
+    return paths
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    yield
+    jax.config.update("jax_compilation_cache_dir", None)
+
+
+def _arguments(checkpoint: Path, pictures: list[str], out: Path, **changes: str) -> list[str]:
+    options = {"steps": "6", "num-samples": "3", "epsilon": "2", "step-size": "0.5", **changes}
+    given = ["--checkpoint", str(checkpoint), "--images", *pictures, "--targets", "dog", "2"]
+    given += ["--out", str(out)]
+    for name, value in options.items():
+        given += [f"--{name}", value]
+    return given
+
+
+def test_everything_promised_is_there(checkpoint, pictures, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert synthesize.main([*_arguments(checkpoint, pictures, out), "--animate"]) == 0
+    arrays = read_arrays(out / "arrays.npz")
+    assert arrays["x0"].shape == arrays["x_star"].shape == (4, 16, 16, 3)
+    assert arrays["x_star"].dtype == np.float32
+    assert arrays["target"].tolist() == [1, 2, 1, 2]
+    assert arrays["image"].tolist() == [0, 0, 1, 1]
+    assert arrays["objective"].shape == (4, 6)
+    distances = np.linalg.norm((arrays["x_star"] - arrays["x0"]).reshape(4, -1), axis=1)
+    record = json.loads((out / "record.json").read_text())
+    for index, picture in enumerate(record["pictures"]):
+        assert picture["l2_distance"] == pytest.approx(distances[index], rel=1e-4)
+        assert picture["l2_distance"] <= 2 * (1 + 1e-5)
+        assert 0 <= picture["smoothed_probability"] <= 1
+        assert picture["smoothed_logit"] > picture["smoothed_logit_before"]
+        with Image.open(out / picture["file"]) as png:
+            assert png.size == (16, 16)
+            pixels = np.asarray(png, dtype=np.float32) / 255
+        np.testing.assert_allclose(pixels, arrays["x_star"][index], atol=0.51 / 255)
+        with Image.open((out / picture["file"]).with_suffix(".gif")) as gif:
+            assert gif.n_frames > 1
+    assert record["job"]["seed"] == 0
+    assert record["environment"]["versions"]["jax"] == jax.__version__
+    with Image.open(out / "sheet.png") as sheet:
+        assert sheet.width > 400
+    assert not (out / ".unfinished").exists()
+    told = capsys.readouterr().out
+    assert "defaults scale with the side" in told
+
+
+def test_defaults_are_the_papers_scaled_to_the_side(checkpoint, pictures, tmp_path):
+    given = ["--checkpoint", str(checkpoint), "--images", *pictures, "--targets", "dog"]
+    args = synthesize.parser().parse_args(given)
+    job, _, _ = synthesize._plan(args, synthesize_network(checkpoint))
+    assert (job.num_steps, job.num_samples, job.sigma) == (300, 20, 0.25)
+    assert job.epsilon == pytest.approx(40 * 16 / 224)
+    assert job.step_size == pytest.approx(0.7 * 16 / 224)
+
+
+def synthesize_network(checkpoint: Path):
+    from pagjax import checkpoints
+
+    return checkpoints.load(checkpoint)
+
+
+def test_results_are_never_overwritten_unasked(checkpoint, pictures, tmp_path, capsys):
+    given = _arguments(checkpoint, pictures, tmp_path / "out")
+    assert synthesize.main(given) == 0
+    before = (tmp_path / "out" / "record.json").read_bytes()
+    assert synthesize.main(given) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (tmp_path / "out" / "record.json").read_bytes() == before
+    assert synthesize.main([*given, "--overwrite", "--seed", "1"]) == 0
+    assert (tmp_path / "out" / "record.json").read_bytes() != before
+
+
+def test_a_record_repeats_to_the_bit(checkpoint, pictures, tmp_path, capsys):
+    assert synthesize.main(_arguments(checkpoint, pictures, tmp_path / "a")) == 0
+    record = str(tmp_path / "a" / "record.json")
+    assert synthesize.main(["--repeat", record, "--out", str(tmp_path / "b")]) == 0
+    assert "the same bits" in capsys.readouterr().out
+    first, second = (read_arrays(tmp_path / name / "arrays.npz")["x_star"] for name in "ab")
+    np.testing.assert_array_equal(first, second)
+    Image.new("RGB", (20, 20)).save(pictures[0])
+    assert synthesize.main(["--repeat", record, "--out", str(tmp_path / "c")]) == 2
+    assert "changed since the record" in capsys.readouterr().err
+
+
+def test_bad_inputs_are_skipped_and_told(checkpoint, pictures, tmp_path, capsys):
+    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    given = _arguments(
+        checkpoint, [*pictures, str(tmp_path / "broken.png"), "nowhere.png"], tmp_path / "out"
+    )
+    given.insert(given.index("dog"), "dgo")
+    assert synthesize.main(given) == 1
+    told = capsys.readouterr().err
+    for part in ("broken.png: not a readable picture", "nowhere.png: no such file", "mean dog"):
+        assert part in told
+    record = json.loads((tmp_path / "out" / "record.json").read_text())
+    assert len(record["pictures"]) == 4
+
+
+def test_one_to_one_leaves_out_the_pair_of_a_bad_input(checkpoint, pictures, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    images = [str(tmp_path / "broken.png"), pictures[1]]
+    out = tmp_path / "out"
+    assert synthesize.main(_arguments(checkpoint, images, out, pairs="one-to-one")) == 1
+    (picture,) = json.loads((out / "record.json").read_text())["pictures"]
+    assert (Path(picture["image"]).name, picture["label"]) == ("two.png", "golf ball")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"images": ["nowhere.png"]}, "no such file"),
+        ({"pairs": "one-to-one", "images": 1}, "cannot go one to one"),
+        ({"checkpoint": "nowhere"}, "nowhere"),
+    ],
+)
+def test_refusals_write_nothing(checkpoint, pictures, tmp_path, capsys, changes, message):
+    images = changes.pop("images", pictures)
+    images = pictures[:1] if images == 1 else images
+    path = changes.pop("checkpoint", checkpoint)
+    assert synthesize.main(_arguments(path, images, tmp_path / "out", **changes)) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", [["--sigma", "-1"], ["--steps", "0"], ["--epsilon", "nan"]])
+def test_impossible_numbers_are_refused(option, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        synthesize.main(option)
+    assert option[1] in capsys.readouterr().err
+
+
+def test_batches_do_not_change_the_pictures(checkpoint, pictures, tmp_path):
+    for size in ("1", "3"):
+        given = _arguments(checkpoint, pictures, tmp_path / size, **{"batch-size": size})
+        assert synthesize.main(given) == 0
+    first, second = (read_arrays(tmp_path / name / "arrays.npz")["x_star"] for name in "13")
+    np.testing.assert_allclose(first, second, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
+def test_an_interrupted_run_resumes_to_the_same_bits(checkpoint, pictures, tmp_path, how):
+    """Stopped once the first state is on disk, then resumed, against a run left alone."""
+
+    def command(out: str, *more: str) -> list[str]:
+        given = _arguments(
+            checkpoint, pictures, tmp_path / out, steps="2000", **{"batch-size": "2"}
+        )
+        return [sys.executable, "-m", "pagjax.synthesize", *given, *more]
+
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command("stopped"), env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    state = tmp_path / "stopped" / ".unfinished"
+    while process.poll() is None and not (
+        (state / "current.npz").exists() or (state / "batch-00000.npz").exists()
+    ):
+        time.sleep(0.02)
+    process.send_signal(how)
+    told = process.communicate()[1].decode()
+    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    if how == signal.SIGINT:
+        assert "--resume" in told
+    assert not (tmp_path / "stopped" / "record.json").exists()
+    again = subprocess.run(command("stopped"), env=environment, capture_output=True, text=True)
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+    changed = command("stopped", "--resume", "--seed", "5")
+    other = subprocess.run(changed, env=environment, capture_output=True, text=True)
+    assert other.returncode == 2
+    assert "seed: 0, now 5" in other.stderr
+    for out, more in (("stopped", ["--resume"]), ("whole", [])):
+        subprocess.run(command(out, *more), env=environment, check=True, capture_output=True)
+    first, second = (read_arrays(tmp_path / out / "arrays.npz") for out in ("stopped", "whole"))
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)

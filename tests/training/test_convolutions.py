@@ -1,0 +1,53 @@
+"""Training convolutions against XLA's, forward and backward, in float64."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from pagjax.networks.training_convolutions import by_products, conv_general_dilated
+
+LAYOUTS = ("NHWC", "HWIO", "NHWC")
+
+
+def _xla(x, kernel, stride):
+    pads = ((kernel.shape[0] // 2,) * 2,) * 2
+    return lax.conv_general_dilated(x, kernel, (stride,) * 2, pads, dimension_numbers=LAYOUTS)
+
+
+def _arguments(size, side, dtype):
+    x = jax.random.normal(jax.random.key(0), (3, side, side + 2, 5), dtype)
+    return x, jax.random.normal(jax.random.key(1), (size, size, 5, 4), dtype)
+
+
+@pytest.mark.parametrize(
+    ("size", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2), (5, 1), (5, 2), (7, 2)]
+)
+def test_products_equal_the_convolution_and_its_gradients(size, stride, x64):
+    x, kernel = _arguments(size, 8, jnp.float64)
+    ours, pull = jax.vjp(lambda x, kernel: by_products(x, kernel, stride), x, kernel)
+    theirs, pull_theirs = jax.vjp(lambda x, kernel: _xla(x, kernel, stride), x, kernel)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+    cotangent = jnp.cos(3 * theirs)
+    for a, b in zip(pull(cotangent), pull_theirs(cotangent), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11)
+
+
+def test_bfloat16_operands_are_summed_in_float32():
+    x, kernel = _arguments(3, 8, jnp.bfloat16)
+    exact = _xla(x.astype(jnp.float32), kernel.astype(jnp.float32), 1)
+    ours = by_products(x, kernel, 1)
+    assert ours.dtype == jnp.bfloat16
+    np.testing.assert_allclose(ours.astype(jnp.float32), exact, rtol=2**-8, atol=2**-8)
+
+
+def test_what_products_do_not_cover_goes_to_xla():
+    x, kernel = _arguments(3, 7, jnp.float32)
+    given = {"dimension_numbers": LAYOUTS}
+    odd = conv_general_dilated(x, kernel, (2, 2), ((1, 1), (1, 1)), **given)
+    np.testing.assert_allclose(odd, _xla(x, kernel, 2), rtol=1e-5, atol=1e-5)
+    valid = conv_general_dilated(x, kernel, (1, 1), ((0, 0), (0, 0)), **given)
+    assert valid.shape == (3, 5, 7, 4)

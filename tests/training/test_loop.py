@@ -1,0 +1,115 @@
+"""The loop: interrupted equals uninterrupted, several devices equal one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from pagjax.training import loop, record, state_files
+from pagjax.training.settings import TrainingError
+from tests.training import tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAIN, TEST = tiny.data(10), tiny.data(6, seed=1)
+
+
+def _train(folder: Path, settings=tiny.SETTINGS, **given):
+    seen: list[loop.Progress] = []
+    state = loop.train(settings, TRAIN, TEST, folder, report=seen.append, **given)
+    return state, seen
+
+
+def test_interrupted_equals_uninterrupted_bit_for_bit(tmp_path):
+    whole, _ = _train(tmp_path / "whole")
+    for stop in (1, 3, None):
+        parts, _ = _train(tmp_path / "parts", stop_after=stop)
+    assert int(parts.step) == int(whole.step) == 4
+    for a, b in zip(jax.tree.leaves(parts), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_progress_says_where_the_run_stands(tmp_path):
+    _, seen = _train(tmp_path)
+    last = seen[-1]
+    assert (last.step, last.steps, last.epoch) == (4, 4, 2.0)
+    assert last.test_accuracy is not None
+    assert 0 <= last.accuracy <= 1
+    for progress in seen:
+        record.append(tmp_path, progress)
+    with (tmp_path / record.METRICS).open("a") as file:
+        file.write('{"step": 9, "lo')  # what a kill leaves
+    lines = record.read(tmp_path)
+    assert [line["step"] for line in lines] == [p.step for p in seen]
+    assert record.draw_curves(tmp_path).stat().st_size > 1000
+
+
+def test_clocks_add_up_over_processes():
+    lines = [{"seconds": s} for s in (5.0, 9.0, 2.0, 4.0)]
+    assert record.total_of(lines, "seconds") == 13.0
+
+
+def test_an_unfinished_save_is_ignored(tmp_path):
+    state, _ = _train(tmp_path, stop_after=2)
+    (tmp_path / ".step-3").mkdir()
+    assert state_files.restore(tmp_path, state) is not None
+    assert int(state_files.restore(tmp_path, state).step) == 2
+
+
+def test_a_diverging_run_is_stopped(tmp_path):
+    with pytest.raises(TrainingError, match="lower --peak-rate"):
+        _train(tmp_path, replace(tiny.SETTINGS, peak_rate=1e30, schedule="steps", epochs=8.0))
+
+
+def test_too_few_images_for_a_batch(tmp_path):
+    with pytest.raises(TrainingError, match="do not fill a batch of 64"):
+        _train(tmp_path, replace(tiny.SETTINGS, batch_size=64))
+
+
+_SHARDED = """
+import json, sys
+from pathlib import Path
+import jax
+from pagjax.training import loop
+from tests.training import tiny
+assert jax.device_count() == 2
+seen = []
+loop.train(
+    tiny.SETTINGS, tiny.data(10), tiny.data(6, seed=1), Path(sys.argv[1]), report=seen.append
+)
+print(json.dumps([[p.loss, p.test_accuracy] for p in seen]))
+"""
+
+
+def test_two_devices_give_the_loss_curve_of_one(tmp_path):
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": str(ROOT),
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", _SHARDED, str(tmp_path / "two")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    two = json.loads(ran.stdout.splitlines()[-1])
+    _, seen = _train(tmp_path / "one")
+    np.testing.assert_allclose([loss for loss, _ in two], [p.loss for p in seen], rtol=2e-4)
+
+
+def test_a_batch_that_devices_cannot_share_is_refused(monkeypatch):
+    monkeypatch.setattr(jax, "devices", lambda: [None] * 3)
+    with pytest.raises(TrainingError, match="multiple of 3"):
+        loop._placements(4)

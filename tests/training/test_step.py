@@ -1,0 +1,124 @@
+"""The training step: it lowers the loss, for every procedure, and averages its weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from pagjax.training import optimisers, procedures
+from pagjax.training.settings import Settings, TrainingError
+from pagjax.training.step import State, augment, init, make_step, network_of
+from tests.training import tiny
+
+IMAGES, LABELS = tiny.images(4), np.arange(4, dtype=np.int32) % tiny.CLASSES
+
+
+def _start(settings: Settings) -> tuple[State, object]:
+    network = network_of(settings, tiny.CLASSES)
+    return init(settings, network, 6), make_step(settings, network, 6)
+
+
+@pytest.mark.parametrize("name", procedures.BY_NAME)
+def test_one_step_lowers_the_loss_on_its_own_batch_and_draws(name):
+    settings = replace(tiny.SETTINGS, procedure=name, schedule="steps", peak_rate=0.01)
+    state, step = _start(settings)
+    state, before = step(state, IMAGES, LABELS)
+    # The step's number gives augmentation and noise: set back, it meets the same ones again.
+    _, after = step(state._replace(step=jnp.zeros((), jnp.int32)), IMAGES, LABELS)
+    assert float(after.loss) < float(before.loss)
+
+
+def test_bfloat16_follows_float32():
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        state, step = _start(replace(tiny.SETTINGS, precision=precision))
+        losses[precision] = [float(step(state, IMAGES, LABELS)[1].loss)]
+        assert all(
+            leaf.dtype == jnp.float32
+            for leaf in jax.tree.leaves(
+                init(tiny.SETTINGS, network_of(tiny.SETTINGS, tiny.CLASSES), 6).variables
+            )
+        )
+    np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.03)
+
+
+def test_the_average_is_the_running_mean_of_the_weights():
+    settings = replace(tiny.SETTINGS, average=0.2)
+    state, step = _start(settings)
+    expected = jax.tree.map(np.asarray, state.variables)
+    for number in range(3):
+        state, _ = step(state, IMAGES, LABELS)
+        keep = min(0.2, (1 + number) / (10 + number))
+        expected = jax.tree.map(lambda a, b: keep * a + (1 - keep) * b, expected, state.variables)
+    ours, theirs = jax.tree.leaves(state.average), jax.tree.leaves(expected)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_starting_weights_are_taken_over_and_checked():
+    network = network_of(tiny.SETTINGS, tiny.CLASSES)
+    other = init(replace(tiny.SETTINGS, seed=77), network, 6).variables
+    state = init(tiny.SETTINGS, network, 6, other)
+    for a, b in zip(jax.tree.leaves(state.variables), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+    wider = network_of(replace(tiny.SETTINGS, width=8), tiny.CLASSES)
+    with pytest.raises(TrainingError, match="another network"):
+        init(replace(tiny.SETTINGS, width=8), wider, 6, other)
+
+
+def test_one_cycle_rises_to_the_peak_and_falls_to_zero():
+    settings = replace(tiny.SETTINGS, epochs=10.0, peak_rate=0.4, rise=0.25)
+    rates = [float(optimisers.schedule(settings, 8)(step)) for step in range(81)]
+    assert max(rates) == pytest.approx(0.4)
+    assert rates.index(max(rates)) == 19
+    assert rates[80] == pytest.approx(0, abs=1e-7)
+    assert all(np.diff(rates[:20]) > 0)
+    assert all(np.diff(rates[20:]) < 0)
+
+
+def test_steps_divide_the_rate_by_ten():
+    settings = replace(tiny.SETTINGS, schedule="steps", peak_rate=0.1, drops=(1.0, 2.0))
+    rates = [float(optimisers.schedule(settings, 5)(step)) for step in (0, 4, 5, 9, 10)]
+    np.testing.assert_allclose(rates, [0.1, 0.1, 0.01, 0.01, 0.001], rtol=1e-5)
+
+
+def test_sgd_is_nesterov_with_weight_decay():
+    settings = replace(tiny.SETTINGS, schedule="steps", peak_rate=0.1, weight_decay=0.01)
+    optimiser = optimisers.optimiser(settings, 5)
+    parameter, velocity = 2.0, 0.0
+    ours, state = jnp.asarray(2.0), optimiser.init(jnp.asarray(2.0))
+    for gradient in (1.0, -0.5, 0.25):
+        updates, state = optimiser.update(jnp.asarray(gradient), state, ours)
+        ours = optax.apply_updates(ours, updates)
+        slope = gradient + 0.01 * parameter
+        velocity = 0.9 * velocity + slope
+        parameter -= 0.1 * (slope + 0.9 * velocity)
+        assert float(ours) == pytest.approx(parameter, rel=1e-5)
+
+
+@pytest.mark.parametrize("crop", ["pad", "resized", "none"])
+def test_augmented_images_have_the_networks_size_and_range(crop):
+    settings = replace(tiny.SETTINGS, crop=crop, image_size=6, stem="space_to_depth")
+    seen = augment(settings, jax.random.key(0), jnp.asarray(tiny.images(16)))
+    assert seen.shape == (16, 6, 6, 3)
+    assert seen.dtype == jnp.float32
+    assert float(seen.min()) >= 0
+    assert float(seen.max()) <= 1
+
+
+def test_wrong_settings_are_refused_by_name():
+    with pytest.raises(TrainingError, match="sigma = -1"):
+        replace(tiny.SETTINGS, sigma=-1.0)
+    with pytest.raises(TrainingError, match="macer"):
+        _start(replace(tiny.SETTINGS, procedure="magic"))
+    with pytest.raises(TrainingError, match="cifar10-centered"):
+        network_of(replace(tiny.SETTINGS, normalizer="magic"), 3)
+    with pytest.raises(TrainingError, match="unknown settings"):
+        Settings.from_json({"data": "cifar10", "magic": 1})
+    again = Settings.from_json(tiny.SETTINGS.to_json())
+    assert again == tiny.SETTINGS

@@ -1,0 +1,114 @@
+"""`python -m pagjax.train` from end to end, on a few pictures of two colours."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pagjax import train
+from pagjax.checkpoints import store
+from pagjax.networks.base import base_network
+from pagjax.training import recipes, record
+from pagjax.training.step import network_of
+
+SMALL = [
+    "--image-size",
+    "8",
+    "--stem",
+    "cifar",
+    "--stage-sizes",
+    "1",
+    "--width",
+    "4",
+    "--normalizer",
+    "none",
+    "--batch-size",
+    "4",
+    "--procedure",
+    "gaussian",
+    "--sigma",
+    "0.1",
+    "--epochs",
+    "3",
+    "--peak-rate",
+    "0.05",
+    "--average",
+    "0.5",
+    "--draws",
+    "10",
+]
+
+
+@pytest.fixture
+def colours(tmp_path):
+    """Six pictures of each of two colours."""
+    for name, colour in (("red", (220, 30, 30)), ("blue", (30, 30, 220))):
+        for split in ("train", "test"):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for number in range(6):
+                shade = tuple(value + number for value in colour)
+                Image.new("RGB", (8, 8), shade).save(
+                    tmp_path / "data" / split / name / f"{number}.png"
+                )
+    return tmp_path / "data"
+
+
+def test_trains_evaluates_resumes_and_refuses(colours, tmp_path, capsys):
+    out = tmp_path / "colours-0.1"
+    command = ["--data", str(colours), "--out", str(out), *SMALL]
+    assert train.main([*command, "--stop-after", "2"]) == train.EXIT_DONE
+    assert not (out / "checkpoint").exists()
+    assert train.main(command) == train.EXIT_DONE
+    assert "smoothed, majority of 10 draws at sigma 0.1" in capsys.readouterr().out
+
+    card = json.loads((out / "checkpoint" / record.CARD).read_text())
+    assert card["accuracies"]["images"] == 12
+    assert card["accuracies"]["smoothed"] >= 0.5
+    assert "--sigma 0.1" in card["command"]
+    assert str(tmp_path) not in json.dumps(card["command"])
+    assert (out / record.CURVES).exists()
+    assert record.read(out)[-1]["step"] == 9
+
+    description, variables = store.restore(out / "checkpoint")
+    assert description.labels == ("blue", "red")
+    assert description.training_sigma == 0.1
+    network = base_network(description, variables)
+    red = np.full((1, 8, 8, 3), 0.1, np.float32) + np.array([0.8, 0, 0], np.float32)
+    assert network.logits_fn(red).shape == (1, 2)
+
+    assert train.main([*command, "--sigma", "0.2"]) == train.EXIT_REFUSED
+    assert "sigma: 0.1, now 0.2" in capsys.readouterr().err
+    following = ["--data", str(colours), "--out", str(tmp_path / "next"), *SMALL]
+    tuned = [*following, "--init", str(out / "checkpoint"), "--stop-after", "1"]
+    assert train.main(tuned) == train.EXIT_DONE
+
+
+def test_says_what_is_missing(tmp_path, capsys):
+    assert train.main([]) == train.EXIT_REFUSED
+    assert "--list" in capsys.readouterr().err
+    assert train.main(["cifar10-magic", "--out", str(tmp_path)]) == train.EXIT_REFUSED
+    assert "cifar10-gaussian-0.25" in capsys.readouterr().err
+    assert train.main(["cifar10-vanilla"]) == train.EXIT_REFUSED
+    assert "--out" in capsys.readouterr().err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("do not delete")
+    refused = ["cifar10-vanilla", "--out", str(tmp_path / "mine"), "--overwrite"]
+    assert train.main(refused) == train.EXIT_REFUSED
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_lists_recipes_and_says_which_were_not_run(capsys):
+    assert train.main(["--list"]) == train.EXIT_DONE
+    told = capsys.readouterr().out
+    assert all(name in told for name in recipes.BY_NAME)
+    assert "(not run here)" in told
+
+
+@pytest.mark.parametrize("name", recipes.BY_NAME)
+def test_recipes_describe_networks(name):
+    recipe = recipes.recipe(name)
+    network_of(recipe.settings, 10)
+    assert recipe.run_here or recipe.expected

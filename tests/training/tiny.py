@@ -1,0 +1,74 @@
+"""A network, settings and images so small that a training step takes milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pagjax.training.data import LabelledImages
+from pagjax.training.procedures import Step
+from pagjax.training.settings import Settings
+
+SIDE, CLASSES = 8, 3
+
+SETTINGS = Settings(
+    data="squares",
+    image_size=SIDE,
+    normalizer="none",
+    stem="cifar",
+    stage_sizes=(1, 1),
+    width=4,
+    procedure="gaussian",
+    sigma=0.25,
+    num_noise=2,
+    epsilon=0.5,
+    attack_steps=2,
+    weight=2.0,
+    entropy_weight=0.5,
+    epochs=2.0,
+    batch_size=4,
+    peak_rate=0.05,
+    seed=3,
+)
+
+
+def images(count: int, seed: int = 0) -> np.ndarray:
+    """8-bit noise, brighter in the channel of the image's class."""
+    pixels = np.random.default_rng(seed).integers(0, 128, (count, SIDE, SIDE, 3), dtype=np.uint8)
+    pixels[np.arange(count), :, :, np.arange(count) % CLASSES] += 127
+    return pixels
+
+
+def data(count: int, seed: int = 0) -> LabelledImages:
+    """Images in memory, class i mod 3."""
+    pixels = images(count, seed)
+
+    def read(indices: Sequence[int]) -> list[Any]:
+        return list(pixels[indices])
+
+    targets = (np.arange(count) % CLASSES).astype(np.int32)
+    return LabelledImages("squares", ("red", "green", "blue"), targets, SIDE, read)
+
+
+def linear_logits(x: jax.Array) -> jax.Array:
+    """A linear classifier of fixed random weights, times a smooth bend."""
+    size = SIDE * SIDE * 3
+    weights = jax.random.normal(jax.random.key(9), (size, CLASSES)) / 4
+    flat = x.reshape(-1, size)
+    return jnp.sin(flat @ weights) * 3
+
+
+def step_of(settings: Settings, count: int = 4) -> Step:
+    """What a procedure plans for, with the linear classifier."""
+    return Step(
+        images=jnp.asarray(images(count), jnp.float32) / 255,
+        labels=jnp.arange(count) % CLASSES,
+        key=jax.random.key(5),
+        logits_fn=linear_logits,
+        epsilon=jnp.asarray(settings.epsilon),
+        settings=settings,
+    )
