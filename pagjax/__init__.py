@@ -1,14 +1,53 @@
-"""pagjax: perceptually-aligned gradients of randomised-smoothed classifiers."""
+"""pagjax: perceptually-aligned gradients of randomised-smoothed classifiers.
+
+Names are imported when they are first used, so that a command's ``--help`` need not wait for JAX.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from pagjax._version import __version__ as __version__
-from pagjax.gradients import GradientEstimate as GradientEstimate
-from pagjax.gradients import smoothed_gradient as smoothed_gradient
-from pagjax.objectives import CROSS_ENTROPY as CROSS_ENTROPY
-from pagjax.objectives import TARGET_CLASS_MAX as TARGET_CLASS_MAX
-from pagjax.objectives import Objective as Objective
-from pagjax.smoothing import smoothed_logits as smoothed_logits
-from pagjax.smoothing import smoothed_mean as smoothed_mean
-from pagjax.smoothing import smoothed_probabilities as smoothed_probabilities
-from pagjax.smoothing import smoothed_votes as smoothed_votes
-from pagjax.targeted import TargetedResult as TargetedResult
-from pagjax.targeted import targeted_pgd as targeted_pgd
+
+if TYPE_CHECKING:
+    from pagjax.checkpoints import load as load
+    from pagjax.gradients import GradientEstimate as GradientEstimate
+    from pagjax.gradients import smoothed_gradient as smoothed_gradient
+    from pagjax.objectives import CROSS_ENTROPY as CROSS_ENTROPY
+    from pagjax.objectives import TARGET_CLASS_MAX as TARGET_CLASS_MAX
+    from pagjax.objectives import Objective as Objective
+    from pagjax.smoothing import smoothed_logits as smoothed_logits
+    from pagjax.smoothing import smoothed_mean as smoothed_mean
+    from pagjax.smoothing import smoothed_probabilities as smoothed_probabilities
+    from pagjax.smoothing import smoothed_votes as smoothed_votes
+    from pagjax.targeted import TargetedResult as TargetedResult
+    from pagjax.targeted import targeted_pgd as targeted_pgd
+
+_HOMES = {
+    "load": "checkpoints",
+    "GradientEstimate": "gradients",
+    "smoothed_gradient": "gradients",
+    "CROSS_ENTROPY": "objectives",
+    "TARGET_CLASS_MAX": "objectives",
+    "Objective": "objectives",
+    "smoothed_logits": "smoothing",
+    "smoothed_mean": "smoothing",
+    "smoothed_probabilities": "smoothing",
+    "smoothed_votes": "smoothing",
+    "TargetedResult": "targeted",
+    "targeted_pgd": "targeted",
+}
+_ROOMS = ("objectives", "paper", "pgd", "projections")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"pagjax.{_HOMES[name]}"), name)
+    if name in _ROOMS:
+        return import_module(f"pagjax.{name}")
+    raise AttributeError(f"module 'pagjax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES, *_ROOMS])

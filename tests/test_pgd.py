@@ -122,7 +122,7 @@ def test_images_do_not_depend_on_their_batch_or_chunks():
     )
     together = run(slice(None))
     np.testing.assert_allclose(run(slice(2, 3)).images, together.images[2:], atol=2e-6)
-    for chunk_size in (1, 3, 4, 5):
+    for chunk_size in (1, 3, 5):  # 4 is the whole
         chunked = run(slice(None), chunk_size=chunk_size)
         np.testing.assert_allclose(chunked.images, together.images, atol=2e-6)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pagjax.checkpoints import store
+from pagjax.checkpoints import shipped, store
 from pagjax.checkpoints.store import CheckpointError as CheckpointError
 from pagjax.networks.base import BaseNetwork, base_network
 
@@ -22,5 +22,5 @@ def load(name_or_path: str | Path) -> BaseNetwork:
     Raises:
         CheckpointError: if there is no such checkpoint; the message lists the shipped names.
     """
-    description, variables = store.restore(name_or_path)
+    description, variables = store.restore(shipped.path(name_or_path))
     return base_network(description, variables)
