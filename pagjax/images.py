@@ -99,21 +99,21 @@ def to_pillow(image: np.ndarray, *, enlarge_to: int | None = None) -> Image.Imag
     return picture
 
 
-def unique_names(files: Sequence[Path]) -> list[str]:
-    """File stems, numbered where two files share one, so that no output overwrites another.
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Names, numbered where several are the same, so that no output overwrites another.
 
     Example:
-        >>> unique_names([Path("a/cat.png"), Path("b/cat.jpg"), Path("dog.png")])
-        ['cat', 'cat-2', 'dog']
+        >>> unique_names(["cat", "cat", "dog", "cat-2"])
+        ['cat', 'cat-2', 'dog', 'cat-2-2']
     """
-    names: list[str] = []
-    for file in files:
-        name, number = file.stem, 1
-        while name in names:
+    unique: list[str] = []
+    for name in names:
+        candidate, number = name, 1
+        while candidate in unique:
             number += 1
-            name = f"{file.stem}-{number}"
-        names.append(name)
-    return names
+            candidate = f"{name}-{number}"
+        unique.append(candidate)
+    return unique
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

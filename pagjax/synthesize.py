@@ -188,6 +188,7 @@ def _plan(
     from pagjax.runs.job import Job, JobError, default_batch_size
 
     height, width = network.image_shape[:2] if args.image_size is None else (args.image_size,) * 2
+    inputs.check_size(network, (height, width))
     given = inputs.read_inputs(
         args.images, args.targets, args.pairs, (height, width), network.labels
     )

@@ -152,6 +152,17 @@ def test_bad_inputs_are_skipped_and_told(checkpoint, pictures, tmp_path, capsys)
     assert len(record["pictures"]) == 4
 
 
+def test_pictures_of_one_name_do_not_overwrite_each_other(checkpoint, pictures, tmp_path):
+    out = tmp_path / "out"
+    given = _arguments(checkpoint, [pictures[0], pictures[0]], out)
+    given[given.index("dog")] = "golf ball"  # and index 2, the same class again
+    assert synthesize.main(given) == 0
+    record = json.loads((out / "record.json").read_text())
+    files = [picture["file"] for picture in record["pictures"]]
+    assert len(set(files)) == 4
+    assert all((out / file).exists() for file in files)
+
+
 def test_one_to_one_leaves_out_the_pair_of_a_bad_input(checkpoint, pictures, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     images = [str(tmp_path / "broken.png"), pictures[1]]

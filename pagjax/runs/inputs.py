@@ -116,6 +116,19 @@ def weights_digest(network: BaseNetwork) -> str:
     return files.digest(*jax.tree.leaves(network.variables))
 
 
+def check_size(network: BaseNetwork, size: tuple[int, int]) -> None:
+    """Refuses an image size that the network cannot take, before any work.
+
+    Raises:
+        JobError: with the network's own words.
+    """
+    try:
+        image = jax.ShapeDtypeStruct((1, *size, 3), np.float32)
+        jax.eval_shape(network.logits_fn, image)
+    except (TypeError, ValueError) as error:
+        raise JobError(f"--image-size: {error}") from error
+
+
 def read_record(path: Path) -> dict[str, Any]:
     """A run's ``record.json``.
 

@@ -26,12 +26,17 @@ EVALUATION_SAMPLES = 100
 EVALUATION_CHUNK = 20
 
 
-def names_of(job: Job, labels: Sequence[str]) -> list[str]:
-    """One file stem per picture: the image's name and the target's."""
-    stems = unique_names([Path(name.split(":")[-1]) for name in job.images])
-    return [
-        f"{stems[image]}-to-{_plain(labels[job.targets[target]])}" for image, target in job.pairs
-    ]
+def image_names(job: Job) -> list[str]:
+    """What the starting images are called on the sheet and in file names."""
+    return unique_names([Path(name.split(":")[-1]).stem for name in job.images])
+
+
+def picture_names(job: Job, labels: Sequence[str]) -> list[str]:
+    """One file stem per picture, from the image's name and the target's."""
+    stems = image_names(job)
+    return unique_names(
+        [f"{stems[image]}-to-{_plain(labels[job.targets[target]])}" for image, target in job.pairs]
+    )
 
 
 def evaluate(network: BaseNetwork, job: Job, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +77,7 @@ def write(
     """Writes everything, the record last; returns the record."""
     labels = network.labels
     start = images[[image for image, _ in job.pairs]]
-    names = names_of(job, labels)
+    names = picture_names(job, labels)
     which = np.arange(len(names)), np.array([job.targets[target] for _, target in job.pairs])
     sources = np.array([image for image, _ in job.pairs])
     logits_before, before = (values[sources][which] for values in evaluate(network, job, images))
@@ -136,7 +141,7 @@ def sheet(
     probabilities: np.ndarray,
 ) -> Image.Image:
     """Rows are starting images, columns are targets, as in the paper's figure 2."""
-    stems = unique_names([Path(name.split(":")[-1]) for name in job.images])
+    stems = image_names(job)
     all_pairs = len(job.pairs) == len(job.images) * len(job.targets)
     columns = [labels[target] for target in job.targets] if all_pairs else ["result"]
     rows: list[list[np.ndarray | None]] = [[image] for image in images]
