@@ -154,7 +154,7 @@ def _transposed_parts(x: Array) -> Array:
 
 
 def _dot(left: Array, right: Array) -> Array:
-    wide = jnp.promote_types(left.dtype, jnp.float32)
+    wide = left.dtype if left.dtype == jnp.float64 else jnp.float32
     return lax.dot(left, right, preferred_element_type=wide)
 
 

@@ -42,7 +42,7 @@ def test_a_folder_of_class_folders(folder):
 
 def test_damaged_and_missing_pictures_are_named(folder):
     (folder / "train" / "cat" / "0.png").write_bytes(b"no picture")
-    with pytest.raises(TrainingError, match="0.png"):
+    with pytest.raises(TrainingError, match=r"0\.png"):
         data.open_data(str(folder), "train", 8).images([0])
     with pytest.raises(TrainingError, match="two classes or more"):
         data.open_data(str(folder / "train" / "cat"), "train", 8)

@@ -42,7 +42,9 @@ def test_a_strong_attack_fools_it():
 
 
 def test_a_constant_classifier_gets_one_class():
-    constant = lambda x: jnp.stack([0 * x[:, 0, 0, 0] + c for c in (0.0, 1.0, 0.0)], axis=-1)
+    def constant(x):
+        return jnp.stack([0 * x[:, 0, 0, 0] + c for c in (0.0, 1.0, 0.0)], axis=-1)
+
     reached, _ = evaluate(constant, tiny.data(9), sigma=0.5, num_draws=8)
     assert reached.clean == pytest.approx(1 / 3)
 

@@ -14,32 +14,21 @@ from pagjax.networks.base import base_network
 from pagjax.training import recipes, record
 from pagjax.training.step import network_of
 
-SMALL = [
-    "--image-size",
-    "8",
-    "--stem",
-    "cifar",
-    "--stage-sizes",
-    "1",
-    "--width",
-    "4",
-    "--normalizer",
-    "none",
-    "--batch-size",
-    "4",
-    "--procedure",
-    "gaussian",
-    "--sigma",
-    "0.1",
-    "--epochs",
-    "3",
-    "--peak-rate",
-    "0.05",
-    "--average",
-    "0.5",
-    "--draws",
-    "10",
-]
+_SMALL = {
+    "--image-size": "8",
+    "--stem": "cifar",
+    "--stage-sizes": "1",
+    "--width": "4",
+    "--normalizer": "none",
+    "--batch-size": "4",
+    "--procedure": "gaussian",
+    "--sigma": "0.1",
+    "--epochs": "3",
+    "--peak-rate": "0.05",
+    "--average": "0.5",
+    "--draws": "10",
+}
+SMALL = [word for pair in _SMALL.items() for word in pair]
 
 
 @pytest.fixture
