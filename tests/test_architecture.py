@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pagjax"
 # From the ground up; a room may import rooms of its own floor's earlier entries and below.
 FLOORS = [
     ["_version", "checks", "draws", "objectives", "projections", "gradients", "smoothing", "pgd"],
-    ["targeted", "paper", "memory"],
+    ["targeted", "paper", "memory", "certification"],
     ["networks"],
     ["torch_files", "images", "samples"],
     ["checkpoints"],
