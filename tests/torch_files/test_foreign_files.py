@@ -25,7 +25,7 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4665a5\nsize 1025
         (b"<?xml version='1.0'?><Error><Code>AccessDenied", "web page", "browser"),
         (b'{"message": "Not Found"}', "JSON", "Download"),
         (LFS, "Git LFS pointer", "git lfs pull"),
-        (gzip.compress(b"models"), "compressed with gzip", "Unpack"),
+        (gzip.compress(b"models", mtime=0), "compressed with gzip", "Unpack"),
         (b"BZh91AY&SY", "bzip2", "Unpack"),
         (b"\xfd7zXZ\0", "xz", "Unpack"),
         (b"PK\5\6" + bytes(18), "empty zip", "ownload"),
