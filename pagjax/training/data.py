@@ -120,7 +120,7 @@ def _from_tfds(name: str, split: str, side: int, data_dir: str | Path | None) ->
     try:
         builder = tfds.builder(name, data_dir=data_dir)
         source = builder.as_data_source(split)
-    except (tfds.core.registered.DatasetNotFoundError, tfds.core.utils.DatasetNotFoundError):
+    except tfds.core.registered.DatasetNotFoundError:
         raise TrainingError(
             f"{name!r} is neither a folder nor a data set that TFDS knows"
         ) from None

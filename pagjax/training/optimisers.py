@@ -13,7 +13,7 @@ def schedule(settings: Settings, steps_per_epoch: int) -> optax.Schedule:
     if settings.schedule == "one-cycle":
         rise = max(1, round(settings.rise * total))
         up = optax.linear_schedule(settings.peak_rate / rise, settings.peak_rate, rise - 1)
-        down = optax.linear_schedule(settings.peak_rate, 0.0, max(1, total - rise))
+        down = optax.linear_schedule(settings.peak_rate, 0.0, total - rise + 1)
         return optax.join_schedules([up, down], [rise - 1])
     if settings.schedule == "steps":
         drops = {round(epoch * steps_per_epoch): 0.1 for epoch in settings.drops}

@@ -36,8 +36,9 @@ def test_one_step_lowers_the_loss_on_its_own_batch_and_draws(name):
 def test_bfloat16_follows_float32_and_keeps_float32_weights():
     losses = []
     for precision in ("float32", "bfloat16"):
-        state, step = _start(replace(tiny.SETTINGS, precision=precision))
-        state, seen = step(state, IMAGES, LABELS)
+        with jax.numpy_dtype_promotion("standard"):  # Flax's batch norm promotes bfloat16 itself
+            state, step = _start(replace(tiny.SETTINGS, precision=precision))
+            state, seen = step(state, IMAGES, LABELS)
         assert {leaf.dtype for leaf in jax.tree.leaves(state.variables)} == {jnp.dtype("float32")}
         losses.append(float(seen.loss))
     assert losses[1] == pytest.approx(losses[0], rel=0.03)
@@ -72,7 +73,7 @@ def test_one_cycle_rises_to_the_peak_and_falls_to_zero():
     assert rates.index(max(rates)) == 19
     assert rates[80] == pytest.approx(0, abs=1e-7)
     assert all(np.diff(rates[:20]) > 0)
-    assert all(np.diff(rates[20:]) < 0)
+    assert all(np.diff(rates[19:]) < 0)
 
 
 def test_steps_divide_the_rate_by_ten():
