@@ -55,6 +55,8 @@ def save(
             _DESCRIPTION: ocp.args.JsonSave(description.to_json()),
         }
         checkpointer.save(writing, ocp.args.Composite(**items))
+    for marker in writing.rglob("commit_success.txt"):
+        marker.unlink()  # names this machine's folders, and the rename below commits
     if path.exists():
         shutil.rmtree(path)
     writing.rename(path)
