@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from pagjax.training import loop, record, state_files
+from pagjax.training import loop, record
 from pagjax.training.settings import TrainingError
 from tests.training import tiny
 
@@ -27,17 +27,24 @@ def _train(folder: Path, settings=tiny.SETTINGS, **given):
     return state, seen
 
 
-def test_interrupted_equals_uninterrupted_bit_for_bit(tmp_path):
-    whole, _ = _train(tmp_path / "whole")
-    for stop in (1, 3, None):
-        parts, _ = _train(tmp_path / "parts", stop_after=stop)
-    assert int(parts.step) == int(whole.step) == 4
-    for a, b in zip(jax.tree.leaves(parts), jax.tree.leaves(whole), strict=True):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run without interruption: its last state and its progress."""
+    return _train(tmp_path_factory.mktemp("whole"))
+
+
+def test_interrupted_equals_uninterrupted_bit_for_bit(whole, tmp_path):
+    stopped, _ = _train(tmp_path, stop_after=3)
+    assert int(stopped.step) == 3
+    (tmp_path / ".step-4").mkdir()  # what a kill in the middle of saving leaves
+    parts, _ = _train(tmp_path)
+    assert int(parts.step) == int(whole[0].step) == 4
+    for a, b in zip(jax.tree.leaves(parts), jax.tree.leaves(whole[0]), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_progress_says_where_the_run_stands(tmp_path):
-    _, seen = _train(tmp_path)
+def test_progress_says_where_the_run_stands(whole, tmp_path):
+    _, seen = whole
     last = seen[-1]
     assert (last.step, last.steps, last.epoch) == (4, 4, 2.0)
     assert last.test_accuracy is not None
@@ -54,13 +61,6 @@ def test_progress_says_where_the_run_stands(tmp_path):
 def test_clocks_add_up_over_processes():
     lines = [{"seconds": s} for s in (5.0, 9.0, 2.0, 4.0)]
     assert record.total_of(lines, "seconds") == 13.0
-
-
-def test_an_unfinished_save_is_ignored(tmp_path):
-    state, _ = _train(tmp_path, stop_after=2)
-    (tmp_path / ".step-3").mkdir()
-    assert state_files.restore(tmp_path, state) is not None
-    assert int(state_files.restore(tmp_path, state).step) == 2
 
 
 def test_a_diverging_run_is_stopped(tmp_path):
@@ -88,7 +88,7 @@ print(json.dumps([[p.loss, p.test_accuracy] for p in seen]))
 """
 
 
-def test_two_devices_give_the_loss_curve_of_one(tmp_path):
+def test_two_devices_give_the_loss_curve_of_one(whole, tmp_path):
     environment = {
         **os.environ,
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
@@ -106,8 +106,7 @@ def test_two_devices_give_the_loss_curve_of_one(tmp_path):
     )
     assert ran.returncode == 0, ran.stderr
     two = json.loads(ran.stdout.splitlines()[-1])
-    _, seen = _train(tmp_path / "one")
-    np.testing.assert_allclose([loss for loss, _ in two], [p.loss for p in seen], rtol=2e-4)
+    np.testing.assert_allclose([loss for loss, _ in two], [p.loss for p in whole[1]], rtol=2e-4)
 
 
 def test_a_batch_that_devices_cannot_share_is_refused(monkeypatch):
