@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pagjax.training.settings import Settings
 
 EXIT_DONE, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 2, 130
+DRAWS = 100
 _HELP = {
     "data": "TFDS name, or a folder of class folders",
     "procedure": "vanilla, gaussian, adversarial, smoothadv, stability, consistency or macer",
@@ -41,9 +42,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--draws",
         type=int,
-        default=100,
+        default=DRAWS,
         metavar="N",
-        help="noise draws of the final evaluation (default: 100)",
+        help=f"noise draws of the final evaluation (default: {DRAWS})",
     )
     parser.add_argument(
         "--stop-after", type=int, metavar="STEPS", help="stop early, state saved, no evaluation"
@@ -171,6 +172,8 @@ def _recipe(args: argparse.Namespace) -> tuple[Recipe, str]:
 def _argv(args: argparse.Namespace) -> list[str]:
     """The arguments that determine the network, without this machine's paths."""
     words = [] if args.recipe is None else [args.recipe]
+    if args.draws != DRAWS:
+        words += ["--draws", str(args.draws)]
     for name in _setting_types():
         value = getattr(args, name)
         flag = "--" + name.replace("_", "-")
@@ -186,9 +189,11 @@ def _argv(args: argparse.Namespace) -> list[str]:
 
 
 def _list(by_name: dict[str, Recipe]) -> None:
+    from pagjax.checkpoints import shipped
+
     for name, recipe in by_name.items():
-        told = recipe.expected or "a shipped network"
-        print(f"{name:38} {recipe.purpose}; {told}{'' if recipe.run_here else ' (not run here)'}")
+        state = "shipped" if name in shipped.names() else "not run here"
+        print(f"{name:36} {state}: {recipe.purpose}; {recipe.expected}")
 
 
 class _Bar:
