@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 SUFFIXES = frozenset(
-    ".bmp .gif .jpeg .jpg .jp2 .pgm .png .ppm .tif .tiff .webp".split()  # noqa: SIM905
+    (".bmp", ".gif", ".jpeg", ".jpg", ".jp2", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
 _GREY = (128, 128, 128)
 

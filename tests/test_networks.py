@@ -59,7 +59,7 @@ def test_logits_and_input_gradients_in_float64(name):
     assert error < 1e-9
 
 
-def _flax_path(torch_name: str, last: int) -> tuple[str, ...]:
+def _flax_path(torch_name: str) -> tuple[str, ...]:
     """Where a PyTorch batch norm's output appears among the Flax intermediates."""
     if torch_name == "bn1":
         return ("stem",)
@@ -89,7 +89,7 @@ def test_every_layer_in_float32(name):
         np.testing.assert_allclose(outputs.logits, logits, rtol=1e-4, atol=1e-4)
         for torch_name, expected in seen.items():
             tree = kept["intermediates"]
-            for part in _flax_path(torch_name, len(seen)):
+            for part in _flax_path(torch_name):
                 tree = tree[part]
             actual = tree["__call__"][0]
             np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4, err_msg=torch_name)

@@ -117,9 +117,13 @@ def test_images_do_not_depend_on_their_batch_or_chunks():
     network = closed_forms.smooth_network(KEY)
     start = closed_forms.image(batch=3)
     keys = jax.random.split(KEY, 3)
-    run = lambda rows, **changes: pagjax.targeted_pgd(  # noqa: E731
-        network, start[rows], jnp.array([0, 1, 2])[rows], keys[rows], **{**DEFAULT, **changes}
-    )
+
+    def run(rows, **changes):
+        targets = jnp.array([0, 1, 2])[rows]
+        return pagjax.targeted_pgd(
+            network, start[rows], targets, keys[rows], **{**DEFAULT, **changes}
+        )
+
     together = run(slice(None))
     np.testing.assert_allclose(run(slice(2, 3)).images, together.images[2:], atol=2e-6)
     for chunk_size in (1, 3, 5):  # 4 is the whole
