@@ -1,0 +1,124 @@
+"""The arguments and exit statuses of `python -m pagjax.synthesize`; read without JAX, so that --help is immediate."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+OUT = Path("pagjax-pictures")
+EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pagjax.synthesize",
+        description="Follows the gradient of a target class's score under a smoothed network, "
+        "f_sigma(x) = E[f(x + noise)], from pictures of your own (Kaur, Cohen and Lipton 2019). "
+        "Lengths (sigma, epsilon, step size) are l2 lengths in pixel units of [0, 1]. Without "
+        "arguments: a small shipped network, free photographs, a shorter run than the paper's.",
+    )
+    what = parser.add_argument_group("what")
+    what.add_argument("--checkpoint", metavar="NAME_OR_PATH", help="base network")
+    what.add_argument(
+        "--images", nargs="+", metavar="FILE", help="starting images: files, folders, sample:NAME"
+    )
+    what.add_argument(
+        "--targets", nargs="+", metavar="NAME_OR_INDEX", help="target classes, by label or index"
+    )
+    what.add_argument(
+        "--pairs",
+        choices=["all", "one-to-one"],
+        default="all",
+        help="every image with every target, or the first with the first, ... (default: all)",
+    )
+    what.add_argument(
+        "--image-size", type=_count, metavar="PIXELS", help="default: the network's own"
+    )
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--sigma", type=_length, metavar="S", help="noise level (default: the network's training's)"
+    )
+    how.add_argument(
+        "--epsilon",
+        type=_length,
+        metavar="E",
+        help="radius of the l2 ball around the image (default: 40 at 224 pixels, scaled by side)",
+    )
+    how.add_argument("--steps", type=_count, metavar="K", help="default: 300")
+    how.add_argument(
+        "--step-size",
+        type=_length,
+        metavar="L",
+        help="l2 length of a step (default at 224 pixels: 0.7; 2.8 for sigma 0; 2.0 for ce)",
+    )
+    how.add_argument(
+        "--num-samples", type=_count, metavar="N", help="noise draws a step (default: 20)"
+    )
+    how.add_argument(
+        "--objective",
+        choices=["tcm", "ce"],
+        default="tcm",
+        help="tcm: mean target logit, eq. 2; ce: log of the mean probability, eq. 5 (default: tcm)",
+    )
+    how.add_argument(
+        "--noise",
+        choices=["fresh", "fixed"],
+        default="fresh",
+        help="new draws every step, or the same throughout (default: fresh)",
+    )
+    how.add_argument(
+        "--keep",
+        choices=["last", "best"],
+        default="last",
+        help="last iterate, or the one with the best estimated objective (default: last)",
+    )
+    how.add_argument(
+        "--projection",
+        choices=["ball-then-box", "nearest"],
+        default="ball-then-box",
+        help="ball then clip, or the nearest feasible point (default: ball-then-box)",
+    )
+    how.add_argument(
+        "--clip",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep pixels in [0, 1] (default: yes)",
+    )
+    how.add_argument("--seed", type=int, default=0, metavar="I", help="of all noise (default: 0)")
+    where = parser.add_argument_group("where and how much at once")
+    where.add_argument(
+        "--out", type=Path, default=OUT, metavar="DIR", help=f"results (default: {OUT})"
+    )
+    existing = where.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    existing.add_argument("--overwrite", action="store_true", help="replace what DIR holds")
+    where.add_argument("--animate", action="store_true", help="also a GIF of every trajectory")
+    where.add_argument(
+        "--batch-size", type=_count, metavar="B", help="pictures at once (default: by memory)"
+    )
+    where.add_argument(
+        "--chunk-size", type=_count, metavar="C", help="draws at once (default: by memory)"
+    )
+    where.add_argument(
+        "--repeat",
+        type=Path,
+        metavar="RECORD",
+        help="repeat the run of a record.json, into --out, and compare",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
+    return value
+
+
+def _length(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text}: must be finite and at least 0, in pixel units")
+    return value

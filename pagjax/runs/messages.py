@@ -1,0 +1,80 @@
+"""What `python -m pagjax.synthesize` says while it works, and when it is done."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pagjax import paper
+from pagjax.networks.base import BaseNetwork
+from pagjax.runs import results
+from pagjax.runs.arguments import EXIT_DONE, EXIT_SOME_SKIPPED
+from pagjax.runs.execute import Progress
+from pagjax.runs.job import Job
+
+
+def announce(job: Job, network: BaseNetwork) -> None:
+    """Says what will be done."""
+    height, width = job.image_size
+    print(f"{job.checkpoint}: {network.metadata['architecture']}, {len(network.labels)} classes")
+    print(
+        f"{len(job.pairs)} pictures of {height}x{width}: {job.objective}, sigma {job.sigma:g}, "
+        f"epsilon {job.epsilon:.4g}, {job.num_steps} steps of {job.step_size:.4g}, "
+        f"N = {job.num_samples if job.sigma else 1}, seed {job.seed}"
+    )
+    if (height, width) != (paper.SIDE, paper.SIDE):
+        print(
+            f"(the paper's epsilon {paper.EPSILON:g} and step {paper.STEP_SIZE:g} are for "
+            f"{paper.SIDE} pixels; defaults scale with the side)"
+        )
+
+
+def conclude(
+    out: Path, record: dict[str, Any], repeated: dict[str, Any] | None, num_skipped: int
+) -> int:
+    """Says how it ended; returns the exit status."""
+    pictures = record["pictures"]
+    mean = sum(picture["smoothed_probability"] for picture in pictures) / len(pictures)
+    print(f"mean smoothed probability of the target: {mean:.3f}")
+    broken = [p["file"] for p in pictures if p["steps_with_non_finite_gradient"]]
+    for name in broken:
+        print(f"warning: non-finite gradients on the way to {name}", file=sys.stderr)
+    print(f"sheet: {out / results.SHEET}   record: {out / results.RECORD}")
+    if repeated is not None:
+        same = repeated["x_star_sha256"] == record["x_star_sha256"]
+        print("the same bits as recorded" if same else "not bit for bit as recorded")
+    if num_skipped:
+        print(f"{num_skipped} inputs were skipped, see above", file=sys.stderr)
+    return EXIT_SOME_SKIPPED if num_skipped or broken else EXIT_DONE
+
+
+class Bar:
+    """A progress bar with time left, objective and distance."""
+
+    def __init__(self, job: Job) -> None:
+        from tqdm import tqdm
+
+        total = len(job.pairs) * job.num_steps
+        self.bar = tqdm(total=total, unit="step", desc="compiling", smoothing=0.1)
+
+    def __enter__(self) -> Callable[[Progress], None]:
+        return self.show
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def show(self, progress: Progress) -> None:
+        self.bar.set_description("painting")
+        self.bar.set_postfix_str(
+            f"objective {progress.objective:.2f}, distance {progress.distance:.2f}", refresh=False
+        )
+        self.bar.update(progress.done - self.bar.n)
+
+
+def resume_command() -> str:
+    """The command line that goes on with an interrupted run."""
+    given = [argument for argument in sys.argv[1:] if argument not in ("--overwrite", "--resume")]
+    return shlex.join(["python", "-m", "pagjax.synthesize", *given, "--resume"])
