@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         state.begin(job)
     messages.announce(job, network)
     try:
-        with messages.Bar(job) as report:
+        with messages.progress_bar(job) as report:
             finished = execute(network, job, images, state, frames=args.animate, report=report)
     except KeyboardInterrupt:
         print(f"\ninterrupted; go on with: {messages.resume_command()}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The arguments and exit statuses of `python -m pagjax.synthesize`; read without JAX, so that --help is immediate."""
+"""Arguments and exit statuses of `python -m pagjax.synthesize`, read before JAX is imported."""
 
 from __future__ import annotations
 

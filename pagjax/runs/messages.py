@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from pagjax import paper
 from pagjax.networks.base import BaseNetwork
@@ -51,27 +54,20 @@ def conclude(
     return EXIT_SOME_SKIPPED if num_skipped or broken else EXIT_DONE
 
 
-class Bar:
-    """A progress bar with time left, objective and distance."""
+@contextmanager
+def progress_bar(job: Job) -> Iterator[Callable[[Progress], None]]:
+    """A bar with time left, objective and distance; gives what is to be told of progress."""
+    bar = tqdm(total=len(job.pairs) * job.num_steps, unit="step", desc="compiling", smoothing=0.1)
 
-    def __init__(self, job: Job) -> None:
-        from tqdm import tqdm
-
-        total = len(job.pairs) * job.num_steps
-        self.bar = tqdm(total=total, unit="step", desc="compiling", smoothing=0.1)
-
-    def __enter__(self) -> Callable[[Progress], None]:
-        return self.show
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
-
-    def show(self, progress: Progress) -> None:
-        self.bar.set_description("painting")
-        self.bar.set_postfix_str(
+    def show(progress: Progress) -> None:
+        bar.set_description("painting")
+        bar.set_postfix_str(
             f"objective {progress.objective:.2f}, distance {progress.distance:.2f}", refresh=False
         )
-        self.bar.update(progress.done - self.bar.n)
+        bar.update(progress.done - bar.n)
+
+    with bar:
+        yield show
 
 
 def resume_command() -> str:
