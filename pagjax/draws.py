@@ -98,7 +98,13 @@ def balanced_chunk(num_samples: int, chunk_size: int | None, values_per_draw: in
 
 
 def fold_chunks(
-    body: Callable[[Carry, Array, Array], Carry], carry: Carry, num_samples: int, chunk_size: int
+    body: Callable[[Carry, Array, Array], Carry],
+    carry: Carry,
+    num_samples: int,
+    chunk_size: int,
+    *,
+    first: Array | int = 0,
+    end: int | None = None,
 ) -> Carry:
     """Folds `body` over the draw indices, a chunk at a time.
 
@@ -106,8 +112,10 @@ def fold_chunks(
         body: ``(carry, indices [c], valid [c]) -> carry``; where `valid` is false the index lies
             past the last draw and must not count.
         carry: the starting value.
-        num_samples: number of draws.
+        num_samples: number of draws to visit.
         chunk_size: draws a chunk, from `balanced_chunk`.
+        first: the first draw's number; with `end`, a device's share of all draws.
+        end: draws from this number on do not count; None means ``first + num_samples``.
 
     Returns:
         The carry after the last chunk. One chunk runs without a loop around it.
@@ -115,8 +123,9 @@ def fold_chunks(
     offsets = jnp.arange(chunk_size)
 
     def visit(chunk: Array | int, carry: Carry) -> Carry:
-        indices = chunk * chunk_size + offsets
-        return body(carry, indices, indices < num_samples)
+        positions = chunk * chunk_size + offsets
+        indices, valid = first + positions, positions < num_samples
+        return body(carry, indices, valid if end is None else valid & (indices < end))
 
     num_chunks = math.ceil(num_samples / chunk_size)
     if num_chunks == 1:

@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pagjax"
 
 # From the ground up; a room may import rooms of its own floor's earlier entries and below.
 FLOORS = [
-    ["_version", "checks", "draws", "objectives", "projections", "gradients", "smoothing", "pgd"],
+    ["_version", "checks", "mesh", "draws", "objectives", "projections"],
+    ["gradients", "smoothing", "pgd"],
     ["targeted", "paper", "memory", "certification"],
     ["networks"],
     ["torch_files", "images", "samples"],
@@ -20,7 +21,7 @@ FLOORS = [
     ["sheets", "runs", "training"],
     ["synthesize", "train"],
 ]
-GROUND = [*FLOORS[0], "targeted", "paper"]
+GROUND = [*FLOORS[0], *FLOORS[1], "targeted", "paper"]
 STANDARD = set(sys.stdlib_module_names)
 
 
