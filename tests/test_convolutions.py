@@ -78,3 +78,28 @@ def test_pooling_with_pytorchs_padding(size):
         for backend in ("cpu", "gpu")
     ]
     np.testing.assert_allclose(*pulls)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel_size", [1, 3])
+@pytest.mark.parametrize("size", [(8, 8), (9, 7)])
+def test_narrow_operands_round_and_sum_wide(size, kernel_size, stride):
+    images, kernel, bias, key = _problem(size, kernel_size)
+    images, kernel, bias = (a.astype(jnp.float32) for a in (images, kernel, bias))
+    wide = convolutions.prepare(kernel, bias, stride, "gpu")
+    rounded = convolutions.prepare(_rounded(kernel), bias, stride, "gpu")
+    for backend in ("cpu", "gpu"):
+        narrow = convolutions.narrowed(convolutions.prepare(kernel, bias, stride, backend))
+        expected, expected_pull = jax.vjp(rounded, _rounded(images))
+        actual, pull = jax.vjp(narrow, images)
+        # One rounding of the sum to eight bits is left.
+        np.testing.assert_allclose(actual, expected, rtol=2**-8, atol=2**-6)
+        cotangent = _rounded(jax.random.normal(key, expected.shape, jnp.float32))
+        np.testing.assert_allclose(
+            pull(cotangent)[0], expected_pull(cotangent)[0], rtol=2**-7, atol=2**-6
+        )
+        assert float(jnp.abs(actual - wide(images)).max()) > 1e-4
+
+
+def _rounded(x):
+    return x.astype(jnp.bfloat16).astype(jnp.float32)

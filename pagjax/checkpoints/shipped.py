@@ -12,7 +12,7 @@ CARD = "card.json"
 
 # The folder `checkpoints` of the repository, which a wheel carries as the package pagjax.shipped.
 _PACKAGE = Path(__file__).absolute().parents[1]
-_PLACES = (_PACKAGE / "shipped", _PACKAGE.parent / "checkpoints")
+PLACES = (_PACKAGE / "shipped", _PACKAGE.parent / "checkpoints")
 
 
 def names() -> list[str]:
@@ -22,7 +22,7 @@ def names() -> list[str]:
         >>> all((path(name) / "card.json").exists() for name in names())
         True
     """
-    return sorted({card.parent.name for place in _PLACES for card in place.glob(f"*/{CARD}")})
+    return sorted({card.parent.name for place in PLACES for card in place.glob(f"*/{CARD}")})
 
 
 def path(name: str | Path) -> Path:
@@ -45,7 +45,7 @@ def path(name: str | Path) -> Path:
     """
     if Path(name).exists():
         return Path(name)
-    for place in _PLACES:
+    for place in PLACES:
         if str(name) in names() and (place / name / CARD).exists():
             return place / name
     known = ", ".join(names()) or "none in this installation"

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.tree_util import Partial
 
+from pagjax.networks.convolutions import Precision
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.resnet import Outputs, ResNet, ResNetConfig, fuse
 
@@ -108,20 +109,24 @@ class BaseNetwork:
     variables: dict[str, Any]
 
 
-def base_network(description: Description, variables: Mapping[str, Any]) -> BaseNetwork:
+def base_network(
+    description: Description, variables: Mapping[str, Any], precision: Precision = "float32"
+) -> BaseNetwork:
     """A base network from its description and the trained variables.
 
     Args:
         description: see `Description`.
         variables: collections ``"params"`` and ``"batch_stats"``; half precision is widened to
             float32, float64 stays.
+        precision: of the operands of the convolutions' products. Networks with bfloat16 ones are
+            other functions, whose logits differ in the third digit.
 
     Returns:
         A `BaseNetwork` in its inference form for JAX's default backend.
     """
     widened: dict[str, Any] = jax.tree.map(_widen, dict(variables))
     network = description.network()
-    fused, folded = fuse(network, widened)
+    fused, folded = fuse(network, widened, precision)
     return BaseNetwork(
         logits_fn=Partial(_Output(fused, "logits"), folded),
         features_fn=Partial(_Output(fused, "features"), folded),

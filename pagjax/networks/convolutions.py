@@ -13,12 +13,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from pagjax.networks import training_convolutions
+
 Pad = tuple[int, int]
+
+Precision = Literal["float32", "bfloat16"]
+"""Of the operands of products; their sums, and activations, are float32 either way."""
 
 # The field's layouts: images NHWC, kernels HWIO, which is OIHW in PyTorch.
 _LAYOUTS = ("NHWC", "HWIO", "NHWC")
@@ -166,7 +172,51 @@ class SpaceToDepth:
         return self.blocks(laid.reshape(n, rows, columns, 4 * channels))
 
 
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["kernel", "bias"], meta_fields=["stride", "pad"]
+)
+@dataclass(frozen=True)
+class Narrow:
+    """A convolution of bfloat16 operands, for processors with instructions for them."""
+
+    kernel: Array
+    bias: Array
+    stride: int
+    pad: Pad
+
+    def __call__(self, x: Array) -> Array:
+        """Images ``[n, h, w, c]`` to ``[n, h', w', features]``, in the type of `x`."""
+        products = training_convolutions.conv_general_dilated(
+            x.astype(jnp.bfloat16),
+            self.kernel.astype(jnp.bfloat16),
+            (self.stride, self.stride),
+            (self.pad, self.pad),
+            dimension_numbers=_LAYOUTS,
+        )
+        return products.astype(x.dtype) + self.bias
+
+
 Prepared = Callable[[Array], Array]
+
+
+def narrowed(prepared: Any) -> Any:
+    """The same layers with bfloat16 operands; a 7x7 stem stays as it is.
+
+    Args:
+        prepared: a pytree of layers from `prepare`.
+    """
+
+    def narrow(layer: Any) -> Any:
+        if isinstance(layer, Direct):
+            return Narrow(layer.forward, layer.bias, layer.stride, layer.pad)
+        if isinstance(layer, Plain):
+            return Narrow(layer.kernel, layer.bias, layer.stride, layer.pad)
+        if isinstance(layer, Pointwise):
+            return Narrow(layer.kernel[None, None], layer.bias, layer.stride, (0, 0))
+        return layer
+
+    kinds = (Plain, Pointwise, Direct, SpaceToDepth)
+    return jax.tree.map(narrow, prepared, is_leaf=lambda node: isinstance(node, kinds))
 
 
 def prepare(kernel: Array, bias: Array, stride: int, backend: str | None = None) -> Prepared:

@@ -159,12 +159,15 @@ class ResNet(nn.Module):
         return Outputs(nn.Dense(self.num_classes, dtype=x.dtype, name="head")(features), features)
 
 
-def fuse(network: ResNet, variables: Mapping[str, Any]) -> tuple[ResNet, dict[str, Any]]:
+def fuse(
+    network: ResNet, variables: Mapping[str, Any], precision: convolutions.Precision = "float32"
+) -> tuple[ResNet, dict[str, Any]]:
     """The network's inference form and its variables, laid out for the default backend.
 
     Args:
         network: in its training form.
         variables: collections ``"params"`` and ``"batch_stats"``.
+        precision: of the operands of the convolutions' products.
 
     Returns:
         The network with ``fused=True``, and collections ``"fused"`` and ``"params"`` (the head's).
@@ -182,7 +185,12 @@ def fuse(network: ResNet, variables: Mapping[str, Any]) -> tuple[ResNet, dict[st
     fused = network.clone(fused=True)
     image = jnp.zeros((1, 64, 64, 3), jnp.result_type(*jax.tree.leaves(dict(variables))))
     apply = jax.jit(lambda given: fused.apply(given, image, mutable=["fused"])[1]["fused"])
-    return fused, {"fused": apply(dict(variables)), "params": {"head": variables["params"]["head"]}}
+    folded = apply(dict(variables))
+    if precision == "bfloat16":
+        folded = convolutions.narrowed(folded)
+    elif precision != "float32":
+        raise ValueError(f"precision {precision!r}: choose 'float32' or 'bfloat16'")
+    return fused, {"fused": folded, "params": {"head": variables["params"]["head"]}}
 
 
 def _blocks_to_channels(x: Array) -> Array:

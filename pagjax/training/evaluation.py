@@ -20,7 +20,8 @@ from pagjax.smoothing import smoothed_votes
 from pagjax.training.attack import attack
 from pagjax.training.data import LabelledImages
 
-BATCH = 100
+# On a CPU eight images' activations stay in its caches, which is twice as fast as a hundred's.
+BATCH_ON_CPU, BATCH = 8, 256
 ALPHA = 0.001
 
 Report = Callable[[str, int, int], None]
@@ -154,11 +155,7 @@ def _votes(
     network: Partial, sigma: float, num_draws: int, images: Array, labels: Array, keys: Array
 ) -> Array:
     del labels
-    # One image's draws at a time fill the cores; more only need memory.
-    chunk = max(1, 256 // images.shape[0])
-    return smoothed_votes(
-        network, images, keys, sigma=sigma, num_samples=num_draws, chunk_size=chunk
-    )
+    return smoothed_votes(network, images, keys, sigma=sigma, num_samples=num_draws, chunk_size=1)
 
 
 @partial(jax.jit, static_argnums=2)
@@ -188,16 +185,17 @@ def _visit(
     results: list[np.ndarray] = []
     key = jax.random.key(seed)
     for first, images, labels in _padded(data):
-        numbers = jnp.arange(first, first + BATCH)
+        numbers = jnp.arange(first, first + len(images))
         keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
         results.append(np.asarray(function(images, labels, keys)))
-        report(what, min(first + BATCH, len(data)), len(data))
+        report(what, min(first + len(images), len(data)), len(data))
     return np.concatenate(results)[: len(data)]
 
 
 def _padded(data: LabelledImages) -> Iterator[tuple[int, Array, Any]]:
     """Batches of equal size, the last filled up with its last image, so that nothing recompiles."""
-    for first in range(0, len(data), BATCH):
-        indices = np.minimum(np.arange(first, first + BATCH), len(data) - 1)
+    size = BATCH_ON_CPU if jax.default_backend() == "cpu" else BATCH
+    for first in range(0, len(data), size):
+        indices = np.minimum(np.arange(first, first + size), len(data) - 1)
         images = data.images(indices).astype(np.float32) / 255
         yield first, jnp.asarray(images), jnp.asarray(data.targets[indices])

@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from pagjax.networks.convolutions import Precision
 from pagjax.networks.resnet import ResNet
 from pagjax.training import optimisers, state_files
 from pagjax.training.data import LabelledImages, batches
@@ -99,7 +100,7 @@ def train(
     state = jax.device_put(init(settings, network, per_epoch, start), everywhere)
     state = state_files.restore(folder, state) or state
     step_fn = make_step(settings, network, per_epoch)
-    trial_fn = _classifier(network)
+    trial_fn = _classifier(network, settings.precision)
     rates = optimisers.schedule(settings, per_epoch)
     total = optimisers.total_steps(settings, per_epoch)
     last = total if stop_after is None else min(total, stop_after)
@@ -146,10 +147,10 @@ def train(
     return state
 
 
-def _classifier(network: ResNet) -> Callable[[Variables, Array], Array]:
+def _classifier(network: ResNet, precision: Precision) -> Callable[[Variables, Array], Array]:
     @jax.jit
     def classify(variables: Variables, images: Array) -> Array:
-        return jnp.argmax(frozen_logits(network, variables)(images), axis=-1)
+        return jnp.argmax(frozen_logits(network, variables, precision)(images), axis=-1)
 
     return classify
 

@@ -74,6 +74,7 @@ def card(
     name: str,
     settings: Mapping[str, Any],
     reached: Accuracies,
+    unrounded: Accuracies,
     *,
     command: Sequence[str],
     environment: Mapping[str, Any],
@@ -81,11 +82,18 @@ def card(
     parameters: int,
     purpose: str,
 ) -> dict[str, Any]:
-    """A network's card as JSON values."""
+    """A network's card as JSON values.
+
+    Its ``"rounding"`` is what half precision on disk added to each accuracy.
+    """
+    rounding = {"clean": reached.clean - unrounded.clean}
+    if reached.under_noise is not None and unrounded.under_noise is not None:
+        rounding["under_noise"] = reached.under_noise - unrounded.under_noise
     return {
         "name": name,
         "purpose": purpose,
         "accuracies": dataclasses.asdict(reached),
+        "rounding": rounding,
         "abstention_level": ALPHA,
         "parameters": parameters,
         "command": " ".join(command),
@@ -121,6 +129,14 @@ def card_table(values: Mapping[str, Any]) -> str:
     rows += [
         ("data", f"{settings['data']}, {settings['image_size']} pixels"),
         ("procedure", f"{settings['procedure']}, seed {settings['seed']}"),
+        (
+            "half precision on disk",
+            ", ".join(
+                f"{change:+.2%} {name.replace('_', ' ')}"
+                for name, change in values["rounding"].items()
+            ),
+        ),
+        ("precision of products", settings["precision"]),
         ("parameters", f"{values['parameters']:,}"),
         (
             "training time",

@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,19 +83,20 @@ def finish(
     if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(half)):
         raise TrainingError("weights that half precision cannot hold: train longer or more gently")
     description = _description(name, settings, labels, {})
-    network = base_network(description, half)
-    reached, raw = evaluate(
-        network.logits_fn,
-        test,
-        sigma=settings.sigma,
+    measure = partial(evaluate, data=test, sigma=settings.sigma, report=report)
+    unrounded, _ = measure(
+        base_network(description, kept, settings.precision).logits_fn, num_draws=1
+    )
+    reached, raw = measure(
+        base_network(description, half, settings.precision).logits_fn,
         num_draws=num_draws,
         epsilon=recipe.evaluate_epsilon,
-        report=report,
     )
     values = record.card(
         name,
         settings.to_json(),
         reached,
+        unrounded,
         command=command,
         environment={k: v for k, v in environment.describe().items() if k != "command"},
         lines=record.read(folder),

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from pagjax.networks.convolutions import Precision
 from pagjax.networks.normalizer import NORMALIZERS
 from pagjax.networks.resnet import Outputs, ResNet, fuse
 from pagjax.training import augmentation, optimisers, procedures
@@ -107,7 +108,7 @@ def make_step(settings: Settings, network: ResNet, steps_per_epoch: int) -> Step
                 images=augment(settings, augmentation_key, images),
                 labels=labels,
                 key=procedure_key,
-                logits_fn=frozen_logits(network, state.variables),
+                logits_fn=frozen_logits(network, state.variables, settings.precision),
                 epsilon=settings.epsilon * jnp.asarray(rise),
                 settings=settings,
             )
@@ -160,14 +161,16 @@ def augment(settings: Settings, key: Array, images: Array) -> Array:
     return augmentation.random_flip(flip_key, images) if settings.flip else images
 
 
-def frozen_logits(network: ResNet, variables: Variables) -> Callable[[Array], Array]:
+def frozen_logits(
+    network: ResNet, variables: Variables, precision: Precision
+) -> Callable[[Array], Array]:
     """The network in inference form, its weights constants, for attacks and evaluations."""
 
     def logits_fn(images: Array) -> Array:
         outputs: Outputs = fused.apply(folded, images)  # type: ignore[assignment]
         return outputs.logits
 
-    fused, folded = fuse(network, jax.lax.stop_gradient(variables))
+    fused, folded = fuse(network, jax.lax.stop_gradient(variables), precision)
     return logits_fn
 
 

@@ -59,7 +59,7 @@ def test_the_cards_accuracies_are_those_of_its_predictions(name):
 def test_it_predicts_on_real_images_what_it_predicted(name, shared):
     settings = Settings.from_json(shipped.card(name)["settings"])
     data = open_data(settings.data, settings.test_split, settings.image_size, shared / "tfds")
-    network = base_network(*store.restore(shipped.path(name)))
+    network = base_network(*store.restore(shipped.path(name)), settings.precision)
     stored = files.read_arrays(shipped.path(name) / PREDICTIONS)["clean"][:200]
     images = data.images(np.arange(200)).astype(np.float32) / 255
     found = np.asarray(network.logits_fn(jnp.asarray(images))).argmax(axis=-1)
