@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
-from pagjax import draws
+from pagjax import draws, mesh
 from pagjax.checks import LogitsFn
 from pagjax.objectives import Objective
+from pagjax.sampling import Sampling, group_size, sample
 
 
 class GradientEstimate(NamedTuple):
@@ -23,7 +24,8 @@ class GradientEstimate(NamedTuple):
     Attributes:
         value: scalar, the objective.
         standard_error: scalar, the Monte Carlo standard error of `value` (by the delta method where
-            the objective is the log of a mean); 0 without noise, infinite from a single draw.
+            the objective is the log of a mean), from the means of independent groups where draws
+            within a group depend on one another; 0 without noise, infinite from a single group.
         gradient: shape of the image, the gradient of `value` for these very draws.
     """
 
@@ -36,7 +38,7 @@ class _Sums(NamedTuple):
     """Running sums in units of exp(log_unit), so that no probability underflows."""
 
     log_unit: Array
-    num_draws: Array
+    num_groups: Array
     mean: Array
     sum_squared_deviations: Array
     weighted_gradient: Array
@@ -52,6 +54,8 @@ def smoothed_gradient(
     sigma: float | Array,
     num_samples: int,
     chunk_size: int | None = None,
+    sampling: Sampling = "independent",
+    axis: str | None = None,
 ) -> GradientEstimate:
     """Value, standard error and gradient of an objective of the smoothed network at one image.
 
@@ -69,9 +73,15 @@ def smoothed_gradient(
         sigma: noise level in pixel units of [0, 1]. May be traced.
         num_samples: number of draws N, at least 1 (static). Pass 1 for sigma = 0.
         chunk_size: the most draws held at once (static); None chooses by the image's size.
+        sampling: kind of draws, see `pagjax.sampling` (static).
+        axis: the mesh axis that shares the draws out, inside `pagjax.mesh.over_images`; the shares
+            meet in one sum, and for the log of a mean in the largest score before it.
 
     Returns:
         A `GradientEstimate`.
+
+    Raises:
+        ValueError: if the draws do not go into the groups of `sampling`, or a group into a chunk.
 
     Reference: Kaur, Cohen and Lipton (2019), appendix C; Salman et al. (2019), equation 6.
 
@@ -85,7 +95,16 @@ def smoothed_gradient(
         >>> bool(jnp.allclose(estimate.gradient, weights))
         True
     """
-    chunk_size = draws.balanced_chunk(num_samples, chunk_size, image.size)
+    group = group_size(sampling, num_samples)
+    if chunk_size is not None and chunk_size < group:
+        raise ValueError(
+            f"chunk_size = {chunk_size}: {sampling} draws go in groups of {group}, "
+            "choose at least that"
+        )
+    num_groups, first_group = mesh.share(num_samples // group, axis)
+    groups_a_chunk = draws.balanced_chunk(
+        num_groups, None if chunk_size is None else chunk_size // group, group * image.size
+    )
     sigma = jnp.asarray(sigma, image.dtype)
     averages_logs = objective.reduction == "log_mean_exp"
 
@@ -96,7 +115,8 @@ def smoothed_gradient(
         return jax.vmap(of_draw)(noise)
 
     def add_chunk(sums: _Sums, indices: Array, valid: Array) -> _Sums:
-        noise = sigma * draws.gaussian(key, indices, image.shape, image.dtype)
+        standard = sample(sampling, key, indices, image.shape, image.dtype, group=group)
+        noise = sigma * standard
         scores, pull_back = jax.vjp(lambda image: scores_of_chunk(image, noise), image)
         if averages_logs:
             log_unit = jnp.maximum(sums.log_unit, jnp.max(scores, where=valid, initial=lowest))
@@ -108,48 +128,94 @@ def smoothed_gradient(
             terms = jnp.where(valid, scores, 0)
         rescale = jnp.exp(sums.log_unit - log_unit)
         (gradient,) = pull_back(weights)
-        return _merge(sums, rescale, log_unit, terms, valid, gradient)
+        if group > 1:
+            terms, valid = terms.reshape(-1, group).mean(axis=1), valid[::group]
+        return _merge(sums, rescale, log_unit, terms, valid, gradient, axis is not None)
 
     dtype = jax.eval_shape(scores_of_chunk, image, image[None]).dtype
     lowest = jnp.finfo(dtype).min
     zero = jnp.zeros((), dtype)
     start = _Sums(
         log_unit=jnp.asarray(lowest, dtype) if averages_logs else zero,
-        num_draws=zero,
+        num_groups=zero,
         mean=zero,
         sum_squared_deviations=zero,
         weighted_gradient=jnp.zeros_like(image),
     )
-    sums = draws.fold_chunks(add_chunk, start, num_samples, chunk_size)
-    return _finish(sums, sigma, num_samples, averages_logs)
+    sums = draws.fold_chunks(
+        add_chunk,
+        start,
+        group * num_groups,
+        group * groups_a_chunk,
+        first=group * first_group,
+        end=None if axis is None else num_samples,
+    )
+    if axis is not None:
+        sums = _meet(sums, axis, averages_logs)
+    return _finish(sums, sigma, num_samples, num_samples // group, averages_logs)
 
 
 def _merge(
-    sums: _Sums, rescale: Array, log_unit: Array, terms: Array, valid: Array, gradient: Array
+    sums: _Sums,
+    rescale: Array,
+    log_unit: Array,
+    terms: Array,
+    valid: Array,
+    gradient: Array,
+    may_be_empty: bool,
 ) -> _Sums:
     """Adds a chunk's terms by the parallel update of Chan, Golub and LeVeque (1979)."""
     chunk_count = valid.sum().astype(terms.dtype)
-    chunk_mean = terms.sum() / chunk_count
+    count = sums.num_groups + chunk_count
+    some, chunk_some = count, chunk_count
+    if may_be_empty:
+        some, chunk_some = jnp.maximum(count, 1), jnp.maximum(chunk_count, 1)
+    chunk_mean = terms.sum() / chunk_some
     chunk_deviations = jnp.where(valid, jnp.square(terms - chunk_mean), 0).sum()
-    count = sums.num_draws + chunk_count
     mean = sums.mean * rescale
     shift = chunk_mean - mean
     return _Sums(
         log_unit=log_unit,
-        num_draws=count,
-        mean=mean + shift * chunk_count / count,
+        num_groups=count,
+        mean=mean + shift * chunk_count / some,
         sum_squared_deviations=(
             sums.sum_squared_deviations * jnp.square(rescale)
             + chunk_deviations
-            + jnp.square(shift) * sums.num_draws * chunk_count / count
+            + jnp.square(shift) * sums.num_groups * chunk_count / some
         ),
         weighted_gradient=sums.weighted_gradient * rescale + gradient,
     )
 
 
-def _finish(sums: _Sums, sigma: Array, num_samples: int, averages_logs: bool) -> GradientEstimate:
-    spread = jnp.sqrt(sums.sum_squared_deviations / max(num_samples - 1, 1) / num_samples)
-    if num_samples == 1:
+def _meet(sums: _Sums, axis: str, averages_logs: bool) -> _Sums:
+    """All devices' sums in one all-reduce: gradients add, each one's few numbers keep apart."""
+    if averages_logs:
+        log_unit = lax.pmax(sums.log_unit, axis)
+        rescale = jnp.exp(sums.log_unit - log_unit)
+    else:
+        log_unit, rescale = sums.log_unit, jnp.ones_like(sums.log_unit)
+    ours = jnp.stack(
+        [sums.num_groups, sums.mean * rescale, sums.sum_squared_deviations * jnp.square(rescale)]
+    )
+    gradient = sums.weighted_gradient * rescale
+    table = jnp.zeros((lax.axis_size(axis), 3), ours.dtype).at[lax.axis_index(axis)].set(ours)
+    met = lax.psum(jnp.concatenate([gradient.ravel(), table.ravel().astype(gradient.dtype)]), axis)
+    counts, means, deviations = met[gradient.size :].astype(ours.dtype).reshape(-1, 3).T
+    mean = (counts * means).sum() / counts.sum()
+    return _Sums(
+        log_unit=log_unit,
+        num_groups=counts.sum(),
+        mean=mean,
+        sum_squared_deviations=deviations.sum() + (counts * jnp.square(means - mean)).sum(),
+        weighted_gradient=met[: gradient.size].reshape(gradient.shape),
+    )
+
+
+def _finish(
+    sums: _Sums, sigma: Array, num_samples: int, num_groups: int, averages_logs: bool
+) -> GradientEstimate:
+    spread = jnp.sqrt(sums.sum_squared_deviations / max(num_groups - 1, 1) / num_groups)
+    if num_groups == 1:
         spread = jnp.where(sigma == 0, jnp.zeros_like(spread), jnp.inf)
     gradient = sums.weighted_gradient / num_samples
     if not averages_logs:
