@@ -91,13 +91,12 @@ _SHIPPED = {
     "cifar10-judge-adversarial-l2": Recipe(
         replace(
             _CIFAR,
-            stem="cifar",
             stage_sizes=(1, 1, 1, 1),
-            width=32,
+            width=48,
             procedure="adversarial",
             epsilon=0.5,
             attack_steps=2,
-            epochs=10.0,
+            epochs=8.0,
             batch_size=100,
             seed=1007,
         ),
