@@ -1,13 +1,13 @@
 """Projected steepest ascent in an l2 ball: one loop for every objective, network and constraint.
 
-What differs is passed in: where gradients come from (`gradient_fn`) and what is feasible
-(`project`).
+What differs is passed in: where gradients come from (`gradient_fn`), what is feasible (`project`),
+and, as a `Strategy`, how directions follow from gradients, how long steps are and when to stop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,51 @@ ProjectFn = Callable[[Array, Array], Array]
 Noise = Literal["fresh", "fixed"]
 
 
+class DirectionTransform(Protocol):
+    """What `optax.GradientTransformation` is: a pair of pure functions."""
+
+    init: Callable[[Any], Any]
+    update: Callable[..., tuple[Any, Any]]
+
+
+class Strategy(NamedTuple):
+    """How the loop departs from plain normalised steps; hashable, static under jit.
+
+    Attributes:
+        direction: turns the normalised gradient into a direction, which is normalised again; of
+            Optax, say ``optax.trace(0.9)`` for momentum over normalised gradients. None steps along
+            the gradient itself.
+        schedule: ``step -> factor`` of the step size, say ``optax.linear_schedule(1, 0, 300)``.
+        settles_after: window W of the stop: an image stays where it is once the mean objective over
+            W steps exceeds that over the W before by no more than the standard error of the
+            difference. It needs finite standard errors, so two groups of draws or more.
+
+    Transformations are compared by identity: build one once, or every call compiles anew.
+    """
+
+    direction: DirectionTransform | None = None
+    schedule: Callable[[Array], Array] | None = None
+    settles_after: int | None = None
+
+
+PLAIN = Strategy()
+
+
+class Window(NamedTuple):
+    """Sums over a window of steps: of the objective and of its squared standard error."""
+
+    objective: Array
+    variance: Array
+
+
+class Settling(NamedTuple):
+    """The stop's memory: this window, the one before, and whether the image has settled."""
+
+    current: Window
+    previous: Window
+    settled: Array
+
+
 class PGDState(NamedTuple):
     """What the next step needs, for one image.
 
@@ -33,12 +78,16 @@ class PGDState(NamedTuple):
         step: how many steps were taken.
         best_image: the iterate with the largest estimated objective so far.
         best_objective: that objective; -inf before the first step.
+        direction: the state of the strategy's transformation; () without one.
+        settling: a `Settling`; () where the strategy never stops.
     """
 
     image: Array
     step: Array
     best_image: Array
     best_objective: Array
+    direction: Any = ()
+    settling: Any = ()
 
 
 class PGDTrace(NamedTuple):
@@ -50,21 +99,29 @@ class PGDTrace(NamedTuple):
         distance: l2 distance from the starting image.
         gradient_norm: l2 norm of the estimated gradient; a NaN or an infinity stays here for the
             record, and such a step moves nothing.
+        settled: whether the image had settled before, so that the step moved nothing.
     """
 
     objective: Array
     standard_error: Array
     distance: Array
     gradient_norm: Array
+    settled: Array
 
 
-def init(start: Array) -> PGDState:
+def init(start: Array, strategy: Strategy = PLAIN) -> PGDState:
     """The state before the first step from one image ``[height, width, channels]``."""
+    settling: Any = ()
+    if strategy.settles_after is not None:
+        zero, never = jnp.zeros((), start.dtype), jnp.full((), -jnp.inf, start.dtype)
+        settling = Settling(Window(zero, zero), Window(never, zero), jnp.zeros((), bool))
     return PGDState(
         image=start,
         step=jnp.zeros((), jnp.int32),
         best_image=start,
         best_objective=jnp.full((), -jnp.inf, start.dtype),
+        direction=() if strategy.direction is None else strategy.direction.init(start),
+        settling=settling,
     )
 
 
@@ -77,8 +134,9 @@ def step(
     step_size: float | Array,
     project: ProjectFn,
     noise: Noise = "fresh",
+    strategy: Strategy = PLAIN,
 ) -> tuple[PGDState, PGDTrace]:
-    """One step of length `step_size` along the normalised gradient, then the projection.
+    """One step of length `step_size` along the normalised direction, then the projection.
 
     A zero or non-finite gradient moves nothing; the latter shows in the trace.
 
@@ -91,6 +149,7 @@ def step(
         step_size: l2 length in pixel units of [0, 1].
         project: ``(point, start) -> feasible point``.
         noise: ``"fresh"`` draws every step anew, ``"fixed"`` keeps the draws of the first.
+        strategy: as `state` was begun with.
 
     Returns:
         The next state and what this step saw.
@@ -112,8 +171,15 @@ def step(
     """
     estimate = gradient_fn(state.image, jax.random.fold_in(key, _draws_of(state.step, noise)))
     norm = safe_norm(estimate.gradient)
-    moves = jnp.isfinite(norm) & (norm > 0)
-    direction = jnp.where(moves, estimate.gradient / jnp.where(moves, norm, 1), 0)
+    direction, moves = _normalised(estimate.gradient, norm)
+    direction_state = state.direction
+    if strategy.direction is not None:
+        transformed, after = strategy.direction.update(direction, direction_state, state.image)
+        direction_state = _where(moves, after, direction_state)
+        direction, also_moves = _normalised(transformed, safe_norm(transformed))
+        moves &= also_moves
+    if strategy.schedule is not None:
+        step_size = step_size * strategy.schedule(state.step)
     image = jnp.where(moves, project(state.image + step_size * direction, start), state.image)
     better = estimate.value > state.best_objective
     following = PGDState(
@@ -121,12 +187,22 @@ def step(
         step=state.step + 1,
         best_image=jnp.where(better, state.image, state.best_image),
         best_objective=jnp.where(better, estimate.value, state.best_objective),
+        direction=direction_state,
+        settling=state.settling,
     )
+    settled = jnp.zeros((), bool)
+    if strategy.settles_after is not None:
+        settled = state.settling.settled
+        following = _where(settled, state, following)._replace(
+            step=state.step + 1,
+            settling=_settle(state.settling, estimate, state.step, strategy.settles_after),
+        )
     trace = PGDTrace(
         objective=estimate.value,
         standard_error=estimate.standard_error,
         distance=safe_norm(state.image - start),
         gradient_norm=norm,
+        settled=settled,
     )
     return following, trace
 
@@ -141,6 +217,7 @@ def run(
     step_size: float | Array,
     project: ProjectFn,
     noise: Noise = "fresh",
+    strategy: Strategy = PLAIN,
 ) -> tuple[PGDState, PGDTrace]:
     """`num_steps` steps as one `lax.scan`.
 
@@ -153,10 +230,45 @@ def run(
 
     def body(state: PGDState, _: None) -> tuple[PGDState, PGDTrace]:
         return step(
-            gradient_fn, state, start, key, step_size=step_size, project=project, noise=noise
+            gradient_fn,
+            state,
+            start,
+            key,
+            step_size=step_size,
+            project=project,
+            noise=noise,
+            strategy=strategy,
         )
 
     return lax.scan(body, state, length=num_steps)
+
+
+def _normalised(vector: Array, norm: Array) -> tuple[Array, Array]:
+    """The direction and whether there is one: a zero or non-finite vector has none."""
+    exists = jnp.isfinite(norm) & (norm > 0)
+    return jnp.where(exists, vector / jnp.where(exists, norm, 1), 0), exists
+
+
+def _settle(settling: Settling, estimate: GradientEstimate, step: Array, window: int) -> Settling:
+    """Adds a step to its window and, where that is full, compares it with the one before."""
+    current = Window(
+        settling.current.objective + estimate.value,
+        settling.current.variance + jnp.square(estimate.standard_error),
+    )
+    full = (step + 1) % window == 0
+    gain = current.objective - settling.previous.objective
+    error = jnp.sqrt(current.variance + settling.previous.variance)
+    settles = full & jnp.isfinite(error) & (gain <= error)
+    emptied = Window(jnp.zeros_like(current.objective), jnp.zeros_like(current.variance))
+    return Settling(
+        current=_where(full, emptied, current),
+        previous=_where(full, current, settling.previous),
+        settled=settling.settled | settles,
+    )
+
+
+def _where(condition: Array, chosen: Any, otherwise: Any) -> Any:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, otherwise)
 
 
 def _draws_of(step: Array, noise: Noise) -> Array:

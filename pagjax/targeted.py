@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Literal, NamedTuple
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.sharding import Mesh
 from jax.tree_util import Partial
 from jax.typing import ArrayLike
 
 from pagjax import checks, draws, pgd
+from pagjax import mesh as meshes
 from pagjax.checks import LogitsFn
 from pagjax.gradients import GradientEstimate, smoothed_gradient
 from pagjax.objectives import TARGET_CLASS_MAX, Objective
 from pagjax.pgd import PGDState, PGDTrace
 from pagjax.projections import Bounds, Projection, ball_then_box
+from pagjax.sampling import Sampling, group_size
 
 
 class TargetedResult(NamedTuple):
@@ -43,14 +48,17 @@ def targeted_pgd(
     epsilon: float | Array,
     step_size: float | Array,
     num_steps: int = 300,
-    num_samples: int = 20,
+    num_samples: int | Sequence[int] = 20,
     objective: Objective = TARGET_CLASS_MAX,
     chunk_size: int | None = None,
     bounds: Bounds | None = (0.0, 1.0),
     projection: Projection = ball_then_box,
     noise: pgd.Noise = "fresh",
+    sampling: Sampling = "independent",
+    strategy: pgd.Strategy = pgd.PLAIN,
     keep: Literal["last", "best"] = "last",
     state: PGDState | None = None,
+    mesh: Mesh | None = None,
 ) -> TargetedResult:
     """Maximises an objective of the smoothed network in an l2 ball around each starting image.
 
@@ -68,15 +76,19 @@ def targeted_pgd(
         epsilon: radius of the l2 ball in pixel units; a number or one per image.
         step_size: l2 length of a step; a number or one per image.
         num_steps: number of steps.
-        num_samples: noise draws a step, N.
+        num_samples: noise draws a step, N; a number or one per step, for an N that grows.
         objective: what is maximised.
         chunk_size: the most draws of an image held at once.
         bounds: the pixel box, or None.
         projection: `ball_then_box`, `ball_and_box` (the nearest feasible point), or your own.
         noise: ``"fresh"`` or ``"fixed"`` draws, see `pagjax.pgd.step`.
+        sampling: kind of draws, see `pagjax.sampling`.
+        strategy: momentum, a schedule of steps, a stop: see `pagjax.pgd.Strategy`.
         keep: ``"last"`` returns the last iterate; ``"best"`` the one with the largest estimated
             objective among the iterates that were evaluated, which the last is not.
         state: states to continue from; bit for bit the run that was not interrupted.
+        mesh: devices among which images and draws are shared out, from `pagjax.mesh.make_mesh`;
+            None means one. With several processes, all call this with the same values.
 
     Returns:
         A `TargetedResult`.
@@ -106,65 +118,119 @@ def targeted_pgd(
     checks.check_non_negative("step_size", step_size, "an l2 length in pixel units of [0, 1]")
     if keep not in ("last", "best"):
         raise ValueError(f"keep {keep!r}: choose 'last' or 'best'")
-    num_draws = checks.draws_needed(sigma, num_samples)
+    num_draws = _draws_by_step(sigma, num_samples, num_steps)
+    sampling = "independent" if _is_zero(sigma) else sampling
+    _check_groups(sampling, num_draws, strategy, noiseless=_is_zero(sigma))
     network = checks.as_partial(logits_fn)
     num_classes = jax.eval_shape(network, start[:1]).shape[-1]
     batch = start.shape[0]
     checks.check_targets(targets, batch, num_classes)
-    state, trace = _run_batch(
-        network,
-        jax.vmap(pgd.init)(start) if state is None else state,
+    shared = network, jnp.asarray(sigma, start.dtype)
+    rows = (
+        jax.vmap(lambda image: pgd.init(image, strategy))(start) if state is None else state,
         start,
         targets,
         draws.image_keys(key, batch),
-        jnp.asarray(sigma, start.dtype),
         jnp.broadcast_to(jnp.asarray(epsilon, start.dtype), batch),
         jnp.broadcast_to(jnp.asarray(step_size, start.dtype), batch),
-        num_steps=num_steps,
+    )
+    if mesh is not None:
+        shared, rows = meshes.place(shared, mesh), meshes.place(rows, mesh, rows=True)
+    state, trace = _run_batch(
+        *shared,
+        *rows,
         num_samples=num_draws,
         objective=objective,
         chunk_size=chunk_size,
         bounds=bounds,
         projection=projection,
         noise=noise,
+        sampling=sampling,
+        strategy=strategy,
+        mesh=mesh,
     )
     return TargetedResult(state.image if keep == "last" else state.best_image, trace, state)
+
+
+def _is_zero(sigma: float | Array) -> bool:
+    return checks.is_concrete(sigma) and float(sigma) == 0.0
+
+
+def _draws_by_step(
+    sigma: float | Array, num_samples: int | Sequence[int], num_steps: int
+) -> tuple[int, ...]:
+    if not isinstance(num_samples, Sequence):
+        return (checks.draws_needed(sigma, num_samples),) * num_steps
+    if len(num_samples) != num_steps:
+        raise ValueError(
+            f"num_samples of length {len(num_samples)} for {num_steps} steps: pass one number, or "
+            "one per step"
+        )
+    return tuple(checks.draws_needed(sigma, count) for count in num_samples)
+
+
+def _check_groups(
+    sampling: Sampling, num_draws: Sequence[int], strategy: pgd.Strategy, *, noiseless: bool
+) -> None:
+    groups = [count // group_size(sampling, count) for count in set(num_draws)]
+    if strategy.settles_after is None:
+        return
+    checks.check_count("settles_after", strategy.settles_after)
+    if min(groups) < 2 and not noiseless:
+        raise ValueError(
+            f"num_samples = {min(num_draws)} with {sampling} draws has no standard error, by which "
+            "the stop is judged: take more draws, or settles_after=None"
+        )
 
 
 @partial(
     jax.jit,
     static_argnames=(
-        "num_steps",
         "num_samples",
         "objective",
         "chunk_size",
         "bounds",
         "projection",
         "noise",
+        "sampling",
+        "strategy",
+        "mesh",
     ),
 )
 def _run_batch(
     logits_fn: Partial,
+    sigma: Array,
     state: PGDState,
     start: Array,
     targets: Array,
     keys: Array,
-    sigma: Array,
     epsilon: Array,
     step_size: Array,
     *,
-    num_steps: int,
-    num_samples: int,
+    num_samples: tuple[int, ...],
     objective: Objective,
     chunk_size: int | None,
     bounds: Bounds | None,
     projection: Projection,
     noise: pgd.Noise,
+    sampling: Sampling,
+    strategy: pgd.Strategy,
+    mesh: Mesh | None,
 ) -> tuple[PGDState, PGDTrace]:
+    def run_rows(logits_fn: Partial, sigma: Array, *rows: Any) -> tuple[PGDState, PGDTrace]:
+        return jax.vmap(partial(run_image, logits_fn, sigma))(*rows)
+
     def run_image(
-        state: PGDState, start: Array, target: Array, key: Array, epsilon: Array, step_size: Array
+        logits_fn: Partial,
+        sigma: Array,
+        state: PGDState,
+        start: Array,
+        target: Array,
+        key: Array,
+        epsilon: Array,
+        step_size: Array,
     ) -> tuple[PGDState, PGDTrace]:
-        def gradient_fn(image: Array, step_key: Array) -> GradientEstimate:
+        def gradient_fn(image: Array, step_key: Array, *, count: int) -> GradientEstimate:
             return smoothed_gradient(
                 logits_fn,
                 objective,
@@ -172,22 +238,30 @@ def _run_batch(
                 target,
                 step_key,
                 sigma=sigma,
-                num_samples=num_samples,
+                num_samples=count,
                 chunk_size=chunk_size,
+                sampling=sampling,
+                axis=None if mesh is None else meshes.DRAWS,
             )
 
         def project(point: Array, start: Array) -> Array:
             return projection(point, start, epsilon, bounds)
 
-        return pgd.run(
-            gradient_fn,
-            state,
-            start,
-            key,
-            num_steps=num_steps,
-            step_size=step_size,
-            project=project,
-            noise=noise,
-        )
+        traces = []
+        for count, steps in groupby(num_samples):
+            state, trace = pgd.run(
+                partial(gradient_fn, count=count),
+                state,
+                start,
+                key,
+                num_steps=len(list(steps)),
+                step_size=step_size,
+                project=project,
+                noise=noise,
+                strategy=strategy,
+            )
+            traces.append(trace)
+        return state, jax.tree.map(lambda *parts: jnp.concatenate(parts), *traces)
 
-    return jax.vmap(run_image)(state, start, targets, keys, epsilon, step_size)
+    whole = run_rows if mesh is None else meshes.over_images(run_rows, mesh, num_shared=2)
+    return whole(logits_fn, sigma, state, start, targets, keys, epsilon, step_size)

@@ -85,7 +85,7 @@ def test_a_resumed_run_ends_on_the_same_bits():
     whole = _run(network, start, [0, 1], num_steps=6)
     first = _run(network, start, [0, 1], num_steps=2)
     saved = jax.tree.map(np.asarray, first.state)
-    second = _run(network, start, [0, 1], num_steps=4, state=pgd.PGDState(*map(jnp.asarray, saved)))
+    second = _run(network, start, [0, 1], num_steps=4, state=jax.tree.map(jnp.asarray, saved))
     np.testing.assert_array_equal(second.images, whole.images)
     np.testing.assert_array_equal(
         np.concatenate([first.trace.objective, second.trace.objective], axis=1),
