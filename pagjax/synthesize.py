@@ -7,9 +7,9 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pagjax.runs.arguments import EXIT_INTERRUPTED, EXIT_REFUSED, parser
+from pagjax.runs.arguments import EXIT_DONE, EXIT_INTERRUPTED, EXIT_REFUSED, parser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,11 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
     from pagjax import checkpoints
-    from pagjax.runs import environment, inputs, messages, results
+    from pagjax.runs import environment, inputs, messages, processes, results
     from pagjax.runs.execute import StateFolder, execute
 
+    processes.start(args.coordinator, args.num_processes, args.process_id)
     state = StateFolder(args.out / ".unfinished")
-    resumes = _check_destination(args, state)
+    unfinished = processes.from_first(lambda: _unfinished(args, state))
     repeated = None if args.repeat is None else inputs.read_record(args.repeat)
     environment.prepare()
     skipped: tuple[str, ...] = ()
@@ -55,23 +56,31 @@ def run(args: argparse.Namespace) -> int:
         job, images = inputs.recorded_job(repeated, network)
     else:
         _fill_demo(args)
+        if unfinished is not None and args.batch_size is None:
+            args.batch_size = unfinished.get("batch_size")  # whatever devices it was chosen for
         network = checkpoints.load(args.checkpoint)
         job, images, skipped = _plan(args, network)
     for reason in skipped:
         print(f"skipped: {reason}", file=sys.stderr)
-    if resumes:
-        inputs.check_same_job(job, json.loads(state.job_file.read_text()))
-    else:
+    if unfinished is None:
         state.begin(job)
-    messages.announce(job, network)
+    else:
+        inputs.check_same_job(job, unfinished)
+    if processes.is_first():
+        messages.announce(job, network)
     try:
-        with messages.progress_bar(job) as report:
-            finished = execute(network, job, images, state, frames=args.animate, report=report)
+        with processes.losses_end_the_job(messages.resume_command()):
+            with messages.progress_bar(job, shown=processes.is_first()) as report:
+                finished = execute(network, job, images, state, frames=args.animate, report=report)
+            if not processes.is_first():
+                processes.wait_for_all("results")
+                return EXIT_DONE
     except KeyboardInterrupt:
         print(f"\ninterrupted; go on with: {messages.resume_command()}", file=sys.stderr)
         return EXIT_INTERRUPTED
     record = results.write(args.out, job, network, images, finished)
     state.clear()
+    processes.wait_for_all("results")
     return messages.conclude(args.out, record, repeated, len(skipped))
 
 
@@ -79,10 +88,11 @@ def _plan(
     args: argparse.Namespace, network: BaseNetwork
 ) -> tuple[Job, np.ndarray, tuple[str, ...]]:
     """The job that the arguments ask for, its pictures, and why other inputs were skipped."""
-    from pagjax import paper
+    from pagjax import presets
     from pagjax.objectives import BY_NAME
     from pagjax.runs import files, inputs
     from pagjax.runs.job import Job, JobError, default_batch_size
+    from pagjax.runs.processes import num_devices
 
     height, width = network.image_shape[:2] if args.image_size is None else (args.image_size,) * 2
     inputs.check_size(network, (height, width))
@@ -92,12 +102,15 @@ def _plan(
     sigma = network.training_sigma if args.sigma is None else args.sigma
     if sigma is None:
         raise JobError("the checkpoint does not say under which noise it was trained: pass --sigma")
-    default = paper.settings(
-        math.sqrt(height * width), sigma=sigma, objective=BY_NAME[args.objective]
+    default = presets.settings(
+        args.preset,
+        math.sqrt(height * width),
+        sigma=sigma,
+        objective=BY_NAME[args.objective],
     )
     num_samples = args.num_samples or default.num_samples
     batch_size = args.batch_size or default_batch_size(
-        len(given.pairs), num_samples if sigma else 1, given.pictures[0].size
+        len(given.pairs), num_samples if sigma else 1, given.pictures[0].size, num_devices()
     )
     job = Job(
         checkpoint=str(args.checkpoint),
@@ -112,6 +125,11 @@ def _plan(
         step_size=default.step_size if args.step_size is None else args.step_size,
         num_steps=args.steps or default.num_steps,
         num_samples=num_samples,
+        last_num_samples=args.last_num_samples,
+        sampling=args.sampling or default.sampling,
+        momentum=default.momentum if args.momentum is None else args.momentum,
+        schedule=args.schedule or default.schedule,
+        settles_after=args.settles_after,
         objective=args.objective,
         projection=args.projection,
         noise=args.noise,
@@ -121,24 +139,27 @@ def _plan(
         batch_size=min(batch_size, len(given.pairs)),
         chunk_size=args.chunk_size,
     )
+    job.draws_by_step()
     return job, given.pictures, given.skipped
 
 
-def _check_destination(args: argparse.Namespace, state: StateFolder) -> bool:
-    """Whether there is an unfinished run to resume; refuses to lose anything."""
+def _unfinished(args: argparse.Namespace, state: StateFolder) -> dict[str, Any] | None:
+    """The unfinished job to resume, if that is asked for; refuses to lose anything."""
     from pagjax.runs import results
     from pagjax.runs.job import JobError
 
     unfinished = state.job_file.exists()
-    if args.overwrite or (args.resume and unfinished):
-        return bool(args.resume)
+    if args.overwrite:
+        return None
+    if args.resume and unfinished:
+        return dict(json.loads(state.job_file.read_text()))
     if (args.out / results.RECORD).exists():
         raise JobError(f"{args.out} holds a result: choose another --out, or pass --overwrite")
     if unfinished:
         raise JobError(f"{args.out} holds an unfinished run: pass --resume or --overwrite")
     if args.resume:
         print(f"nothing to resume in {args.out}: starting", file=sys.stderr)
-    return False
+    return None
 
 
 def _fill_demo(args: argparse.Namespace) -> None:
@@ -147,12 +168,13 @@ def _fill_demo(args: argparse.Namespace) -> None:
     given = [name for name in ("checkpoint", "images", "targets") if getattr(args, name)]
     if not given:
         args.checkpoint, args.images, args.targets = DEMO_CHECKPOINT, DEMO_IMAGES, DEMO_TARGETS
-        args.steps = args.steps or DEMO_STEPS
-        args.num_samples = args.num_samples or DEMO_SAMPLES
-        print(
-            f"a shorter run than the paper's: {args.steps} steps of {args.num_samples} draws; "
-            "--steps 300 --num-samples 20 is the paper's"
-        )
+        if args.preset == "paper":
+            args.steps = args.steps or DEMO_STEPS
+            args.num_samples = args.num_samples or DEMO_SAMPLES
+            print(
+                f"a shorter run than the paper's: {args.steps} steps of {args.num_samples} draws; "
+                "--steps 300 --num-samples 20 is the paper's"
+            )
     args.checkpoint = args.checkpoint or DEMO_CHECKPOINT
     args.images = args.images or DEMO_IMAGES
     if not args.targets:

@@ -12,9 +12,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pagjax"
 
 # From the ground up; a room may import rooms of its own floor's earlier entries and below.
 FLOORS = [
-    ["_version", "checks", "mesh", "draws", "objectives", "projections"],
+    ["_version", "checks", "mesh", "draws", "sampling", "objectives", "projections"],
     ["gradients", "smoothing", "pgd"],
-    ["targeted", "paper", "memory", "certification"],
+    ["targeted", "paper", "presets", "memory", "certification"],
     ["networks"],
     ["torch_files", "images", "samples"],
     ["checkpoints"],

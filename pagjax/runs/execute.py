@@ -12,10 +12,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
+from pagjax import pgd
+from pagjax.checks import LogitsFn
+from pagjax.mesh import make_mesh, place
 from pagjax.networks.base import BaseNetwork
 from pagjax.pgd import PGDState
-from pagjax.runs import files
+from pagjax.runs import files, processes
 from pagjax.runs.job import PROJECTIONS, Job, JobError, picture_keys
 from pagjax.targeted import targeted_pgd
 
@@ -31,6 +35,7 @@ class HostTrace(NamedTuple):
     standard_error: np.ndarray
     distance: np.ndarray
     gradient_norm: np.ndarray
+    settled: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -80,12 +85,16 @@ class StateFolder:
         return self.folder / "current.npz"
 
     def begin(self, job: Job) -> None:
-        """Empties the state and says whose it is."""
+        """Empties the state and says whose it is; the first process does."""
+        if not processes.is_first():
+            return
         shutil.rmtree(self.folder, ignore_errors=True)
         files.write_json(self.job_file, job.to_json())
 
     def clear(self) -> None:
-        """Removes the state, once the results are written."""
+        """Removes the state, once the results are written; the first process does."""
+        if not processes.is_first():
+            return
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -110,7 +119,7 @@ def execute(
     frames: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Finished:
-    """Does a job, or what is left of it.
+    """Does a job, or what is left of it, on all devices of all its processes.
 
     Args:
         network: the base network.
@@ -130,19 +139,26 @@ def execute(
     targets = np.array([job.targets[target] for _, target in job.pairs])
     keys = picture_keys(job.seed, start)
     total = len(job.pairs) * job.num_steps
-    outcomes = []
+    logits_fn, mesh, outcomes = network.logits_fn, None, []
+    if len(jax.devices()) > 1:
+        mesh = make_mesh(job.batch_size, max(job.draws_by_step()))
+        logits_fn = place(logits_fn, mesh)
     for number, first in enumerate(range(0, len(job.pairs), job.batch_size)):
         # The last batch is filled up with copies of its last picture, so that one program does.
         picked = np.minimum(np.arange(first, first + job.batch_size), len(job.pairs) - 1)
-        if not state_folder.batch(number).exists():
-            batch = _Batch(network, job, start[picked], targets[picked], keys[picked], frames)
+        outcome = processes.read_arrays(state_folder.batch(number))
+        if outcome is None:
+            chosen = start[picked], targets[picked], keys[picked]
+            batch = _Batch(logits_fn, mesh, job, *chosen, frames)
             real = min(job.batch_size, len(job.pairs) - first)
             for steps, objective, distance in batch.run(state_folder.current):
                 done = first * job.num_steps + steps * real
                 report(Progress(done, total, objective, distance))
-            files.write_arrays(state_folder.batch(number), batch.arrays())
-            state_folder.current.unlink(missing_ok=True)
-        outcomes.append(files.read_arrays(state_folder.batch(number)))
+            outcome = batch.arrays()
+            if processes.is_first():
+                files.write_arrays(state_folder.batch(number), outcome)
+                state_folder.current.unlink(missing_ok=True)
+        outcomes.append(outcome)
     joined = {
         name: np.concatenate([outcome[name] for outcome in outcomes])[: len(job.pairs)]
         for name in outcomes[0]
@@ -159,15 +175,17 @@ class _Batch:
 
     def __init__(
         self,
-        network: BaseNetwork,
+        logits_fn: LogitsFn,
+        mesh: Mesh | None,
         job: Job,
         start: np.ndarray,
         targets: np.ndarray,
         keys: jax.Array,
         frames: bool,
     ) -> None:
-        self.network, self.job = network, job
+        self.logits_fn, self.mesh, self.job = logits_fn, mesh, job
         self.start, self.targets, self.keys = jnp.asarray(start), targets, keys
+        self.draws_by_step = job.draws_by_step()
         self.state: PGDState | None = None
         self.traces: list[HostTrace] = []
         self.frames: list[np.ndarray] | None = [_to_bytes(start)] if frames else None
@@ -178,8 +196,9 @@ class _Batch:
         Yields:
             After every few steps: how many are done, mean objective, mean distance.
         """
-        if current.exists():
-            self._restore(files.read_arrays(current))
+        left = processes.read_arrays(current)
+        if left is not None:
+            self._restore(left)
         saved = time.monotonic()
         done = self._steps_done()
         while done < self.job.num_steps:
@@ -187,14 +206,20 @@ class _Batch:
             trace = self._advance(count)
             done = self._steps_done()
             yield done, float(trace.objective[:, -1].mean()), float(trace.distance[:, -1].mean())
-            if time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
-                files.write_arrays(current, self.arrays())
+            if trace.settled[:, -1].all():
+                self._stay(self.job.num_steps - done)
+                return
+            is_due = time.monotonic() - saved > SECONDS_BETWEEN_SAVES
+            if processes.from_first(lambda due=is_due: due):  # type: ignore[misc]
+                arrays = self.arrays()
+                if processes.is_first():
+                    files.write_arrays(current, arrays)
                 saved = time.monotonic()
 
     def _advance(self, count: int) -> HostTrace:
-        job = self.job
+        job, done = self.job, self._steps_done()
         result = targeted_pgd(
-            self.network.logits_fn,
+            self.logits_fn,
             self.start,
             self.targets,
             self.keys,
@@ -202,28 +227,36 @@ class _Batch:
             epsilon=job.epsilon,
             step_size=job.step_size,
             num_steps=count,
-            num_samples=job.num_samples,
+            num_samples=self.draws_by_step[done : done + count],
             objective=job.the_objective(),
             chunk_size=job.chunk_size,
             bounds=(0.0, 1.0) if job.clip else None,
             projection=PROJECTIONS[job.projection],
             noise=job.noise,
+            sampling=job.sampling,
+            strategy=job.strategy(),
             state=self.state,
+            mesh=self.mesh,
         )
         self.state = result.state
-        trace = HostTrace(*(np.asarray(values) for values in result.trace))
+        trace = HostTrace(*processes.fetch(tuple(result.trace)))
         self.traces.append(trace)
         if self.frames is not None:
-            self.frames.append(_to_bytes(np.asarray(result.state.image)))
+            self.frames.append(_to_bytes(processes.fetch(result.state.image)))
         return trace
 
+    def _stay(self, count: int) -> None:
+        """Writes down the steps that settled images were spared."""
+        last = HostTrace(*(values[:, -1:] for values in self.traces[-1]))
+        self.traces.append(HostTrace(*(np.repeat(values, count, axis=1) for values in last)))
+
     def _steps_done(self) -> int:
-        return 0 if self.state is None else int(self.state.step[0])
+        return sum(trace.objective.shape[1] for trace in self.traces)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All of it, as arrays with one row per picture."""
         assert self.state is not None
-        arrays = {name: np.asarray(v) for name, v in self.state._asdict().items()}
+        arrays = _named(processes.fetch(self.state))
         for index, name in enumerate(HostTrace._fields):
             arrays[name] = np.concatenate([trace[index] for trace in self.traces], axis=1)
         if self.frames is not None:
@@ -231,12 +264,21 @@ class _Batch:
         return arrays
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
-        self.state = PGDState(*(jnp.asarray(arrays[name]) for name in PGDState._fields))
+        strategy = self.job.strategy()
+        begun = jax.eval_shape(jax.vmap(lambda image: pgd.init(image, strategy)), self.start)
+        leaves = [jnp.asarray(arrays[name]) for name in _named(begun)]
+        self.state = jax.tree.unflatten(jax.tree.structure(begun), leaves)
         self.traces = [HostTrace(*(arrays[name] for name in HostTrace._fields))]
         if self.frames is not None:
             if "frames" not in arrays:
                 raise JobError(NO_FRAMES)
             self.frames = list(arrays["frames"].swapaxes(0, 1))
+
+
+def _named(state: PGDState) -> dict[str, np.ndarray]:
+    """A state's arrays by their place in it, such as ``image`` and ``direction.trace``."""
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
 def _to_bytes(images: np.ndarray) -> np.ndarray:

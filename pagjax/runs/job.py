@@ -13,10 +13,12 @@ import jax
 import numpy as np
 from jax import Array
 
+from pagjax import presets
 from pagjax.draws import CHUNK_VALUES
 from pagjax.objectives import BY_NAME, Objective
-from pagjax.pgd import Noise
+from pagjax.pgd import Noise, Strategy
 from pagjax.projections import Projection, ball_and_box, ball_then_box
+from pagjax.sampling import Sampling, group_size
 
 PROJECTIONS: dict[str, Projection] = {"ball-then-box": ball_then_box, "nearest": ball_and_box}
 MOST_AT_ONCE = 16
@@ -45,6 +47,9 @@ class Job:
         seed: of all noise.
         batch_size: pictures made at once.
         chunk_size: draws of a picture held at once; None chooses.
+        last_num_samples: to which the draws grow; None where they do not.
+        sampling: kind of draws, see `pagjax.sampling`.
+        momentum, schedule, settles_after: see `pagjax.presets.strategy`.
     """
 
     checkpoint: str
@@ -67,6 +72,11 @@ class Job:
     seed: int
     batch_size: int
     chunk_size: int | None
+    last_num_samples: int | None = None
+    sampling: Sampling = "independent"
+    momentum: float = 0.0
+    schedule: presets.Schedule = "constant"
+    settles_after: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -90,6 +100,29 @@ class Job:
     def the_objective(self) -> Objective:
         """The objective itself."""
         return BY_NAME[self.objective]
+
+    def draws_by_step(self) -> tuple[int, ...]:
+        """Noise draws of every step.
+
+        Raises:
+            JobError: if they do not grow by doubling, or do not go into groups.
+        """
+        try:
+            last = self.last_num_samples or self.num_samples
+            counts = presets.growing(self.num_samples, last, self.num_steps)
+            groups = [count // group_size(self.sampling, count) for count in set(counts)]
+        except ValueError as error:
+            raise JobError(str(error)) from error
+        if self.settles_after is not None and min(groups) < 2:
+            raise JobError(
+                f"--settles-after {self.settles_after}: {min(counts)} {self.sampling} draws have "
+                "no standard error to judge by; pass a larger --num-samples"
+            )
+        return counts if self.sigma else (1,) * self.num_steps
+
+    def strategy(self) -> Strategy:
+        """How directions, steps and the stop depart from plain steps."""
+        return presets.strategy(self.momentum, self.schedule, self.num_steps, self.settles_after)
 
 
 def make_pairs(
@@ -146,9 +179,11 @@ def resolve_target(text: str, labels: Sequence[str]) -> int:
     raise JobError(f"target {text!r} is no class of this network; {hint}")
 
 
-def default_batch_size(num_pictures: int, num_samples: int, values: int) -> int:
+def default_batch_size(
+    num_pictures: int, num_samples: int, values: int, num_devices: int = 1
+) -> int:
     """Pictures at once: as many as fit the memory of a chunk, evenly over the batches."""
-    fitting = max(1, min(MOST_AT_ONCE, CHUNK_VALUES // (num_samples * values)))
+    fitting = max(1, min(MOST_AT_ONCE, num_devices * CHUNK_VALUES // (num_samples * values)))
     batches = -(-num_pictures // fitting)
     return -(-num_pictures // batches)
 

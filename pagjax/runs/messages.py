@@ -55,9 +55,15 @@ def conclude(
 
 
 @contextmanager
-def progress_bar(job: Job) -> Iterator[Callable[[Progress], None]]:
+def progress_bar(job: Job, *, shown: bool = True) -> Iterator[Callable[[Progress], None]]:
     """A bar with time left, objective and distance; gives what is to be told of progress."""
-    bar = tqdm(total=len(job.pairs) * job.num_steps, unit="step", desc="compiling", smoothing=0.1)
+    bar = tqdm(
+        total=len(job.pairs) * job.num_steps,
+        unit="step",
+        desc="compiling",
+        smoothing=0.1,
+        disable=not shown,
+    )
 
     def show(progress: Progress) -> None:
         bar.set_description("painting")

@@ -1,0 +1,152 @@
+"""Several processes, one job: how they find each other and agree; the first one reads and writes.
+
+With a single process every function here is the obvious local one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from pagjax.runs.arguments import EXIT_INTERRUPTED
+from pagjax.runs.job import JobError
+
+LOST = "another process of this job ended or cannot be reached"
+# A process that has died is noticed within this time where no connection breaks at once.
+_HEARTBEAT_SECONDS = 30
+
+
+def start(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
+    """Joins the job's other processes, if there are any; before the first computation.
+
+    Args:
+        coordinator: ``host:port`` of the first process; None leaves all three to the cluster:
+            SLURM, Open MPI or a TPU pod, found by JAX.
+        num_processes: of the whole job.
+        process_id: this one's number, from 0.
+
+    Raises:
+        JobError: if only some are given, or the others cannot be found.
+    """
+    given = (coordinator, num_processes, process_id)
+    if any(value is None for value in given) and any(value is not None for value in given):
+        raise JobError(
+            "--coordinator, --num-processes and --process-id go together: pass all three"
+        )
+    if coordinator is None and not _in_cluster():
+        return
+    try:
+        jax.distributed.initialize(
+            coordinator, num_processes, process_id, heartbeat_timeout_seconds=_HEARTBEAT_SECONDS
+        )
+    except (RuntimeError, ValueError) as error:
+        raise JobError(f"the job's processes did not find each other: {error}") from error
+
+
+@contextmanager
+def losses_end_the_job(resume_command: str) -> Iterator[None]:
+    """Ends this process at once, with what to do, when another of the job's is gone."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1:
+            raise
+        reason = str(error).splitlines()[0]
+        print(
+            f"\n{LOST} ({reason})\ngo on, in every process, with: {resume_command}", file=sys.stderr
+        )
+        sys.stderr.flush()
+        os._exit(EXIT_INTERRUPTED)  # an orderly exit would wait for the one that is gone
+
+
+def num_devices() -> int:
+    """Devices of all processes."""
+    return jax.device_count()
+
+
+def is_first() -> bool:
+    """Whether this process reads states and writes results."""
+    return jax.process_index() == 0
+
+
+def from_first(function: Callable[[], Any]) -> Any:
+    """What the first process's call gives, as JSON values; its refusal is everyone's.
+
+    Raises:
+        JobError: as the function did in the first process.
+    """
+    if jax.process_count() == 1:
+        return function()
+    answer: dict[str, Any] = {}
+    if is_first():
+        try:
+            answer = {"value": function()}
+        except JobError as error:
+            answer = {"error": str(error)}
+    answer = json.loads(_broadcast(json.dumps(answer).encode()))
+    if "error" in answer:
+        raise JobError(answer["error"])
+    return answer["value"]
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    """The first process's ``.npz``, for everyone; None where there is none."""
+    content = path.read_bytes() if is_first() and path.exists() else b""
+    content = _broadcast(content)
+    if not content:
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def fetch(tree: Any) -> Any:
+    """Arrays that may span processes, as whole NumPy arrays in each of them."""
+
+    def whole(leaf: Any) -> np.ndarray:
+        if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+            from jax.experimental import multihost_utils
+
+            return np.asarray(multihost_utils.process_allgather(leaf, tiled=True))
+        return np.asarray(leaf)
+
+    return jax.tree.map(whole, tree)
+
+
+def wait_for_all(what: str) -> None:
+    """Returns once every process is here."""
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(what)
+
+
+def _broadcast(content: bytes) -> bytes:
+    if jax.process_count() == 1:
+        return content
+    from jax.experimental import multihost_utils
+
+    length = int(multihost_utils.broadcast_one_to_all(np.array(len(content), np.int32)))
+    if not length:
+        return b""
+    values = np.zeros(length, np.uint8)
+    if is_first():
+        values[:] = np.frombuffer(content, np.uint8)
+    return np.asarray(multihost_utils.broadcast_one_to_all(values)).tobytes()
+
+
+def _in_cluster(environment: Mapping[str, str] = os.environ) -> bool:
+    sizes = [environment.get(name, "1") for name in ("SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE")]
+    if any(size.isdigit() and int(size) > 1 for size in sizes):
+        return True
+    is_tpu_machine = any(Path(device).exists() for device in ("/dev/accel0", "/dev/vfio/0"))
+    return is_tpu_machine and importlib.util.find_spec("libtpu") is not None
