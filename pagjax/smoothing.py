@@ -19,6 +19,7 @@ from jax.typing import ArrayLike
 
 from pagjax import draws
 from pagjax.checks import LogitsFn, as_partial, check_count, check_images, draws_needed
+from pagjax.outputs import of_draws, vote
 
 
 def smoothed_logits(
@@ -121,7 +122,7 @@ def smoothed_votes(
 
     Reference: Cohen, Rosenfeld and Kolter (2019), section 3.2.
     """
-    totals, num_draws = _totals(_vote, logits_fn, images, key, sigma, num_samples, chunk_size)
+    totals, num_draws = _totals(vote, logits_fn, images, key, sigma, num_samples, chunk_size)
     return totals * (num_samples // num_draws)  # at sigma = 0 every draw is the same vote
 
 
@@ -152,11 +153,6 @@ def smoothed_mean(
 
 def _identity(logits: Array) -> Array:
     return logits
-
-
-def _vote(logits: Array) -> Array:
-    winners = logits == jnp.max(logits)  # all false where a logit is NaN
-    return (winners & (winners.sum() == 1)).astype(jnp.int32)
 
 
 def _totals(
@@ -197,15 +193,12 @@ def _sum_over_draws(
     chunk_size: int,
 ) -> Array:
     def of_image(image: Array, key: Array) -> Array:
-        def of_draw(noise: Array) -> Array:
-            return of_logits(logits_fn((image + sigma * noise)[None])[0])
-
         def add_chunk(total: Array, indices: Array, valid: Array) -> Array:
-            outputs = jax.vmap(of_draw)(draws.gaussian(key, indices, image.shape, image.dtype))
+            outputs = of_draws(of_logits, logits_fn, image, key, sigma, indices)
             counted = valid.reshape(-1, *(1,) * (outputs.ndim - 1))
             return total + jnp.where(counted, outputs, 0).sum(axis=0, dtype=total.dtype)
 
-        output = jax.eval_shape(of_draw, image)
+        output = jax.eval_shape(lambda image: of_logits(logits_fn(image[None])[0]), image)
         return draws.fold_chunks(
             add_chunk, jnp.zeros(output.shape, output.dtype), num_samples, chunk_size
         )

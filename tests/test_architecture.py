@@ -12,14 +12,14 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pagjax"
 
 # From the ground up; a room may import rooms of its own floor's earlier entries and below.
 FLOORS = [
-    ["_version", "checks", "mesh", "draws", "sampling", "objectives", "projections"],
+    ["_version", "checks", "mesh", "draws", "outputs", "sampling", "objectives", "projections"],
     ["gradients", "smoothing", "pgd"],
     ["targeted", "paper", "presets", "memory", "certification"],
     ["networks"],
     ["torch_files", "images", "samples"],
     ["checkpoints"],
-    ["sheets", "runs", "training"],
-    ["synthesize", "train"],
+    ["sheets", "runs", "training", "certificates"],
+    ["synthesize", "train", "certify"],
 ]
 GROUND = [*FLOORS[0], *FLOORS[1], "targeted", "paper"]
 STANDARD = set(sys.stdlib_module_names)

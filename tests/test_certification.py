@@ -54,7 +54,7 @@ def test_the_radius_of_a_half_space_is_its_distance():
     )
     assert done.prediction == int(score < 0)
     assert 0.95 * distance < done.radius <= distance
-    assert done.counts.sum() == 20_000
+    assert done.totals.sum() == done.num_draws == 20_000
 
 
 def test_undecided_and_broken_networks_abstain():

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.tree_util import Partial
-from scipy import stats
 
 from pagjax import draws
+from pagjax.certification import abstains
 from pagjax.checks import LogitsFn, as_partial
 from pagjax.smoothing import smoothed_votes
 from pagjax.training.attack import attack
@@ -109,7 +109,7 @@ def accuracies(
     smoothed = sure = abstained = None
     if "votes" in raw:
         right = raw["votes"].argmax(axis=-1) == targets
-        certain = _certain(raw["votes"])
+        certain = ~abstains(raw["votes"], num_draws, ALPHA)
         smoothed, sure = float(right.mean()), float((right & certain).mean())
         abstained = float(1 - certain.mean())
     return Accuracies(
@@ -124,13 +124,6 @@ def accuracies(
         epsilon=epsilon,
         sigma=sigma,
     )
-
-
-def _certain(votes: np.ndarray) -> np.ndarray:
-    """Where a fair coin would give the first two classes' votes with probability below `ALPHA`."""
-    ordered = np.sort(votes, axis=-1)
-    top, both = ordered[:, -1], ordered[:, -1] + ordered[:, -2]
-    return np.minimum(1, 2 * stats.binom.sf(top - 1, both, 0.5)) <= ALPHA
 
 
 @jax.jit

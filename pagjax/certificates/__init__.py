@@ -1,0 +1,1 @@
+"""Certification of data sets: jobs, logs in Cohen et al.'s layout, tables and curves."""

@@ -1,0 +1,28 @@
+"""Certificates and predictions of smoothed classifiers, and the bounds that they are made of.
+
+Statistics are integers or float64 on the host, quantiles SciPy's. Every certificate is of
+independent Gaussian draws; variance-reduced draws are not taken.
+"""
+
+from pagjax.certification.bounds import MeanBound as MeanBound
+from pagjax.certification.bounds import check_alpha as check_alpha
+from pagjax.certification.bounds import clopper_pearson_lower as clopper_pearson_lower
+from pagjax.certification.bounds import clopper_pearson_upper as clopper_pearson_upper
+from pagjax.certification.bounds import empirical_bernstein_margin as empirical_bernstein_margin
+from pagjax.certification.bounds import hoeffding_margin as hoeffding_margin
+from pagjax.certification.bounds import mean_margins as mean_margins
+from pagjax.certification.certificate import ABSTAIN as ABSTAIN
+from pagjax.certification.certificate import Certificate as Certificate
+from pagjax.certification.certificate import Prediction as Prediction
+from pagjax.certification.hard import abstains as abstains
+from pagjax.certification.hard import certify as certify
+from pagjax.certification.hard import certify_class as certify_class
+from pagjax.certification.hard import predict as predict
+from pagjax.certification.radius import certified_radius as certified_radius
+from pagjax.certification.radius import smoothed_range as smoothed_range
+from pagjax.certification.soft import certify_soft as certify_soft
+from pagjax.certification.staged import check_radii as check_radii
+from pagjax.certification.summary import Share as Share
+from pagjax.certification.summary import abstention_rate as abstention_rate
+from pagjax.certification.summary import average_certified_radius as average_certified_radius
+from pagjax.certification.summary import certified_accuracy as certified_accuracy

@@ -1,0 +1,98 @@
+"""A stream of independent noise draws' outcomes, on the host, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh
+
+from pagjax import draws
+from pagjax.checks import LogitsFn, check_count
+from pagjax.mesh import DRAWS
+from pagjax.outputs import draw_outputs
+
+# Chunks under way at once: the next is computed while the last one is counted.
+_AHEAD = 2
+
+
+class DrawStream:
+    """Draws number 0, 1, 2, ... of one image; what they are depends on the key alone.
+
+    Only plain independent Gaussian draws: bounds are theorems about independent draws, so
+    antithetic, stratified or quasi-random ones have no place here. Products run at full precision
+    on accelerators, so that the network is the one that was trained.
+
+    Args:
+        of_logits: logits ``[classes]`` to what a draw contributes.
+        logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
+        image: shape ``[height, width, channels]``, in [0, 1].
+        key: of the image and the purpose.
+        sigma: noise level in pixel units.
+        most: how many draws may be asked for in all.
+        chunk_size: the most draws held at once; None chooses. Changes no draw.
+        mesh: see `pagjax.outputs.draw_outputs`.
+    """
+
+    def __init__(
+        self,
+        of_logits: Callable[[Array], Array],
+        logits_fn: LogitsFn,
+        image: Array,
+        key: Array,
+        *,
+        sigma: float,
+        most: int,
+        chunk_size: int | None = None,
+        mesh: Mesh | None = None,
+    ) -> None:
+        """See the class."""
+        check_count("num_samples", most)
+        check_count("chunk_size", chunk_size)
+        devices = 1 if mesh is None else mesh.shape[DRAWS]
+        fitting = draws.balanced_chunk(-(-most // devices), chunk_size, image.size)
+        self._chunk, self._most = fitting * devices, most
+        self._taken = self._started = 0
+        self._waiting: deque[Array] = deque()
+        self._left: np.ndarray | None = None
+
+        def start(first: int) -> Array:
+            with jax.default_matmul_precision("highest"):
+                return draw_outputs(
+                    of_logits,
+                    logits_fn,
+                    image,
+                    key,
+                    sigma=sigma,
+                    first=first,
+                    count=self._chunk,
+                    mesh=mesh,
+                )
+
+        self._start = start
+
+    def take(self, count: int) -> Iterator[np.ndarray]:
+        """What the next `count` draws contribute, in pieces of shape ``[c, ...]``.
+
+        Raises:
+            ValueError: if more were asked for than `most`.
+        """
+        if self._taken + count > self._most:
+            raise ValueError(f"{self._taken + count} draws of {self._most}: raise `most`")
+        last = self._taken + count
+        while self._taken < last:
+            if self._left is None:
+                self._left = self._next_chunk(last)
+            piece = self._left[: last - self._taken]
+            self._left = self._left[len(piece) :] if len(piece) < len(self._left) else None
+            self._taken += len(piece)
+            yield piece
+
+    def _next_chunk(self, last: int) -> np.ndarray:
+        while not self._waiting or (len(self._waiting) < _AHEAD and self._started < last):
+            self._waiting.append(self._start(self._started))
+            self._started += self._chunk
+        return np.asarray(self._waiting.popleft())

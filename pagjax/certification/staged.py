@@ -1,0 +1,133 @@
+"""Certificates from draws in stages: stop as soon as the question is decided.
+
+Every stage bounds with an alpha of its own and their sum is alpha, so with probability 1 - alpha
+all of them hold at once: the largest radius of the stages looked at is sound, whatever made the
+drawing stop. One stage with all draws is the plain procedure.
+
+Reference: Voráček (2024), "Treatment of statistical estimation problems in randomized smoothing for
+adversarial robustness", union-bound confidence sequences; Hoeffding's and Clopper and Pearson's
+bounds in place of the ones there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from jax import Array
+
+from pagjax.certification.bounds import check_alpha
+from pagjax.certification.certificate import ABSTAIN, Certificate
+from pagjax.certification.sampling import DrawStream
+
+LEAST_DRAWS = 100
+
+
+class Stage(NamedTuple):
+    """A look at the draws: how many there are by then, and its failure probability."""
+
+    num_draws: int
+    alpha: float
+
+
+class Evidence(Protocol):
+    """Statistics of draws, and what follows from them."""
+
+    @property
+    def of_logits(self) -> Callable[[Array], Array]:
+        """What a draw contributes."""
+
+    def add(self, outputs: np.ndarray) -> None:
+        """Counts draws, shape ``[c, ...]``."""
+
+    def certificate(self, alpha: float) -> Certificate:
+        """Sound with probability 1 - alpha."""
+
+    def most(self, alpha: float) -> float:
+        """What the true radius exceeds with probability <= alpha; negative if nothing is certain.
+
+        Only says when to stop: a mistake here makes a radius smaller, never wrong.
+        """
+
+    def reach(self, num_draws: int, alpha: float) -> float:
+        """The largest radius that so many draws can prove."""
+
+
+def plan(num_draws: int, alpha: float, *, staged: bool) -> list[Stage]:
+    """When to look: after all draws, or also each time that their number has doubled.
+
+    Args:
+        num_draws: in all, at least 1.
+        alpha: of all stages together, in (0, 1): half for the last, the rest in equal parts.
+        staged: whether to look before the end.
+
+    Returns:
+        Stages in order, the first of at least `LEAST_DRAWS`.
+
+    Example:
+        >>> plan(100_000, 0.001, staged=False)
+        [Stage(num_draws=100000, alpha=0.001)]
+        >>> [stage.num_draws for stage in plan(1000, 0.001, staged=True)]
+        [125, 250, 500, 1000]
+    """
+    check_alpha(alpha)
+    counts = [num_draws]
+    while staged and counts[0] >= 2 * LEAST_DRAWS:
+        counts.insert(0, -(-counts[0] // 2))
+    early = len(counts) - 1
+    shares = [0.5 / early] * early + [0.5] if early else [1.0]
+    return [Stage(count, alpha * share) for count, share in zip(counts, shares, strict=True)]
+
+
+def run(
+    evidence: Evidence,
+    stream: DrawStream,
+    stages: Sequence[Stage],
+    radii: Sequence[float] | None = None,
+) -> Certificate:
+    """Draws stage by stage until it is decided which of `radii` are reached.
+
+    Args:
+        evidence: empty statistics.
+        stream: of the draws that they count.
+        stages: from `plan`.
+        radii: of interest, l2 lengths in pixel units; 0 asks whether anything is certified. None
+            makes all draws.
+
+    Returns:
+        The certificate of the stage with the largest radius, with all draws that were made.
+    """
+    open_radii = None
+    if radii is not None:
+        check_radii(radii)
+        reach = evidence.reach(*stages[-1])
+        open_radii = [radius for radius in radii if radius <= reach]
+    best: Certificate | None = None
+    done = 0
+    for stage in stages:
+        for outputs in stream.take(stage.num_draws - done):
+            evidence.add(outputs)
+        done = stage.num_draws
+        found = evidence.certificate(stage.alpha)
+        better = best is None or (found.prediction != ABSTAIN and found.radius >= best.radius)
+        best = found if better else best
+        assert best is not None
+        reached = best.radius if best.prediction != ABSTAIN else -math.inf
+        if open_radii is not None:
+            most = evidence.most(stage.alpha)
+            open_radii = [radius for radius in open_radii if reached < radius <= most]
+            if not open_radii:
+                break
+    assert best is not None
+    return Certificate(
+        best.prediction, best.radius, best.lower_bound, best.upper_bound, found.totals, done
+    )
+
+
+def check_radii(radii: Sequence[float]) -> None:
+    """Refuses radii that are negative or not finite."""
+    for radius in radii:
+        if not (math.isfinite(radius) and radius >= 0):
+            raise ValueError(f"radius {radius}: must be finite and at least 0, in pixel units")

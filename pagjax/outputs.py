@@ -1,0 +1,131 @@
+"""What a network says under each noise draw: evaluated in one place, summed up in others.
+
+`smoothing` takes means on the device; certificates take their statistics on the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.sharding import Mesh, PartitionSpec
+from jax.tree_util import Partial
+
+from pagjax import draws
+from pagjax.checks import LogitsFn, as_partial, check_count, check_images
+from pagjax.mesh import DRAWS
+
+
+def of_draws(
+    of_logits: Callable[[Array], Array],
+    logits_fn: Partial,
+    image: Array,
+    key: Array,
+    sigma: Array,
+    indices: Array,
+) -> Array:
+    """A function of the logits under draws number `indices` of one image.
+
+    Args:
+        of_logits: logits ``[classes]`` of one draw to an array of any shape.
+        logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
+        image: shape ``[height, width, channels]``.
+        key: the image's key.
+        sigma: noise level in pixel units of [0, 1].
+        indices: integers, shape ``[c]``.
+
+    Returns:
+        Shape ``[c, ...]``.
+    """
+
+    def of_draw(noise: Array) -> Array:
+        return of_logits(logits_fn((image + sigma * noise)[None])[0])
+
+    return jax.vmap(of_draw)(draws.gaussian(key, indices, image.shape, image.dtype))
+
+
+def vote(logits: Array) -> Array:
+    """One at the largest of the logits ``[classes]``; none where it is shared or a logit is NaN.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> vote(jnp.array([1.0, 3.0, 2.0])).tolist(), vote(jnp.array([1.0, 1.0])).tolist()
+        ([0, 1, 0], [0, 0])
+    """
+    winners = logits == jnp.max(logits)  # all false where a logit is NaN
+    return (winners & (winners.sum() == 1)).astype(jnp.int32)
+
+
+def draw_outputs(
+    of_logits: Callable[[Array], Array],
+    logits_fn: LogitsFn,
+    image: Array,
+    key: Array,
+    *,
+    sigma: float,
+    first: int,
+    count: int,
+    mesh: Mesh | None = None,
+) -> Array:
+    """A function of the logits under each of some consecutive noise draws of one image.
+
+    All draws are held at once. They are those of `smoothed_mean` under the same key.
+
+    Args:
+        of_logits: logits ``[classes]`` of one draw to an array of any shape; pass the same function
+            object again to avoid compiling again.
+        logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
+        image: shape ``[height, width, channels]``.
+        key: the image's key; draw i comes from ``fold_in(key, i)``.
+        sigma: noise level in pixel units of [0, 1].
+        first: number of the first draw; other values compile nothing.
+        count: how many draws, at least 1; a multiple of the devices along a mesh's draws.
+        mesh: from `pagjax.mesh.make_mesh`, along whose draws they are split; None means one device.
+
+    Returns:
+        Shape ``[count, ...]``.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> brightness = lambda x: jnp.stack([x.mean((1, 2, 3)), 1 - x.mean((1, 2, 3))], axis=-1)
+        >>> dark = jnp.zeros((8, 8, 3))
+        >>> draw_outputs(vote, brightness, dark, jax.random.key(0), sigma=0.1, first=7,
+        ...              count=3).tolist()
+        [[0, 1], [0, 1], [0, 1]]
+    """
+    check_images(image[None])
+    check_count("count", count)
+    if mesh is not None and count % mesh.shape[DRAWS]:
+        raise ValueError(f"{count} draws on {mesh.shape[DRAWS]} devices: take a multiple")
+    sigma_array = jnp.asarray(sigma, image.dtype)
+    indices = first + jnp.arange(count)
+    return _outputs(
+        as_partial(logits_fn), image, key, sigma_array, indices, of_logits=of_logits, mesh=mesh
+    )
+
+
+@partial(jax.jit, static_argnames=("of_logits", "mesh"))
+def _outputs(
+    logits_fn: Partial,
+    image: Array,
+    key: Array,
+    sigma: Array,
+    indices: Array,
+    *,
+    of_logits: Callable[[Array], Array],
+    mesh: Mesh | None,
+) -> Array:
+    evaluate = partial(of_draws, of_logits)
+    if mesh is not None:
+        everywhere, dealt = PartitionSpec(), PartitionSpec(DRAWS)
+        evaluate = jax.shard_map(  # type: ignore[assignment]
+            evaluate,
+            mesh=mesh,
+            in_specs=(everywhere, everywhere, everywhere, everywhere, dealt),
+            out_specs=dealt,
+            check_vma=False,
+        )
+    return evaluate(logits_fn, image, key, sigma, indices)
