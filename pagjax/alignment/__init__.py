@@ -1,0 +1,13 @@
+"""How well a perturbation is aligned with its target class, by what took no part in making it."""
+
+from __future__ import annotations
+
+from pagjax.alignment.agreement import gradient_agreement as gradient_agreement
+from pagjax.alignment.agreement import gradients as gradients
+from pagjax.alignment.bayes import bayes_classifier as bayes_classifier
+from pagjax.alignment.bayes import bayes_gradient as bayes_gradient
+from pagjax.alignment.judges import Judge as Judge
+from pagjax.alignment.judges import judge_probabilities as judge_probabilities
+from pagjax.alignment.judges import transfer as transfer
+from pagjax.alignment.measure import Measurements as Measurements
+from pagjax.alignment.measure import measure as measure

@@ -1,0 +1,108 @@
+"""Judges: networks that took no part in making a picture say whether the target is in it.
+
+Which judge decides everything. Adversarial grain carries over between networks trained without
+robustness, so a vanilla judge believes a vanilla network's grain; a robust judge, of another
+training procedure, architecture and seed, does not. The robust judge is the headline, the vanilla
+judge the warning beside it, and a vanilla judge of blurred pictures a check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pagjax.checks import LogitsFn, check_targets
+from pagjax.class_gaussians import block_mean, repeat_pixels
+from pagjax.smoothing import smoothed_probabilities
+
+BATCH = 100
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A network that judges pictures of others.
+
+    Attributes:
+        name: what its numbers are called, such as ``"robust"``.
+        logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``, the classes
+            in the order of the network that made the pictures.
+        sigma: noise under which it judges, by its smoothed probabilities; 0 for none.
+        blur: side of the blocks that pictures are averaged over first; 1 leaves them as they are.
+    """
+
+    name: str
+    logits_fn: LogitsFn
+    sigma: float = 0.0
+    blur: int = 1
+
+
+def judge_probabilities(
+    judge: Judge, pictures: Array, key: Array, *, num_samples: int = 100
+) -> Array:
+    """What a judge thinks of pictures.
+
+    Args:
+        judge: see `Judge`.
+        pictures: shape ``[batch, height, width, channels]``, in [0, 1].
+        key: a typed key of its noise; the k-th hundred pictures use ``fold_in(key, k)``.
+        num_samples: noise draws, where its sigma is above 0.
+
+    Returns:
+        Probabilities of shape ``[batch, classes]``.
+
+    Raises:
+        ValueError: if the blur does not divide the pictures' sides.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> grey = Judge("grey", lambda x: jnp.zeros((x.shape[0], 4)))
+        >>> judge_probabilities(grey, jnp.zeros((1, 2, 2, 3)), jax.random.key(0)).tolist()
+        [[0.25, 0.25, 0.25, 0.25]]
+    """
+    pictures = jnp.asarray(pictures)
+    if judge.blur > 1:
+        pictures = repeat_pixels(block_mean(pictures, judge.blur), judge.blur)
+    parts = [
+        smoothed_probabilities(
+            judge.logits_fn,
+            pictures[first : first + BATCH],
+            jax.random.fold_in(key, number),
+            sigma=judge.sigma,
+            num_samples=num_samples,
+        )
+        for number, first in enumerate(range(0, pictures.shape[0], BATCH))
+    ]
+    return jnp.concatenate(parts)
+
+
+def transfer(probabilities: Array, targets: Array) -> tuple[Array, Array]:
+    """Whether a judge assigns pictures to their targets, and its probability of the target.
+
+    Args:
+        probabilities: shape ``[batch, classes]``.
+        targets: class indices, shape ``[batch]``.
+
+    Returns:
+        Booleans and probabilities, each of shape ``[batch]``. A judge that is not finite or shares
+        its largest probability between classes assigns nothing.
+
+    Raises:
+        ValueError: for targets that are not one class per picture.
+
+    Reference: Santurkar et al. (2019) judge synthesis by an independent classifier's opinion
+    (the Inception score); the choice of judges is ours.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> hits, shares = transfer(jnp.array([[0.25, 0.75], [0.5, 0.5]]), jnp.array([1, 0]))
+        >>> hits.tolist(), shares.tolist()
+        ([True, False], [0.75, 0.5])
+    """
+    targets = jnp.asarray(targets)
+    check_targets(targets, *probabilities.shape)
+    own = jnp.take_along_axis(probabilities, targets[:, None], axis=1)[:, 0]
+    as_large = (probabilities >= own[:, None]).sum(axis=1)
+    return (as_large == 1) & jnp.isfinite(probabilities).all(axis=1), own

@@ -1,0 +1,244 @@
+"""Every number of a set of pictures: one row a picture, and means with intervals."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from pagjax.alignment import bayes, directions, intervals, roughness
+from pagjax.alignment.agreement import gradient_agreement, gradients
+from pagjax.alignment.judges import Judge, judge_probabilities, transfer
+from pagjax.checks import LogitsFn, check_images, check_targets
+from pagjax.class_gaussians import ClassGaussian, repeat_pixels
+from pagjax.smoothing import smoothed_mean
+
+HITS = "_hit"
+"""Columns of zeros and ones, whose means are shares, end so."""
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Numbers of a set of pictures.
+
+    Attributes:
+        columns: arrays of shape ``[pictures]`` by name, see `measure`.
+    """
+
+    columns: dict[str, np.ndarray]
+
+    def rows(self) -> list[dict[str, float]]:
+        """A row of numbers for every picture."""
+        names = list(self.columns)
+        return [
+            dict(zip(names, map(float, values), strict=True))
+            for values in zip(*self.columns.values(), strict=True)
+        ]
+
+    def summary(self, alpha: float = 0.05) -> dict[str, intervals.Interval]:
+        """The mean of every column with its interval: exact for shares, Student's for the rest."""
+        return {
+            name: intervals.share_interval(values > 0, alpha)
+            if name.endswith(HITS)
+            else intervals.mean_interval(values, alpha)
+            for name, values in self.columns.items()
+        }
+
+
+def measure(
+    logits_fn: LogitsFn,
+    starts: Array,
+    results: Array,
+    targets: Array,
+    key: Array,
+    *,
+    sigma: float,
+    judges: Sequence[Judge] = (),
+    statistics: ClassGaussian | None = None,
+    others: Array | None = None,
+    neighbours: tuple[Array, Array] | None = None,
+    num_samples: int = 100,
+    gradient_samples: int = 20,
+    agreement_samples: Sequence[int] = (),
+    chunk_size: int | None = None,
+) -> Measurements:
+    """Measures how well perturbations and gradients are aligned with their target classes.
+
+    Columns, one number a picture:
+
+    - ``probability_start``, ``probability``, ``logit_start``, ``logit``: of the target, of the
+      smoothed network that made the pictures, at x0 and at x* (Kaur et al. 2019, eq. 1 and 6).
+    - ``distance``: l2 length of ``x* - x0``, in pixel units.
+    - ``high_frequencies``: share of the perturbation's spectral energy above a quarter of the
+      Nyquist frequency; ``total_variation``: relative, see `roughness`.
+    - ``judge_<name>_hit``, ``judge_<name>_probability``: what a `Judge` says of x*.
+    - with `statistics`: ``gradient_to_mean``, ``change_to_mean``: cosine of the smoothed gradient
+      of the target's logit at x0, and of ``x* - x0``, with the direction from x0 to the target
+      class's mean; ``..._other`` with that to a random other class's mean (Ganz et al. 2023).
+    - with `statistics` and sigma above 0: ``gradient_to_bayes``: cosine of the gradient with that
+      of the target's log-probability under the Bayes-optimal classifier at this sigma (Srinivas et
+      al. 2023), ``..._other`` with that of the other class.
+    - with `neighbours`: ``gradient_to_nearest``, ``change_to_nearest``: mean cosine with the
+      directions to the nearest training images of the target class; ``..._other`` likewise.
+    - ``agreement_<N>``: see `gradient_agreement`.
+
+    Args:
+        logits_fn: of the network that made the pictures.
+        starts: x0, shape ``[batch, height, width, channels]``, in [0, 1].
+        results: x*, same shape.
+        targets: class indices, shape ``[batch]``.
+        key: a typed key; none of its draws should have made the pictures.
+        sigma: noise level of that network in pixel units of [0, 1].
+        judges: see `Judge`; none may be the network itself.
+        statistics: all classes' Gaussians, at the images' resolution or a divisor of it.
+        others: a class index other than the target for every picture; drawn where None.
+        neighbours: nearest images of the target class and of the other class, each of shape
+            ``[batch, k, height, width, channels]``; see `directions.nearest`. Needs `others`.
+        num_samples: noise draws of smoothed probabilities.
+        gradient_samples: noise draws of the gradient at x0.
+        agreement_samples: numbers of draws N whose agreement is measured.
+        chunk_size: the most draws of a picture held at once.
+
+    Returns:
+        `Measurements`.
+
+    Raises:
+        ValueError: for shapes and targets that do not fit together, or neighbours without `others`.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> mean = lambda x: jnp.stack([x.mean((1, 2, 3)), -x.mean((1, 2, 3))], -1)
+        >>> starts = jnp.full((3, 4, 4, 3), 0.5)
+        >>> found = measure(mean, starts, starts + 0.25, jnp.zeros(3, int), jax.random.key(0),
+        ...                 sigma=0.0, judges=[Judge("itself", mean)])
+        >>> found.summary()["judge_itself_hit"].value, float(found.columns["logit"][0])
+        (1.0, 0.75)
+    """
+    starts, results, targets = jnp.asarray(starts), jnp.asarray(results), jnp.asarray(targets)
+    check_images(starts)
+    if results.shape != starts.shape:
+        raise ValueError(f"results of shape {results.shape} for starts of {starts.shape}")
+    num_classes = jax.eval_shape(logits_fn, starts[:1]).shape[-1]
+    check_targets(targets, starts.shape[0], num_classes)
+    if neighbours is not None and others is None:
+        raise ValueError("neighbours need others: pass the classes that the second set is of")
+    streams = [jax.random.fold_in(key, number) for number in range(5)]
+    columns: dict[str, Array] = {}
+    for suffix, pictures in (("_start", starts), ("", results)):
+        both = smoothed_mean(
+            _logits_and_probabilities,
+            logits_fn,
+            pictures,
+            streams[0],
+            sigma=sigma,
+            num_samples=num_samples,
+            chunk_size=chunk_size,
+        )
+        of_target = jnp.take_along_axis(both, targets[:, None, None], axis=2)[:, :, 0]
+        columns |= {f"logit{suffix}": of_target[:, 0], f"probability{suffix}": of_target[:, 1]}
+    change = results - starts
+    columns["distance"] = jnp.sqrt(jnp.square(change).sum(axis=(1, 2, 3)))
+    columns["high_frequencies"] = roughness.high_frequency_share(change)
+    columns["total_variation"] = roughness.relative_total_variation(change)
+    for judge in judges:
+        opinion = judge_probabilities(judge, results, streams[1], num_samples=num_samples)
+        hits, shares = transfer(opinion, targets)
+        columns |= {
+            f"judge_{judge.name}{HITS}": hits,
+            f"judge_{judge.name}_probability": shares,
+        }
+    if statistics is not None or neighbours is not None:
+        gradient = gradients(
+            logits_fn,
+            starts,
+            targets,
+            streams[2],
+            sigma=sigma,
+            num_samples=gradient_samples,
+            chunk_size=chunk_size,
+        )
+        vectors = {"gradient": gradient, "change": change}
+        if others is None:
+            others = directions.other_classes(streams[3], targets, num_classes)
+        if statistics is not None:
+            columns |= _to_class_means(vectors, starts, targets, others, statistics)
+            if sigma > 0:
+                columns |= _to_bayes(gradient, starts, targets, others, statistics, sigma)
+        if neighbours is not None:
+            for name, vector in vectors.items():
+                columns |= {
+                    f"{name}_to_nearest{suffix}": directions.alignment(vector, starts, images)
+                    for suffix, images in zip(("", "_other"), neighbours, strict=True)
+                }
+    for count in agreement_samples:
+        columns[f"agreement_{count}"] = gradient_agreement(
+            logits_fn,
+            starts,
+            targets,
+            streams[4],
+            sigma=sigma,
+            num_samples=count,
+            chunk_size=chunk_size,
+        )
+    return Measurements({name: np.asarray(v, np.float64) for name, v in columns.items()})
+
+
+def as_csv(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Rows as CSV with the columns of all of them; a number that a row lacks is left empty."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, names, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+    return buffer.getvalue().encode()
+
+
+def _to_class_means(
+    vectors: dict[str, Array],
+    starts: Array,
+    targets: Array,
+    others: Array,
+    statistics: ClassGaussian,
+) -> dict[str, Array]:
+    means = repeat_pixels(statistics.mean, _factor(starts, statistics))
+    return {
+        f"{name}_to_mean{suffix}": directions.alignment(vector, starts, means[classes])
+        for name, vector in vectors.items()
+        for suffix, classes in (("", targets), ("_other", others))
+    }
+
+
+def _to_bayes(
+    gradient: Array,
+    starts: Array,
+    targets: Array,
+    others: Array,
+    statistics: ClassGaussian,
+    sigma: float,
+) -> dict[str, Array]:
+    best = bayes.bayes_classifier(statistics, sigma, factor=_factor(starts, statistics))
+    return {
+        f"gradient_to_bayes{suffix}": directions.cosine(
+            gradient, bayes.bayes_gradient(best, starts, classes)
+        )
+        for suffix, classes in (("", targets), ("_other", others))
+    }
+
+
+def _factor(images: Array, statistics: ClassGaussian) -> int:
+    own, side = statistics.mean.shape[1], images.shape[1]
+    if side % own:
+        raise ValueError(f"statistics of {own} pixels for images of {side}: fit them at a divisor")
+    return side // own
+
+
+def _logits_and_probabilities(logits: Array) -> Array:
+    return jnp.stack([logits, jax.nn.softmax(logits)])

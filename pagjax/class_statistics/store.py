@@ -1,0 +1,220 @@
+"""Class statistics on disk: one small ``.npz`` a data set, found by the data set's name.
+
+A file holds means and principal directions, no image. A direction is kept in 8 bits with a scale of
+its own, which moves it by less than a hundredth of its length.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from pagjax.checkpoints import shipped
+from pagjax.class_gaussians import ClassGaussian, stack
+from pagjax.runs import files
+
+FORMAT = 1
+FOLDER = "class-statistics"
+_LEVELS = 127
+
+
+class StatisticsError(ValueError):
+    """Class statistics that cannot be fitted, found or used; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was fitted to one class.
+
+    Attributes:
+        mean: shape ``[height, width, 3]``, pixels in [0, 1].
+        factors: principal directions times standard deviations, shape ``[rank, height, width, 3]``.
+        dropped: mean variance of the directions that were not kept, in squared pixel units.
+        count: images it was fitted to.
+    """
+
+    mean: np.ndarray
+    factors: np.ndarray
+    dropped: float
+    count: int
+
+
+@dataclass(frozen=True)
+class ClassStatistics:
+    """Gaussians of the classes of a data set.
+
+    Attributes:
+        data, split: what they were fitted to.
+        labels: class names in order.
+        side: side in pixels of the images fitted to.
+        factor: block means of ``factor x factor`` of their pixels were fitted.
+        regulariser: variance added to every pixel of a seed, in squared pixel units.
+        share: of the variance that the principal directions keep.
+        fits: one per class.
+    """
+
+    data: str
+    split: str
+    labels: tuple[str, ...]
+    side: int
+    factor: int
+    regulariser: float
+    share: float
+    fits: tuple[Fit, ...]
+
+    def gaussian(self, index: int) -> ClassGaussian:
+        """The Gaussian that seeds of a class are drawn from."""
+        return _gaussian(self.fits[index], self.regulariser)
+
+    def densities(self) -> ClassGaussian:
+        """All classes' Gaussians with one leading axis, for densities rather than for seeds.
+
+        Directions that were not kept have their mean variance here (the maximum likelihood of
+        Tipping and Bishop 1999), so that a density covers all of the images' variance.
+        """
+        return stack([_gaussian(fit, self.regulariser + fit.dropped) for fit in self.fits])
+
+    def scale_to(self, side: int) -> int:
+        """How many times finer images of a side are than the fits.
+
+        Raises:
+            StatisticsError: if they are not a whole number of times finer.
+        """
+        own = self.side // self.factor
+        if side % own:
+            raise StatisticsError(
+                f"{self.data} statistics are of {own} pixels: choose an image size that is a "
+                f"multiple of {own}, not {side}"
+            )
+        return side // own
+
+
+def save(path: Path, statistics: ClassStatistics) -> None:
+    """Writes statistics, whole or not at all."""
+    about = {
+        "format": FORMAT,
+        "data": statistics.data,
+        "split": statistics.split,
+        "labels": list(statistics.labels),
+        "side": statistics.side,
+        "factor": statistics.factor,
+        "regulariser": statistics.regulariser,
+        "share": statistics.share,
+    }
+    arrays = {"about": np.array(json.dumps(about))}
+    for index, fit in enumerate(statistics.fits):
+        arrays |= {f"{name}_{index}": value for name, value in fit_arrays(fit).items()}
+    files.write_arrays(path, arrays)
+
+
+def load(name: str | Path) -> ClassStatistics:
+    """Shipped statistics by the name of a data set, or those in a file.
+
+    Args:
+        name: such as ``"cifar10"``; the name up to a slash or a colon counts, as TFDS writes them;
+            or the path of an ``.npz`` that `save` wrote.
+
+    Raises:
+        StatisticsError: if there are none, or the file holds something else.
+
+    Example:
+        >>> load("cifar10").labels[7]
+        'horse'
+    """
+    path = Path(name) if Path(name).is_file() else _shipped_file(str(name))
+    try:
+        arrays = files.read_arrays(path)
+        about = json.loads(str(arrays["about"]))
+        if about.pop("format") != FORMAT:
+            raise ValueError(f"format is not {FORMAT}")
+        about["labels"] = tuple(about["labels"])
+        fits = tuple(
+            fit_from_arrays(
+                {n: arrays[f"{n}_{index}"] for n in ("mean", "steps", "scales", "rest")}
+            )
+            for index in range(len(about["labels"]))
+        )
+        return ClassStatistics(**about, fits=fits)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise StatisticsError(f"{path} holds no class statistics: {error}") from error
+
+
+def names() -> list[str]:
+    """Data sets whose statistics are shipped.
+
+    Example:
+        >>> "cifar10" in names()
+        True
+    """
+    return sorted(path.stem for folder in shipped.PLACES for path in _files(folder))
+
+
+def for_labels(labels: Sequence[str]) -> ClassStatistics:
+    """The shipped statistics of exactly these classes.
+
+    Raises:
+        StatisticsError: if none are shipped.
+    """
+    for name in names():
+        found = load(name)
+        if found.labels == tuple(labels):
+            return found
+    raise StatisticsError(
+        f"no statistics are shipped for the classes {', '.join(labels[:3])}, ...: name some with "
+        f"--statistics ({', '.join(names())}, or a file of `python -m pagjax.fit_seeds`)"
+    )
+
+
+def fit_arrays(fit: Fit) -> dict[str, np.ndarray]:
+    """A fit as small arrays: the mean in half precision, directions in 8 bits."""
+    rank = len(fit.factors)
+    largest = np.abs(fit.factors).reshape(rank, -1).max(axis=1, initial=0.0)
+    scales = np.where(largest > 0, largest, 1) / _LEVELS
+    steps = np.rint(fit.factors / scales.reshape(-1, 1, 1, 1)).astype(np.int8)
+    return {
+        "mean": fit.mean.astype(np.float16),
+        "steps": steps,
+        "scales": scales.astype(np.float32),
+        "rest": np.array([fit.dropped, fit.count], np.float64),
+    }
+
+
+def fit_from_arrays(arrays: Mapping[str, Any]) -> Fit:
+    """What `fit_arrays` made, back."""
+    scales = arrays["scales"].reshape(-1, 1, 1, 1)
+    return Fit(
+        mean=arrays["mean"].astype(np.float32),
+        factors=arrays["steps"].astype(np.float32) * scales,
+        dropped=float(arrays["rest"][0]),
+        count=int(arrays["rest"][1]),
+    )
+
+
+def _gaussian(fit: Fit, regulariser: float) -> ClassGaussian:
+    return ClassGaussian(
+        jnp.asarray(fit.mean, jnp.float32),
+        jnp.asarray(fit.factors, jnp.float32),
+        jnp.asarray(regulariser, jnp.float32),
+    )
+
+
+def _files(folder: Path) -> list[Path]:
+    return list((folder / FOLDER).glob("*.npz"))
+
+
+def _shipped_file(name: str) -> Path:
+    stem = name.split("/")[0].split(":")[0]
+    for folder in shipped.PLACES:
+        for path in _files(folder):
+            if path.stem == stem:
+                return path
+    raise StatisticsError(
+        f"{name} is neither a file nor a data set whose class statistics are shipped "
+        f"({', '.join(names())}): fit some with `python -m pagjax.fit_seeds`"
+    )

@@ -1,0 +1,113 @@
+"""`python -m pagjax.fit_seeds`: fits a Gaussian to each class of a data set, for seeds."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+EXIT_DONE, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 2, 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pagjax.fit_seeds",
+        description="Fits a Gaussian to the images of each class, from whose draws "
+        "`python -m pagjax.synthesize --class` starts. Images are streamed; what is written holds "
+        "means and principal directions, no image. Interrupt it at any time: the same command goes "
+        "on with the classes that are left.",
+    )
+    parser.add_argument("data", help="TFDS name, or a folder of class folders")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="what to write")
+    parser.add_argument("--split", default="train", help="default: train")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
+    parser.add_argument(
+        "--image-size", type=int, default=224, metavar="PIXELS", help="side (default: 224)"
+    )
+    parser.add_argument(
+        "--factor",
+        type=int,
+        metavar="F",
+        help="fit block means of F x F pixels (default: 1 up to 32 pixels, 4 above)",
+    )
+    parser.add_argument(
+        "--regulariser",
+        type=float,
+        default=1e-4,
+        metavar="V",
+        help="variance added to every pixel, in squared pixel units of [0, 1] (default: 0.0001)",
+    )
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=0.9,
+        metavar="S",
+        help="share of the variance that is kept; 1 fits the exact covariance (default: 0.9)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE and start anew")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    args = parser().parse_args(argv)
+    from pagjax.class_statistics.store import StatisticsError
+    from pagjax.training.settings import TrainingError
+
+    try:
+        return run(args)
+    except (StatisticsError, TrainingError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+
+
+def run(args: argparse.Namespace) -> int:
+    """Does what the arguments say; returns the exit status."""
+    from tqdm import tqdm
+
+    from pagjax.class_statistics import store
+    from pagjax.class_statistics.fitting import fit_classes
+    from pagjax.class_statistics.unfinished import Unfinished
+    from pagjax.training.data import open_data
+
+    if args.out.exists() and not args.overwrite:
+        raise store.StatisticsError(f"{args.out} exists: choose another, or pass --overwrite")
+    factor = args.factor or (1 if args.image_size <= 32 else 4)
+    data = open_data(args.data, args.split, args.image_size, args.data_dir)
+    settings = [args.data, args.split, args.image_size, factor, args.share, list(data.labels)]
+    unfinished = Unfinished(args.out.with_name(f".{args.out.name}.unfinished"), settings)
+    try:
+        with tqdm(total=len(data.labels), unit="class") as bar:
+
+            def report(label: str, done: int, total: int) -> None:
+                bar.set_postfix_str(label)
+                bar.update(done - bar.n)
+
+            statistics = fit_classes(
+                data,
+                split=args.split,
+                factor=factor,
+                regulariser=args.regulariser,
+                share=args.share,
+                done=unfinished.read,
+                keep=unfinished.write,
+                report=report,
+            )
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    store.save(args.out, statistics)
+    unfinished.clear()
+    ranks = [len(fit.factors) for fit in statistics.fits]
+    print(
+        f"{args.out}: {len(ranks)} classes of {sum(fit.count for fit in statistics.fits):,} "
+        f"images, {min(ranks)} to {max(ranks)} directions each, "
+        f"{args.out.stat().st_size / 2**20:.1f} MB"
+    )
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
