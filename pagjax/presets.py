@@ -16,7 +16,7 @@ from pagjax.sampling import Sampling
 Schedule = Literal["constant", "linear"]
 
 NAMES = ("paper", "fast")
-FAST_STEPS, FAST_SAMPLES, FAST_MOMENTUM, FAST_STEP_SIZE = 140, 2, 0.8, 3.5
+FAST_STEPS, FAST_SAMPLES, FAST_MOMENTUM, FAST_STEP_SIZE = 140, 2, 0.8, 7.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,98 @@
+"""Two real processes on this machine against one, from the command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pagjax.runs import processes
+from pagjax.runs.files import read_arrays
+from pagjax.runs.job import JobError
+from tests import tiny_checkpoint
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _command(folder: Path, out: str, *more: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "pagjax.synthesize", "--checkpoint", str(folder / "tiny")),
+        *("--images", "sample:cat", "--targets", "cat", "dog", "2", "--epsilon", "1"),
+        *("--steps", "400", "--num-samples", "4", "--momentum", "0.5", "--step-size", "0.01"),
+        *("--out", str(folder / out), *more),
+    ]
+
+
+def _start_two(folder: Path, *more: str) -> list[subprocess.Popen[bytes]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", "2", *more]
+    return [
+        subprocess.Popen(
+            _command(folder, "two", *shared, "--process-id", str(number)),
+            env=_environment(folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for number in range(2)
+    ]
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}
+
+
+def test_two_processes_one_killed_resume_to_what_one_does(tmp_path):
+    tiny_checkpoint.save(tmp_path)
+    first, second = _start_two(tmp_path)
+    state = tmp_path / "two" / ".unfinished" / "current.npz"
+    while first.poll() is None and second.poll() is None and not state.exists():
+        time.sleep(0.02)
+    second.send_signal(signal.SIGKILL)
+    told = first.communicate()[1].decode()
+    second.communicate()
+    assert processes.LOST in told
+    assert "--resume" in told
+    assert first.returncode == 130
+    assert not (tmp_path / "two" / "record.json").exists()
+    for process in _start_two(tmp_path, "--resume"):
+        told = process.communicate()[1].decode()
+        assert process.returncode == 0, told
+    subprocess.run(_command(tmp_path, "one"), env=_environment(tmp_path), check=True)
+    one, two = (read_arrays(tmp_path / out / "arrays.npz") for out in ("one", "two"))
+    np.testing.assert_allclose(two["x_star"], one["x_star"], atol=1e-3)
+    np.testing.assert_allclose(two["objective"], one["objective"], atol=1e-3)
+
+
+def test_half_an_address_is_refused():
+    with pytest.raises(JobError, match="pass all three"):
+        processes.start("127.0.0.1:1234", None, None)
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({}, False),
+        ({"SLURM_NTASKS": "1"}, False),
+        ({"SLURM_NTASKS": "4"}, True),
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, True),
+    ],
+)
+def test_clusters_are_found_by_their_variables(environment, found):
+    assert processes._in_cluster(environment) is found
+
+
+def test_refusals_of_the_first_process_are_everyones():
+    def refuse() -> None:
+        raise JobError("choose another --out")
+
+    with pytest.raises(JobError, match="another --out"):
+        processes.from_first(refuse)
