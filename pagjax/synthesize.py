@@ -90,12 +90,17 @@ def _plan(
     """The job that the arguments ask for, its pictures, and why other inputs were skipped."""
     from pagjax import presets
     from pagjax.objectives import BY_NAME
-    from pagjax.runs import files, inputs
+    from pagjax.runs import files, inputs, seeds
     from pagjax.runs.job import Job, JobError, default_batch_size
     from pagjax.runs.processes import num_devices
 
     height, width = network.image_shape[:2] if args.image_size is None else (args.image_size,) * 2
     inputs.check_size(network, (height, width))
+    if args.classes:
+        args.images, args.targets = seeds.names(
+            args.classes, network.labels, args.statistics, count=args.count, seed=args.seed
+        )
+        args.pairs = "one-to-one"
     given = inputs.read_inputs(
         args.images, args.targets, args.pairs, (height, width), network.labels
     )
@@ -165,6 +170,11 @@ def _unfinished(args: argparse.Namespace, state: StateFolder) -> dict[str, Any] 
 def _fill_demo(args: argparse.Namespace) -> None:
     from pagjax.runs.job import JobError
 
+    if args.classes:
+        if args.images or args.targets:
+            raise JobError("--class brings its own images and targets: leave out the others")
+        args.checkpoint = args.checkpoint or DEMO_CHECKPOINT
+        return
     given = [name for name in ("checkpoint", "images", "targets") if getattr(args, name)]
     if not given:
         args.checkpoint, args.images, args.targets = DEMO_CHECKPOINT, DEMO_IMAGES, DEMO_TARGETS

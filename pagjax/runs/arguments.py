@@ -28,6 +28,23 @@ def parser() -> argparse.ArgumentParser:
         "--targets", nargs="+", metavar="NAME_OR_INDEX", help="target classes, by label or index"
     )
     what.add_argument(
+        "--class",
+        dest="classes",
+        nargs="+",
+        metavar="NAME_OR_INDEX",
+        help="paint these classes, each from seeds of its own: draws of a Gaussian fitted to "
+        "images of the class; needs no images",
+    )
+    what.add_argument(
+        "--count", type=_count, default=8, metavar="K", help="seeds a class (default: 8)"
+    )
+    what.add_argument(
+        "--statistics",
+        metavar="NAME_OR_FILE",
+        help="fitted Gaussians: a data set's name, or a file of `python -m pagjax.fit_seeds` "
+        "(default: the shipped ones of the network's classes)",
+    )
+    what.add_argument(
         "--pairs",
         choices=["all", "one-to-one"],
         default="all",

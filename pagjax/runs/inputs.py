@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -14,8 +14,15 @@ import numpy as np
 from pagjax import samples
 from pagjax.images import ImageError, find, read
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import files
+from pagjax.runs import files, seeds
 from pagjax.runs.job import Job, JobError, make_pairs, resolve_target
+
+
+class Pictures(NamedTuple):
+    """Pictures of shape ``[n, height, width, 3]`` and their names."""
+
+    names: tuple[str, ...]
+    pictures: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ def read_inputs(
     """Pictures, targets and who meets whom; a pair with an unusable half is left out.
 
     Args:
-        images: files, folders and ``sample:NAME``.
+        images: files, folders, ``sample:NAME`` and ``seed:STATISTICS/CLASS-SEED-NUMBER``.
         targets: labels and class indices.
         how: every picture with every target, or the first with the first and so on.
         size: height and width in pixels.
@@ -80,12 +87,38 @@ def read_inputs(
     )
 
 
+def read_pictures(images: Sequence[str], size: tuple[int, int]) -> Pictures:
+    """Files, folders and ``sample:NAME`` as pictures of one size.
+
+    Raises:
+        JobError: if one of them cannot be used.
+    """
+    skipped: list[str] = []
+    found = _read_images(images, size, skipped)
+    if skipped:
+        raise JobError("; ".join(skipped))
+    pictures = np.stack([picture for _, picture in found if picture is not None])
+    return Pictures(tuple(name for name, _ in found), pictures)
+
+
+def read_targets(targets: Sequence[str], labels: Sequence[str]) -> tuple[int, ...]:
+    """Class indices of labels and indices.
+
+    Raises:
+        JobError: if one of them means no class.
+    """
+    return tuple(resolve_target(text, labels) for text in targets)
+
+
 def _read_images(
     given: Sequence[str], size: tuple[int, int], skipped: list[str]
 ) -> list[tuple[str, np.ndarray | None]]:
     found: list[tuple[str, np.ndarray | None]] = []
     for text in given:
         try:
+            if text.startswith(seeds.PREFIX):
+                found.append((text, seeds.read(text, size)))
+                continue
             if text.startswith(samples.PREFIX):
                 names = [(text, samples.path(text))]
             else:

@@ -16,9 +16,9 @@ from PIL import Image
 from pagjax import sheets
 from pagjax.images import to_pillow, unique_names
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import environment, files
+from pagjax.runs import environment, files, seeds
 from pagjax.runs.execute import Finished
-from pagjax.runs.job import Job
+from pagjax.runs.job import Job, make_pairs
 from pagjax.smoothing import smoothed_mean
 
 RECORD, ARRAYS, SHEET, IMAGES = "record.json", "arrays.npz", "sheet.png", "images"
@@ -140,7 +140,16 @@ def sheet(
     finished: Finished,
     probabilities: np.ndarray,
 ) -> Image.Image:
-    """Rows are starting images, columns are targets, as in the paper's figure 2."""
+    """Rows are starting images, columns targets, as in the paper's figure 2; or as in figure 3."""
+    footer = (
+        f"{job.checkpoint}: {job.objective.upper()}, sigma {job.sigma:g}, "
+        f"epsilon {job.epsilon:.4g}, {job.num_steps} steps of {job.step_size:.3g}, "
+        f"N = {job.num_samples}, seed {job.seed}; "
+        "p is the smoothed probability of the target."
+    )
+    from_seeds = all(name.startswith(seeds.PREFIX) for name in job.images)
+    if from_seeds and job.pairs == make_pairs(len(job.images), len(job.images), "one-to-one"):
+        return _seeds_over_results(job, labels, images, finished, probabilities, footer)
     stems = image_names(job)
     all_pairs = len(job.pairs) == len(job.images) * len(job.targets)
     columns = [labels[target] for target in job.targets] if all_pairs else ["result"]
@@ -150,14 +159,31 @@ def sheet(
         rows[image].append(finished.x_star[index])
         label = "" if all_pairs else f"{labels[job.targets[target]]} "
         captions[image].append(f"{label}p = {probabilities[index]:.3f}")
-    footer = (
-        f"{job.checkpoint}: {job.objective.upper()}, sigma {job.sigma:g}, "
-        f"epsilon {job.epsilon:.4g}, {job.num_steps} steps of {job.step_size:.3g}, "
-        f"N = {job.num_samples}, seed {job.seed}; "
-        "p is the smoothed probability of the target."
-    )
     return sheets.contact_sheet(
         rows, row_labels=stems, column_labels=["start", *columns], captions=captions, footer=footer
+    )
+
+
+def _seeds_over_results(
+    job: Job,
+    labels: Sequence[str],
+    images: np.ndarray,
+    finished: Finished,
+    probabilities: np.ndarray,
+    footer: str,
+) -> Image.Image:
+    """For each class a row of seeds and a row of results below it."""
+    rows: list[list[np.ndarray | None]] = []
+    row_labels: list[str] = []
+    captions: list[list[str]] = []
+    for target in dict.fromkeys(job.targets):
+        own = [index for index, other in enumerate(job.targets) if other == target]
+        rows += [[images[index] for index in own], [finished.x_star[index] for index in own]]
+        row_labels += ["seeds", labels[target]]
+        captions += [[""] * len(own), [f"p = {probabilities[index]:.3f}" for index in own]]
+    columns = [""] * max(map(len, rows))
+    return sheets.contact_sheet(
+        rows, row_labels=row_labels, column_labels=columns, captions=captions, footer=footer
     )
 
 

@@ -1,0 +1,93 @@
+"""Draws of class Gaussians as starting images that a name says all about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import jax
+import numpy as np
+
+from pagjax.class_gaussians import draw_seeds
+from pagjax.class_statistics import store
+from pagjax.runs.job import JobError, resolve_target
+
+PREFIX = "seed:"
+
+_load = lru_cache(maxsize=2)(store.load)
+
+
+def names(
+    classes: Sequence[str], labels: Sequence[str], statistics: str | None, *, count: int, seed: int
+) -> tuple[list[str], list[str]]:
+    """Names of `count` seeds of each class, and each one's class as the target.
+
+    Args:
+        classes: labels or indices of the network's classes.
+        labels: the network's class names.
+        statistics: a data set's name or a file; None finds the shipped ones of these labels.
+        count: seeds a class.
+        seed: of the draws.
+
+    Returns:
+        Names for `read`, and a class index as text for each.
+
+    Raises:
+        JobError: for classes that the network or the statistics do not have.
+
+    Example:
+        >>> labels = store.load("cifar10").labels
+        >>> names(["horse"], labels, None, count=2, seed=0)
+        (['seed:cifar10/horse-0-0', 'seed:cifar10/horse-0-1'], ['7', '7'])
+    """
+    found = _statistics(statistics, labels)
+    chosen = [resolve_target(text, labels) for text in classes]
+    own = [found.labels[resolve_target(labels[index], found.labels)] for index in chosen]
+    source = found.data if statistics is None else statistics
+    return (
+        [f"{PREFIX}{source}/{label}-{seed}-{number}" for label in own for number in range(count)],
+        [str(index) for index in chosen for _ in range(count)],
+    )
+
+
+def read(name: str, size: tuple[int, int]) -> np.ndarray:
+    """The seed of a name, ``seed:STATISTICS/CLASS-SEED-NUMBER``.
+
+    Args:
+        name: from `names`; number and seed are integers, the class a label or an index.
+        size: height and width wanted, a multiple of the statistics' own.
+
+    Returns:
+        Shape ``[height, width, 3]``, in [0, 1].
+
+    Raises:
+        JobError: for a name of another form, unknown statistics or classes, or a size that does not
+            fit them.
+
+    Example:
+        >>> read("seed:cifar10/horse-0-3", (64, 64)).shape
+        (64, 64, 3)
+    """
+    try:
+        source, rest = name.removeprefix(PREFIX).rsplit("/", 1)
+        label, seed, number = rest.rsplit("-", 2)
+        key, order = jax.random.key(int(seed)), np.array([int(number)])
+    except ValueError:
+        raise JobError(f"{name}: write seed:STATISTICS/CLASS-SEED-NUMBER") from None
+    try:
+        statistics = _load(source)
+        if size[0] != size[1]:
+            raise JobError(f"{name}: seeds are square, not {size[0]}x{size[1]}")
+        factor = statistics.scale_to(size[0])
+    except store.StatisticsError as error:
+        raise JobError(f"{name}: {error}") from error
+    index = resolve_target(label, statistics.labels)
+    own = jax.random.fold_in(key, index)
+    return np.asarray(draw_seeds(statistics.gaussian(index), own, order, factor=factor)[0])
+
+
+def _statistics(name: str | None, labels: Sequence[str]) -> store.ClassStatistics:
+    try:
+        return store.for_labels(labels) if name is None else _load(name)
+    except store.StatisticsError as error:
+        raise JobError(str(error)) from error
