@@ -19,7 +19,7 @@ FLOORS = [
     ["torch_files", "images", "samples"],
     ["checkpoints"],
     ["sheets", "runs", "training", "class_statistics", "certificates"],
-    ["synthesize", "train", "certify", "fit_seeds"],
+    ["synthesize", "train", "certify", "fit_seeds", "figures"],
 ]
 # The numbers themselves; intervals and rows stand above them, on SciPy.
 ALIGNMENT = [

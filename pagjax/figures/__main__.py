@@ -1,0 +1,200 @@
+"""`python -m pagjax.figures`: the paper's figures, with shipped or converted networks."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pagjax.figures.recipes import Recipe, recipes
+
+if TYPE_CHECKING:
+    from pagjax.figures.make import Named
+
+OUT = Path("pagjax-figures")
+JUDGE = "cifar10-judge-adversarial-l2"
+VANILLA_JUDGE = "cifar10-vanilla"
+EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
+_SHIPPED = {"vanilla": "cifar10-vanilla", "adversarial": "cifar10-adversarial-l2"}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pagjax.figures",
+        description="Draws the figures of Kaur, Cohen and Lipton (2019), each with its numbers, "
+        "and a page of all of them. Without --networks the shipped CIFAR-10 networks are used. "
+        "What is done is kept: the same command goes on where it was interrupted.",
+    )
+    parser.add_argument("figures", nargs="*", metavar="N", help="1 to 17, or all; none: the page")
+    parser.add_argument("--list", action="store_true", help="list the figures and their networks")
+    parser.add_argument(
+        "--networks",
+        nargs="+",
+        default=[],
+        metavar="ROLE=NETWORK",
+        help="such as vanilla=DIR adversarial=DIR gaussian-0.50=DIR smoothadv-0.50=DIR",
+    )
+    parser.add_argument("--images", nargs="+", default=[], help="files, folders or a TFDS name")
+    parser.add_argument("--targets", nargs="+", default=[], help="class names or indices")
+    parser.add_argument("--rows", type=int, help="starting images (default: the figure's)")
+    parser.add_argument("--columns", type=int, help="target classes, where they are the columns")
+    parser.add_argument(
+        "--sigma", type=float, default=0.25, help="of figures with one smoothed network"
+    )
+    parser.add_argument(
+        "--preset", choices=["paper", "fast"], default="paper", help="default: paper"
+    )
+    parser.add_argument("--steps", type=int, help="default: the preset's")
+    parser.add_argument("--num-samples", type=int, help="draws a step (default: the preset's)")
+    parser.add_argument("--judge", default=JUDGE, help=f"robust judge (default: {JUDGE})")
+    parser.add_argument("--vanilla-judge", default=VANILLA_JUDGE)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data-dir", type=Path, help="where TFDS prepared data")
+    parser.add_argument("--out", type=Path, default=OUT, help=f"default: {OUT}")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    args = parser().parse_args(argv)
+    known = recipes(main=args.sigma, compared=args.sigma)
+    if args.list:
+        for recipe in known.values():
+            print(f"{recipe.number:3} {recipe.title}: {', '.join(recipe.roles)}")
+        return EXIT_DONE
+    wanted = [str(number) for number in known] if "all" in args.figures else args.figures
+    unknown = [text for text in wanted if text not in map(str, known)]
+    if unknown:
+        print(f"error: figure {unknown[0]!r}: choose 1 to {len(known)}, or all", file=sys.stderr)
+        return EXIT_REFUSED
+    from pagjax.checkpoints import CheckpointError
+    from pagjax.class_statistics.store import StatisticsError
+    from pagjax.images import ImageError
+    from pagjax.runs.job import JobError
+
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return run(args, [known[int(text)] for text in wanted], given)
+    except (CheckpointError, ImageError, JobError, StatisticsError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]) -> int:
+    """Makes the figures and the page; returns the exit status."""
+    from pagjax.figures import gallery
+    from pagjax.figures.make import Choice, make_figure
+    from pagjax.runs import environment
+
+    environment.prepare()
+    networks = _Networks(args.networks)
+    judges = {
+        which: networks.named(name)
+        for which, name in (("robust", args.judge), ("vanilla", args.vanilla_judge))
+        if networks.has(name)
+    }
+    if "robust" not in judges:
+        print(f"no judge: {args.judge} is not there", file=sys.stderr)
+    choice = Choice(
+        tuple(args.images),
+        tuple(args.targets),
+        args.rows,
+        args.columns,
+        args.preset,
+        args.steps,
+        args.num_samples,
+        args.seed,
+        args.data_dir,
+    )
+    skipped = 0
+    for recipe in wanted:
+        missing = [role for role in recipe.roles if not networks.has(networks.of_role(role))]
+        if missing:
+            print(
+                f"figure {recipe.number} needs a network for {', '.join(missing)}: pass "
+                f"--networks {missing[0]}=NAME_OR_PATH",
+                file=sys.stderr,
+            )
+            skipped += 1
+            continue
+        chosen = {role: networks.named(networks.of_role(role)) for role in recipe.roles}
+        command = _command_of(recipe, args.figures, argv)
+        with _bar(recipe) as report:
+            folder = make_figure(
+                recipe, chosen, judges, choice, args.out, command=command, report=report
+            )
+        print(f"figure {recipe.number}: {folder / 'figure.png'}")
+    if skipped < len(wanted) or not wanted:
+        print(f"page: {gallery.write(args.out)}")
+    return EXIT_SOME_SKIPPED if skipped else EXIT_DONE
+
+
+def _command_of(recipe: Recipe, figures: Sequence[str], argv: Sequence[str]) -> str:
+    """The command that makes this figure alone."""
+    words = list(argv)
+    for figure in figures:
+        words.remove(figure)
+    return shlex.join(["python", "-m", "pagjax.figures", str(recipe.number), *words])
+
+
+class _Networks:
+    """Base networks by role and by name, each loaded once."""
+
+    def __init__(self, given: Sequence[str]) -> None:
+        from pagjax.runs.job import JobError
+
+        wrong = [text for text in given if "=" not in text]
+        if wrong:
+            raise JobError(f"--networks {wrong[0]}: write ROLE=NAME_OR_PATH")
+        self.given = dict(text.split("=", 1) for text in given)
+        self.loaded: dict[str, Named] = {}
+
+    def of_role(self, role: str) -> str:
+        """The name or path of the network that plays a role."""
+        return self.given.get(role, _SHIPPED.get(role, f"cifar10-{role}"))
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a network."""
+        from pagjax.checkpoints import shipped
+
+        return Path(name).is_dir() or name in shipped.names()
+
+    def named(self, name: str) -> Named:
+        """The network, loaded."""
+        from pagjax import checkpoints
+        from pagjax.figures.make import Named
+
+        if name not in self.loaded:
+            self.loaded[name] = Named(Path(name).name, checkpoints.load(name))
+        return self.loaded[name]
+
+
+@contextmanager
+def _bar(recipe: Recipe) -> Iterator[Any]:
+    """A bar over the picture-steps of the variant in work."""
+    from tqdm import tqdm
+
+    bar = tqdm(unit="step", desc=f"figure {recipe.number}", smoothing=0.1)
+
+    def show(label: str, progress: Any) -> None:
+        description = f"figure {recipe.number}, {label}"
+        if bar.desc != f"{description}: ":
+            bar.reset(total=progress.total)
+            bar.set_description(description, refresh=False)
+        bar.set_postfix_str(f"objective {progress.objective:.2f}", refresh=False)
+        bar.update(progress.done - bar.n)
+
+    with bar:
+        yield show
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,78 @@
+"""A grid on paper: PNG and PDF, every picture enlarged by whole pixels."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+
+import numpy as np
+
+from pagjax.figures.grid import Grid
+
+_CELL = 128  # least side of a picture on the page, in pixels
+_DPI = 100
+_GAP, _LEFT, _TOP, _CAPTION, _MARGIN = 10, 120, 78, 20, 14
+
+
+def draw(grid: Grid, *, title: str, footer: str) -> dict[str, bytes]:
+    """Draws a grid.
+
+    Args:
+        grid: cells of one size.
+        title: above it.
+        footer: below it, wrapped to its width.
+
+    Returns:
+        The figure's bytes as ``"png"`` and ``"pdf"``.
+    """
+    from matplotlib.figure import Figure
+
+    side = max(grid.cells[0][0].picture.shape[:2])
+    zoom = max(1, -(-_CELL // side))
+    cell = zoom * side
+    across, down = len(grid.column_labels), len(grid.cells)
+    width = _LEFT + across * (cell + _GAP) + _MARGIN
+    lines = textwrap.wrap(footer, max(40, int((width - 2 * _MARGIN) / 5.6)))
+    height = _TOP + down * (cell + _CAPTION + _GAP) + 14 * len(lines) + 2 * _MARGIN
+    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
+
+    def text(x: float, y: float, words: str, **style: object) -> None:
+        figure.text(x / width, 1 - y / height, words, **style)  # type: ignore[arg-type]
+
+    text(_MARGIN, _MARGIN, title, size=13, weight="bold", va="top")
+    for column, label in enumerate(grid.column_labels):
+        x = _LEFT + column * (cell + _GAP) + cell / 2
+        text(x, _TOP - 8, label, size=10, ha="center", va="bottom")
+    for row, cells in enumerate(grid.cells):
+        top = _TOP + row * (cell + _CAPTION + _GAP)
+        label = "\n".join(
+            piece for line in grid.row_labels[row].split("\n") for piece in textwrap.wrap(line, 15)
+        )
+        text(_LEFT - _GAP, top + cell / 2, label, size=10, ha="right", va="center")
+        for column, one in enumerate(cells):
+            left = _LEFT + column * (cell + _GAP)
+            box = (left / width, 1 - (top + cell) / height, cell / width, cell / height)
+            axes = figure.add_axes(box)
+            axes.imshow(np.clip(one.picture, 0, 1), interpolation="nearest", aspect="auto")
+            axes.set_axis_off()
+            if one.caption:
+                text(
+                    left + cell / 2,
+                    top + cell + 4,
+                    one.caption,
+                    size=8.5,
+                    color="0.35",
+                    ha="center",
+                    va="top",
+                )
+    bottom = _TOP + down * (cell + _CAPTION + _GAP) + _MARGIN
+    for number, line in enumerate(lines):
+        text(_MARGIN, bottom + 14 * number, line, size=8.5, color="0.35", va="top")
+    drawn = {}
+    for kind in ("png", "pdf"):
+        buffer = io.BytesIO()
+        # Without a date the same figure has the same bytes.
+        metadata = {"CreationDate": None} if kind == "pdf" else {"Software": None}
+        figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
+        drawn[kind] = buffer.getvalue()
+    return drawn

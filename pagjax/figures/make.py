@@ -1,0 +1,257 @@
+"""Makes one figure: panels, numbers, drawing and record, each written whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pagjax import presets, sheets
+from pagjax.alignment.measure import as_csv
+from pagjax.figures import drawing, grid, numbers, panels, starts
+from pagjax.figures.recipes import Recipe, Variant
+from pagjax.images import to_pillow
+from pagjax.networks.base import BaseNetwork
+from pagjax.objectives import BY_NAME
+from pagjax.runs import environment, files, inputs
+from pagjax.runs.execute import Progress
+from pagjax.runs.job import Job, JobError, default_batch_size, make_pairs
+
+_WAYS = 3
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user may choose beside the networks.
+
+    Attributes:
+        images: starting images, see `pagjax.figures.starts.choose`; empty for what is shipped.
+        targets: class names or indices; empty draws them.
+        rows: of the grid; None for the figure's own.
+        columns: target classes of a ``targets`` or ``seeds`` grid; None for the figure's own.
+        preset: see `pagjax.presets.settings`.
+        num_steps: steps; None takes the preset's.
+        num_samples: draws a step, where the figure does not vary them; None takes the preset's.
+        seed: of targets, images and noise.
+        data_dir: where TFDS prepared data.
+    """
+
+    images: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    rows: int | None = None
+    columns: int | None = None
+    preset: str = "paper"
+    num_steps: int | None = None
+    num_samples: int | None = None
+    seed: int = 0
+    data_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class Named:
+    """A network and what it is called."""
+
+    name: str
+    network: BaseNetwork
+
+
+def make_figure(
+    recipe: Recipe,
+    networks: Mapping[str, Named],
+    judges: Mapping[str, Named],
+    choice: Choice,
+    out: Path,
+    *,
+    command: str,
+    report: Callable[[str, Progress], None] = lambda what, progress: None,
+) -> Path:
+    """Makes a figure, or what is left of it.
+
+    Args:
+        recipe: which.
+        networks: one per role of the recipe, all of the same classes.
+        judges: ``"robust"`` and ``"vanilla"``, where there are any.
+        choice: what the user chose.
+        out: panels are kept in ``out/panels``, the figure in ``out/figure-NN``.
+        command: to write beside it.
+        report: told the variant and its progress.
+
+    Returns:
+        The figure's folder: ``figure.png``, ``figure.pdf``, ``numbers.csv``, ``means.csv``,
+        ``ways/``, ``record.json``.
+
+    Raises:
+        JobError: for networks of different classes, or inputs that cannot be used.
+    """
+    first = networks[recipe.roles[0]].network
+    for named in networks.values():
+        if named.network.labels != first.labels:
+            raise JobError(f"{named.name} has other classes than the figure's other networks")
+    side = first.image_shape[0]
+    begun, pairs, targets = _pairs(recipe, choice, first, side)
+    made, rows, means = [], [], []
+    for variant in recipe.variants:
+        named = networks[variant.role]
+        job = _job(variant, named, begun, pairs, targets, choice)
+        panel = panels.make(
+            named.network,
+            job,
+            begun.pictures,
+            out / "panels",
+            partial(report, variant.label),
+        )
+        impartial = {
+            which: judge.network
+            for which, judge in judges.items()
+            if inputs.weights_digest(judge.network) != job.checkpoint_sha256
+        }
+        found = numbers.of_panel(variant, panel, named.network, impartial)
+        made.append(panel)
+        rows.append(numbers.rows(recipe, variant, panel, found, begun.names, first.labels))
+        means.append(numbers.means(variant, found))
+    arranged = grid.arrange(recipe, begun, first.labels, made, rows)
+    settings = _settings(made[-1].job, max(panel.job.num_samples for panel in made), judges)
+    flat = [row for of_variant in rows for row in of_variant]
+    folder = out / f"figure-{recipe.number:02d}"
+    return _write(recipe, arranged, flat, means, settings, command, folder)
+
+
+def _pairs(
+    recipe: Recipe, choice: Choice, network: BaseNetwork, side: int
+) -> tuple[starts.Starts, tuple[tuple[int, int], ...], tuple[int, ...]]:
+    """Starting images, and who meets which target."""
+    labels, classes = network.labels, len(network.labels)
+    given = inputs.read_targets(choice.targets, labels)
+    columns = min(choice.columns or recipe.columns, classes)
+    if recipe.layout == "seeds":
+        statistics = starts.store.for_labels(labels)
+        targets = given or tuple((recipe.part * columns + i) % classes for i in range(columns))
+        begun = starts.seeds(statistics, targets, recipe.part, side)
+        return begun, make_pairs(len(targets), len(targets), "one-to-one"), targets
+    begun = starts.choose(
+        choice.images,
+        labels,
+        count=choice.rows or recipe.rows,
+        part=recipe.part,
+        seed=choice.seed,
+        side=side,
+        data_dir=choice.data_dir,
+    )
+    count = len(begun.names)
+    if recipe.layout == "targets":
+        drawn = np.random.default_rng([choice.seed, recipe.part]).permutation(classes)[:columns]
+        targets = given or tuple(int(index) for index in np.sort(drawn))
+        return begun, make_pairs(count, len(targets), "all"), targets
+    targets = starts.choose_targets(given, begun, classes, part=recipe.part, seed=choice.seed)
+    return begun, make_pairs(count, count, "one-to-one"), targets
+
+
+def _job(
+    variant: Variant,
+    named: Named,
+    begun: starts.Starts,
+    pairs: tuple[tuple[int, int], ...],
+    targets: tuple[int, ...],
+    choice: Choice,
+) -> Job:
+    height, width, _ = begun.pictures[0].shape
+    default = presets.settings(
+        choice.preset,
+        math.sqrt(height * width),
+        sigma=variant.sigma,
+        objective=BY_NAME[variant.objective],
+    )
+    num_samples = variant.num_samples or choice.num_samples or default.num_samples
+    # A number of draws that the figure varies need not come in pairs.
+    plain = variant.sigma == 0 or num_samples != default.num_samples
+    num_samples = num_samples if variant.sigma else 1
+    return Job(
+        checkpoint=named.name,
+        checkpoint_sha256=inputs.weights_digest(named.network),
+        images=begun.names,
+        images_sha256=tuple(files.digest(picture) for picture in begun.pictures),
+        image_size=(height, width),
+        targets=targets,
+        pairs=pairs,
+        sigma=variant.sigma,
+        epsilon=default.epsilon,
+        step_size=default.step_size,
+        num_steps=choice.num_steps or default.num_steps,
+        num_samples=num_samples,
+        last_num_samples=None,
+        sampling="independent" if plain else default.sampling,
+        momentum=default.momentum,
+        schedule=default.schedule,
+        settles_after=None,
+        objective=variant.objective,
+        projection="ball-then-box",
+        noise="fresh",
+        keep="last",
+        clip=True,
+        seed=choice.seed,
+        batch_size=default_batch_size(len(pairs), num_samples, begun.pictures[0].size),
+        chunk_size=None,
+    )
+
+
+def _settings(job: Job, num_samples: int, judges: Mapping[str, Named]) -> str:
+    """What all cells share, in a sentence."""
+    way = "momentum, " if job.momentum else ""
+    steps = f"{job.num_steps} steps of {job.step_size:.3g}"
+    if job.schedule == "linear":
+        steps = f"{job.num_steps} steps falling from {job.step_size:.3g} to 0"
+    said = f"epsilon {job.epsilon:.3g}, {steps}, {way}{job.image_size[0]} pixels, "
+    said += f"N = {num_samples} where the figure does not say, seed {job.seed}. "
+    if "robust" in judges:
+        return said + f"Judge: {judges['robust'].name}, asked about pictures that it did not make."
+    return said + "No judge: own is the smoothed probability that the maker itself gives."
+
+
+def _write(
+    recipe: Recipe,
+    arranged: grid.Grid,
+    rows: list[dict[str, Any]],
+    means: list[dict[str, Any]],
+    settings: str,
+    command: str,
+    folder: Path,
+) -> Path:
+    title = f"Figure {recipe.number}. {recipe.title}"
+    (folder / "record.json").unlink(missing_ok=True)  # no record beside another figure's parts
+    for kind, content in drawing.draw(arranged, title=title, footer=settings).items():
+        files.write_bytes(folder / f"figure.{kind}", content)
+    files.write_bytes(folder / "numbers.csv", as_csv(rows))
+    files.write_bytes(folder / "means.csv", as_csv(means))
+    record = {
+        "figure": recipe.number,
+        "title": recipe.title,
+        "shows": recipe.shows,
+        "settings": settings,
+        "command": command,
+        "ways": _write_ways(arranged, folder),
+        "rows": rows,
+        "environment": environment.describe(),
+    }
+    files.write_json(folder / "record.json", record)
+    return folder
+
+
+def _write_ways(arranged: grid.Grid, folder: Path) -> list[dict[str, object]]:
+    """The ways from start to result of the first pictures, one a row of the grid and then more."""
+    last = [cells[-1] for cells in arranged.cells] + list(arranged.cells[-1][:-1][::-1])
+    ways: list[dict[str, object]] = []
+    for cell in last:
+        if cell.frames is None or cell.row is None or len(ways) == _WAYS:
+            continue
+        name = f"ways/{len(ways) + 1}.png"
+        side_by_side = np.concatenate(list(cell.frames), axis=1)
+        files.write_bytes(folder / name, sheets.png(to_pillow(side_by_side / 255)))
+        label = f"{cell.row['start']} to {cell.row['target']}, {cell.row['variant']}"
+        count, side = cell.frames.shape[:2]
+        ways.append({"file": name, "label": label, "frames": count, "side": side})
+    return ways

@@ -1,0 +1,101 @@
+"""The numbers beside a figure's pictures, one row a picture, and their means by variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from pagjax.alignment import Judge, Measurements, measure
+from pagjax.alignment.intervals import Interval
+from pagjax.figures.panels import Panel
+from pagjax.figures.recipes import Recipe, Variant
+from pagjax.networks.base import BaseNetwork
+
+_STREAM = 2**31 - 1  # of keys; no picture's own key is folded with it
+_CHUNK = 8
+
+
+def judged_by(judges: Mapping[str, BaseNetwork]) -> list[Judge]:
+    """The robust judge, the vanilla one as a warning, and the vanilla one behind a blur as a check.
+
+    Args:
+        judges: networks named ``"robust"`` and ``"vanilla"``, where there are any.
+    """
+    found = [Judge(name, network.logits_fn) for name, network in judges.items()]
+    if "vanilla" in judges:
+        found.append(Judge("vanilla_blurred", judges["vanilla"].logits_fn, blur=2))
+    return found
+
+
+def of_panel(
+    variant: Variant, panel: Panel, network: BaseNetwork, judges: Mapping[str, BaseNetwork]
+) -> Measurements:
+    """Measures the pictures of a panel.
+
+    Args:
+        variant: the panel's.
+        panel: its pictures.
+        network: that made them.
+        judges: networks that did not.
+    """
+    return measure(
+        network.logits_fn,
+        jnp.asarray(panel.starts),
+        jnp.asarray(panel.results),
+        jnp.asarray(panel.targets),
+        jax.random.fold_in(jax.random.key(panel.job.seed), _STREAM),
+        sigma=variant.sigma,
+        judges=judged_by(judges),
+        chunk_size=_CHUNK,
+    )
+
+
+def rows(
+    recipe: Recipe,
+    variant: Variant,
+    panel: Panel,
+    found: Measurements,
+    names: Sequence[str],
+    labels: Sequence[str],
+) -> list[dict[str, Any]]:
+    """A row for every picture: what it is, and its numbers."""
+    job = panel.job
+    return [
+        {
+            "figure": recipe.number,
+            "variant": variant.label,
+            "network": job.checkpoint,
+            "start": names[image],
+            "target": labels[job.targets[target]],
+            "sigma": job.sigma,
+            "objective": job.objective,
+            "draws": job.num_samples,
+            "steps": job.num_steps,
+            "epsilon": job.epsilon,
+            **numbers,
+        }
+        for (image, target), numbers in zip(job.pairs, found.rows(), strict=True)
+    ]
+
+
+def means(variant: Variant, found: Measurements) -> dict[str, Any]:
+    """The means of a panel's numbers, and the interval of every judge's share.
+
+    Example:
+        >>> import numpy as np
+        >>> found = Measurements({"judge_robust_hit": np.array([1.0, 0.0, 1.0, 1.0])})
+        >>> told = means(Variant("a", "vanilla", 0.0), found)
+        >>> told["judge_robust_hit"], round(told["judge_robust_hit_low"], 3)
+        (0.75, 0.194)
+    """
+    told: dict[str, Any] = {"variant": variant.label}
+    summary: dict[str, Interval] = found.summary()
+    told["pictures"] = len(next(iter(found.columns.values())))
+    for name, interval in summary.items():
+        told[name] = interval.value
+        if name.endswith("_hit"):
+            told |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
+    return told

@@ -1,0 +1,87 @@
+"""The engine of every figure: the pictures of one variant, made once and kept.
+
+A panel is a synthesis job with a folder named by everything that determines it. Made again with the
+same settings it is read, not computed; interrupted, it goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pagjax.networks.base import BaseNetwork
+from pagjax.runs import files
+from pagjax.runs.execute import Progress, StateFolder, execute
+from pagjax.runs.job import Job
+
+_FRAMES_KEPT = 25
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Pictures that one variant made.
+
+    Attributes:
+        job: everything that determines them.
+        starts: shape ``[n, height, width, 3]``, one row a picture.
+        results: of the same shape.
+        frames: 8-bit iterates from start to result, shape ``[n, frames, height, width, 3]``.
+        objective: the objective along the way, shape ``[n, steps]``.
+    """
+
+    job: Job
+    starts: np.ndarray
+    results: np.ndarray
+    frames: np.ndarray
+    objective: np.ndarray
+
+    @property
+    def targets(self) -> np.ndarray:
+        """Target class of every picture."""
+        return np.array([self.job.targets[target] for _, target in self.job.pairs])
+
+
+def make(
+    network: BaseNetwork,
+    job: Job,
+    images: np.ndarray,
+    folder: Path,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Panel:
+    """A panel, computed or read.
+
+    Args:
+        network: the base network.
+        job: what to make.
+        images: the job's starting images.
+        folder: where panels are kept.
+        report: told about progress.
+
+    Returns:
+        A `Panel`.
+    """
+    digest = hashlib.sha256(json.dumps(job.to_json(), sort_keys=True).encode()).hexdigest()[:16]
+    kept = folder / f"{digest}.npz"
+    if not kept.exists():
+        state = StateFolder(folder / f"{digest}.state")
+        if not state.job_file.exists():
+            state.begin(job)
+        done = execute(network, job, images, state, frames=True, report=report)
+        assert done.frames is not None
+        count = done.frames.shape[1]
+        picked = np.unique(np.linspace(0, count - 1, min(count, _FRAMES_KEPT)).round().astype(int))
+        arrays = {
+            "results": done.x_star,
+            "frames": done.frames[:, picked],
+            "objective": done.trace.objective,
+        }
+        files.write_arrays(kept, arrays)
+        state.clear()
+    arrays = files.read_arrays(kept)
+    starts = images[[image for image, _ in job.pairs]]
+    return Panel(job, starts, arrays["results"], arrays["frames"], arrays["objective"])

@@ -1,0 +1,168 @@
+"""What each figure of the paper shows: its layout, what varies, and what the paper saw in it.
+
+Every figure is a grid over one engine; a recipe only says which network, noise level, objective and
+number of draws stand behind each column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+VANILLA, ADVERSARIAL = "vanilla", "adversarial"
+
+Layout = Literal["targets", "variants", "seeds"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How the pictures of one column (or of the whole grid) are made.
+
+    Attributes:
+        label: above the column.
+        role: which network: ``"vanilla"``, ``"adversarial"``, ``"gaussian-S"``, ``"smoothadv-S"``.
+        sigma: noise level in pixel units of [0, 1]; 0 takes the network as it is.
+        objective: ``"tcm"`` or ``"ce"``.
+        num_samples: noise draws a step; None takes the preset's.
+    """
+
+    label: str
+    role: str
+    sigma: float
+    objective: str = "tcm"
+    num_samples: int | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A figure.
+
+    Attributes:
+        number: in the paper.
+        title: in a few words.
+        layout: ``"targets"`` is images by target classes; ``"variants"`` is pairs of an image and a
+            target by variants; ``"seeds"`` is a class a column, seeds above and results below.
+        variants: one, or one a column.
+        rows, columns: size of the grid, the starting images' column apart.
+        part: of a figure in several parts; each part starts from other images.
+        shows: what is drawn, and what the paper saw.
+    """
+
+    number: int
+    title: str
+    layout: Layout
+    variants: tuple[Variant, ...]
+    rows: int
+    columns: int
+    part: int
+    shows: str
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The networks that it takes, each once."""
+        return tuple(dict.fromkeys(variant.role for variant in self.variants))
+
+
+def gaussian(sigma: float) -> str:
+    """The role of a network trained with Gaussian augmentation.
+
+    Example:
+        >>> gaussian(0.5)
+        'gaussian-0.50'
+    """
+    return f"gaussian-{sigma:.2f}"
+
+
+def smoothadv(sigma: float) -> str:
+    """The role of a SmoothAdv network."""
+    return f"smoothadv-{sigma:.2f}"
+
+
+def recipes(
+    *, main: float = 0.25, levels: tuple[float, ...] = (0.25, 0.5, 1.0), compared: float = 0.25
+) -> dict[int, Recipe]:
+    """All figures.
+
+    Args:
+        main: noise level of the figures that use one network; the paper's is 0.5.
+        levels: noise levels of the figures that compare them, beside 0.
+        compared: noise level at which Gaussian augmentation meets SmoothAdv; the paper's are 0.5
+            and 1.
+
+    Reference: Kaur, Cohen and Lipton (2019), figures 1 to 17 and the table of appendix C.
+
+    Example:
+        >>> [variant.label for variant in recipes()[4].variants]
+        ['sigma 0', 'sigma 0.25', 'sigma 0.5', 'sigma 1']
+    """
+    smoothed = Variant("smoothed", gaussian(main), main)
+    robust = (Variant("vanilla", VANILLA, 0.0), Variant("adversarial", ADVERSARIAL, 0.0), smoothed)
+    noise = (
+        Variant("sigma 0", VANILLA, 0.0),
+        *(Variant(f"sigma {level:g}", gaussian(level), level) for level in levels),
+    )
+    objectives = (
+        Variant("target class max", gaussian(main), main),
+        Variant("cross-entropy", gaussian(main), main, objective="ce"),
+    )
+    draws = tuple(
+        Variant(f"N = {count}", gaussian(main), main, num_samples=count)
+        for count in (1, 5, 20, 25, 50, 75)
+    )
+    training = (
+        Variant(f"Gaussian, sigma {compared:g}", gaussian(compared), compared),
+        Variant(f"SmoothAdv, sigma {compared:g}", smoothadv(compared), compared),
+    )
+    many = "Pictures painted by one smoothed network, a starting image a row, a target class a "
+    many += "column. The paper sees the target class in every column, whatever the start."
+    synthesis = "Class-conditional synthesis: above, a draw from a Gaussian fitted to a class; "
+    synthesis += "below, the same draw after following the smoothed score of that class. The paper "
+    synthesis += "sees objects of the class grow out of blurred colour."
+    scale = "The same start and target under more and more noise. The paper sees scattered "
+    scale += "features of the class at small sigma, one coherent object at large sigma, and grain "
+    scale += "at sigma 0, which is a network trained without noise."
+    kinds = "The same start and target for three ways of training. The paper sees the target in "
+    kinds += "the pictures of both robust networks, and none in the vanilla network's."
+    augmented = "Networks trained with Gaussian augmentation against networks trained with "
+    augmented += "SmoothAdv at the same sigma. The paper sees aligned gradients in both, and in "
+    augmented += "SmoothAdv's no less."
+    listed = [
+        Recipe(1, "Vanilla, adversarially trained, smoothed", "variants", robust, 3, 3, 0, kinds),
+        Recipe(2, "A smoothed network's pictures", "targets", (smoothed,), 4, 5, 0, many),
+        Recipe(3, "Class-conditional synthesis", "seeds", (smoothed,), 2, 5, 0, synthesis),
+        Recipe(4, "The noise level", "variants", noise, 3, 4, 0, scale),
+        Recipe(5, "More pictures, part 1", "targets", (smoothed,), 5, 5, 1, many),
+        Recipe(6, "More pictures, part 2", "targets", (smoothed,), 5, 5, 2, many),
+        Recipe(7, "More synthesis, part 1", "seeds", (smoothed,), 2, 10, 1, synthesis),
+        Recipe(8, "More synthesis, part 2", "seeds", (smoothed,), 2, 10, 2, synthesis),
+        Recipe(9, "More noise levels, part 1", "variants", noise, 4, 4, 1, scale),
+        Recipe(10, "More noise levels, part 2", "variants", noise, 4, 4, 2, scale),
+        Recipe(11, "More noise levels, part 3", "variants", noise, 4, 4, 3, scale),
+        Recipe(12, "More of figure 1", "variants", robust, 5, 3, 1, kinds),
+        Recipe(
+            13,
+            "Target class max against cross-entropy",
+            "variants",
+            objectives,
+            4,
+            2,
+            1,
+            "Two objectives: the mean target logit, and the log of the mean target probability. "
+            "The paper sees more of the target with the first.",
+        ),
+        Recipe(
+            14,
+            "The number of noise draws",
+            "variants",
+            draws,
+            3,
+            6,
+            1,
+            "The same start and target with more and more noise draws a gradient. The paper sees "
+            "little change beyond N = 20.",
+        ),
+        Recipe(15, "SmoothAdv, part 1", "variants", training, 4, 2, 1, augmented),
+        Recipe(16, "SmoothAdv, part 2", "variants", training, 4, 2, 2, augmented),
+        Recipe(17, "SmoothAdv, part 3", "variants", training, 4, 2, 3, augmented),
+    ]
+    return {recipe.number: recipe for recipe in listed}

@@ -1,0 +1,148 @@
+"""Where a figure's pictures start: class seeds and free photographs, files, or a data set's images.
+
+The project carries no image of a data set, so without any at hand the starts are draws from the
+shipped class statistics and photographs that a dependency brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pagjax import samples
+from pagjax.class_gaussians import draw_seeds
+from pagjax.class_statistics import store
+from pagjax.class_statistics.store import ClassStatistics
+from pagjax.runs.inputs import read_pictures
+from pagjax.runs.job import JobError
+from pagjax.training.data import open_data
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Starting images.
+
+    Attributes:
+        names: for people.
+        pictures: shape ``[n, side, side, 3]`` in [0, 1].
+        classes: each one's own class index, None where unknown.
+    """
+
+    names: tuple[str, ...]
+    pictures: np.ndarray
+    classes: tuple[int | None, ...]
+
+
+def seeds(statistics: ClassStatistics, classes: Sequence[int], part: int, side: int) -> Starts:
+    """One draw of the Gaussian of each class, upsampled to `side`; `part` selects other draws."""
+    pictures = []
+    for order, index in enumerate(classes):
+        key = jax.random.fold_in(jax.random.key(index), part)
+        seed = draw_seeds(
+            statistics.gaussian(index),
+            key,
+            jnp.array([list(classes[:order]).count(index)]),
+            factor=statistics.scale_to(side),
+        )
+        pictures.append(np.asarray(seed[0]))
+    names = tuple(f"{statistics.labels[index]} seed" for index in classes)
+    return Starts(names, np.stack(pictures), tuple(classes))
+
+
+def choose(
+    given: Sequence[str],
+    labels: Sequence[str],
+    *,
+    count: int,
+    part: int,
+    seed: int,
+    side: int,
+    data_dir: Path | None,
+) -> Starts:
+    """Starting images for a grid.
+
+    Args:
+        given: files, folders, ``sample:NAME``, or one TFDS name, whose test images are drawn from;
+            empty for class seeds and photographs in turn.
+        labels: the networks' class names.
+        count: how many.
+        part: of a figure in several parts: the next `count` of the same list.
+        seed: of the choice among a data set's images.
+        side: side in pixels.
+        data_dir: where TFDS prepared data.
+
+    Raises:
+        JobError: if nothing usable was given.
+    """
+    if not given:
+        return _without_data(labels, count, part, side)
+    if len(given) == 1 and not Path(given[0]).exists() and not given[0].startswith(samples.PREFIX):
+        return _of_data_set(given[0], count, part, seed, side, data_dir)
+    found = read_pictures(given, (side, side))
+    picked = [(part * count + i) % len(found.names) for i in range(min(count, len(found.names)))]
+    names = tuple(Path(found.names[i].removeprefix(samples.PREFIX)).stem for i in picked)
+    return Starts(names, found.pictures[picked], (None,) * len(picked))
+
+
+def _without_data(labels: Sequence[str], count: int, part: int, side: int) -> Starts:
+    statistics = store.for_labels(labels)
+    photographs = list(samples.SAMPLES)
+    chosen: list[Starts] = []
+    for order in range(count):
+        number = part * count + order
+        if order % 2:
+            name = photographs[(number // 2) % len(photographs)]
+            found = read_pictures([samples.PREFIX + name], (side, side))
+            chosen.append(Starts((name,), found.pictures, (None,)))
+        else:
+            chosen.append(seeds(statistics, [(3 * number) % len(labels)], part, side))
+    return Starts(
+        tuple(start.names[0] for start in chosen),
+        np.concatenate([start.pictures for start in chosen]),
+        tuple(start.classes[0] for start in chosen),
+    )
+
+
+def _of_data_set(
+    name: str, count: int, part: int, seed: int, side: int, data_dir: Path | None
+) -> Starts:
+    split = "validation" if name.startswith("imagenet") else "test"
+    try:
+        data = open_data(name, split, side, data_dir)
+    except ValueError as error:
+        raise JobError(
+            f"--images {name}: no file, and no data set that is ready: {error}"
+        ) from error
+    order = np.random.default_rng(seed).permutation(len(data))
+    picked = order[part * count : (part + 1) * count]
+    pictures = data.images(picked).astype(np.float32) / 255
+    classes = tuple(int(data.targets[index]) for index in picked)
+    return Starts(tuple(data.labels[index] for index in classes), pictures, classes)
+
+
+def choose_targets(
+    given: Sequence[int], starts: Starts, num_classes: int, *, part: int, seed: int
+) -> tuple[int, ...]:
+    """A target class for every start, never its own class.
+
+    Args:
+        given: class indices to take in turn; empty draws them.
+        starts: the starting images.
+        num_classes: how many there are to choose from.
+        part: of a figure in several parts.
+        seed: of the draw.
+    """
+    rng = np.random.default_rng([seed, part])
+    chosen = []
+    for order, own in enumerate(starts.classes):
+        allowed = [index for index in (given or range(num_classes)) if index != own]
+        fresh = [index for index in allowed if index not in chosen] or allowed
+        if not allowed:
+            raise JobError("the only target given is a starting image's own class: give another")
+        chosen.append(fresh[order % len(fresh)] if given else int(rng.choice(fresh)))
+    return tuple(chosen)

@@ -1,0 +1,42 @@
+"""Notebooks: both halves of each pair say the same, carry no outputs, and run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from pagjax.checkpoints import shipped
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def test_there_are_four():
+    assert len(NAMES) == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_pair_agrees_and_holds_no_outputs(name):
+    text = jupytext.read(FOLDER / f"{name}.py")
+    paired = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+    assert [(cell.cell_type, cell.source) for cell in text.cells] == [
+        (cell.cell_type, cell.source) for cell in paired.cells
+    ], f"run `jupytext --to ipynb notebooks/{name}.py`"
+    for cell in paired.cells:
+        assert not cell.get("outputs")
+
+
+@pytest.mark.skipif(not shipped.names(), reason="no network is shipped")
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs(name, tmp_path):
+    notebook = jupytext.read(FOLDER / f"{name}.py")
+    client = NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    )
+    done = client.execute()
+    errors = [o for c in done.cells for o in c.get("outputs", []) if o.output_type == "error"]
+    assert not errors
