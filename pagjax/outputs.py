@@ -121,7 +121,7 @@ def _outputs(
     evaluate = partial(of_draws, of_logits)
     if mesh is not None:
         everywhere, dealt = PartitionSpec(), PartitionSpec(DRAWS)
-        evaluate = jax.shard_map(  # type: ignore[assignment]
+        evaluate = jax.shard_map(
             evaluate,
             mesh=mesh,
             in_specs=(everywhere, everywhere, everywhere, everywhere, dealt),

@@ -32,7 +32,7 @@ class Line(NamedTuple):
     """One image.
 
     Attributes:
-        index: its number in the data set.
+        number: of the image in the data set.
         label: its class.
         prediction: class index, -1 for abstention.
         radius: certified l2 radius in pixel units; None in a log of predictions.
@@ -41,7 +41,7 @@ class Line(NamedTuple):
         base_prediction: the base network's class, where a log of predictions has it.
     """
 
-    index: int
+    number: int
     label: int
     prediction: int
     radius: float | None
@@ -99,7 +99,7 @@ def parse(text: str) -> Log:
         LogError: if it is none, naming the line.
 
     Example:
-        >>> log = parse("idx\\tlabel\\tpredict\\tradius\\tcorrect\\ttime\\r\\n7\\t3\\t3\\t0.4\\t1\\t15.4\\r\\n")
+        >>> log = parse(header(CERTIFY) + "7\\t3\\t3\\t0.4\\t1\\t15.4\\r\\n")
         >>> log.lines[0].radius, log.lines[0].seconds
         (0.4, 15.4)
     """
@@ -112,7 +112,7 @@ def parse(text: str) -> Log:
             f"{' '.join(CERTIFY)} separated by tabs"
         )
     filled = enumerate(rows[1:], 2)
-    return Log(columns, tuple(_line(row, columns, number) for number, row in filled if row.strip()))
+    return Log(columns, tuple(_line(row, columns, at) for at, row in filled if row.strip()))
 
 
 def header(columns: Sequence[str]) -> str:
@@ -127,7 +127,7 @@ def text_of(line: Line) -> str:
         >>> text_of(Line(7, 3, 3, 0.12345699, True, 1.5))
         '7\\t3\\t3\\t0.123456\\t1\\t0:00:01.500000\\n'
     """
-    values = [line.index, line.label, line.prediction]
+    values = [line.number, line.label, line.prediction]
     radius = []
     if line.radius is not None:
         cut = decimal.Decimal(line.radius).quantize(decimal.Decimal("1e-6"), decimal.ROUND_FLOOR)
@@ -136,10 +136,10 @@ def text_of(line: Line) -> str:
     return "\t".join([*map(str, values), *radius, str(int(line.correct)), str(took)]) + "\n"
 
 
-def _line(row: str, columns: tuple[str, ...], number: int) -> Line:
+def _line(row: str, columns: tuple[str, ...], at: int) -> Line:
     cells = row.split("\t")
     if len(cells) != len(columns):
-        raise LogError(f"line {number}: {len(cells)} columns instead of {len(columns)}")
+        raise LogError(f"line {at}: {len(cells)} columns instead of {len(columns)}")
     by_name = dict(zip(columns, cells, strict=True))
     try:
         radius = float(by_name["radius"]) if "radius" in by_name else None
@@ -156,7 +156,7 @@ def _line(row: str, columns: tuple[str, ...], number: int) -> Line:
             None if base is None else int(base),
         )
     except (ValueError, KeyError) as error:
-        raise LogError(f"line {number}: {row!r} is not understood ({error})") from None
+        raise LogError(f"line {at}: {row!r} is not understood ({error})") from None
 
 
 def _seconds(text: str) -> float:

@@ -126,6 +126,7 @@ def card_table(values: Mapping[str, Any]) -> str:
     if reached["attacked"] is not None:
         attack = f"20-step l2 PGD, epsilon {reached['epsilon']:g}"
         rows.append((f"base network, {attack}", _percent(reached["attacked"])))
+    rows += [_certified_row(entry) for entry in values.get("certified", [])]
     rows += [
         ("data", f"{settings['data']}, {settings['image_size']} pixels"),
         ("procedure", f"{settings['procedure']}, seed {settings['seed']}"),
@@ -148,6 +149,21 @@ def card_table(values: Mapping[str, Any]) -> str:
     ]
     lines = [f"# {values['name']}", "", "| | |", "|---|---|"]
     return "\n".join([*lines, *(f"| {left} | {right} |" for left, right in rows)]) + "\n"
+
+
+def _certified_row(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """What `pagjax.certificates.report.card_entry` says, as a row of the table."""
+    left = (
+        f"certified ({entry['method']}) at sigma {entry['sigma']:g}, {entry['images']:,} images of "
+        f"{entry['data']} {entry['split']}, {entry['draws']:,} draws"
+        f"{' at most' if entry['staged'] else ''}, alpha {entry['alpha']:g}"
+    )
+    shares = [
+        f"{_percent(share['value'])} at radius {share['radius']:g}"
+        for share in entry["certified_accuracy"]
+    ]
+    radius = f"average certified radius {entry['average_certified_radius']:.3f}"
+    return left, "; ".join([", ".join(shares), radius])
 
 
 def write_card(folder: Path, values: Mapping[str, Any]) -> None:

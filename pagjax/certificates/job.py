@@ -1,0 +1,192 @@
+"""Certifies or predicts the images of a data set, a line of a log each, and resumes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.sharding import Mesh
+
+from pagjax.certificates import logs
+from pagjax.certification import Certificate, MeanBound, certify, certify_soft, predict
+from pagjax.certification.soft import Rivals
+from pagjax.checks import LogitsFn
+from pagjax.runs import environment, files
+from pagjax.training.data import LabelledImages
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that determines a log's lines, but the machine.
+
+    Attributes:
+        checkpoint: name or path of the base network.
+        checkpoint_sha256: digest of its weights.
+        data, split: see `pagjax.training.data.open_data`.
+        image_size: side in pixels.
+        sigma: noise level in pixel units.
+        method: hard-smoothed certificates, soft-smoothed ones, or hard-smoothed predictions.
+        num_selection, num_draws: selection draws, and draws that bound or predict.
+        alpha: failure probability of each line.
+        bound, rivals: of soft certificates, see `pagjax.certification.certify_soft`.
+        radii: of interest, for drawing in stages; None makes all draws.
+        seed: of all noise; an image's draws come from its number and this alone.
+    """
+
+    checkpoint: str
+    checkpoint_sha256: str
+    data: str
+    split: str
+    image_size: int
+    sigma: float
+    method: Literal["hard", "soft", "predict"]
+    num_selection: int
+    num_draws: int
+    alpha: float
+    bound: MeanBound
+    rivals: Rivals
+    radii: tuple[float, ...] | None
+    seed: int
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of its log."""
+        return logs.PREDICT if self.method == "predict" else logs.CERTIFY
+
+    def of_image(
+        self, logits_fn: LogitsFn, image: Array, index: int, chunk_size: int | None, mesh: Mesh
+    ) -> tuple[int, float | None]:
+        """Prediction and radius of image number `index`; the radius is None for predictions."""
+        key = jax.random.fold_in(jax.random.key(self.seed), index)
+        if self.method == "predict":
+            answer = predict(
+                logits_fn,
+                image,
+                key,
+                sigma=self.sigma,
+                num_draws=self.num_draws,
+                alpha=self.alpha,
+                chunk_size=chunk_size,
+                mesh=mesh,
+            )
+            return answer.prediction, None
+        shared: dict[str, Any] = {
+            "sigma": self.sigma,
+            "num_selection": self.num_selection,
+            "num_estimation": self.num_draws,
+            "alpha": self.alpha,
+            "radii": self.radii,
+            "chunk_size": chunk_size,
+            "mesh": mesh,
+        }
+        found: Certificate
+        if self.method == "hard":
+            found = certify(logits_fn, image, key, **shared)
+        else:
+            found = certify_soft(
+                logits_fn, image, key, bound=self.bound, rivals=self.rivals, **shared
+            )
+        return found.prediction, found.radius
+
+
+def settings_file(log: Path) -> Path:
+    """Beside a log: the settings of its job as JSON."""
+    return log.with_name(f"{log.name}.json")
+
+
+def read_settings(log: Path) -> dict[str, Any] | None:
+    """What `begin` wrote beside a log, or None where nothing is."""
+    try:
+        values: dict[str, Any] = json.loads(settings_file(log).read_text(encoding="utf-8"))
+        return values
+    except (OSError, ValueError):
+        return None
+
+
+def begin(log: Path, job: Job, *, overwrite: bool) -> set[int]:
+    """Starts a log, or takes up one of the same job.
+
+    Args:
+        log: its file; what a kill left of an unfinished line is removed.
+        job: its settings, which are written beside it.
+        overwrite: whether to start anew.
+
+    Returns:
+        Numbers of the images that it has already.
+
+    Raises:
+        LogError: if the file is another job's, or none.
+    """
+    if overwrite or not log.exists():
+        log.unlink(missing_ok=True)
+        files.write_json(settings_file(log), {"job": _plain(job), **environment.describe()})
+        files.write_bytes(log, logs.header(job.columns).encode())
+        return set()
+    recorded = (read_settings(log) or {}).get("job")
+    if recorded is None:
+        raise logs.LogError(f"{log} has no settings beside it to go on from: choose another --out")
+    ours = _plain(job)
+    differing = [name for name in ours if ours[name] != recorded.get(name)]
+    if differing:
+        shown = "; ".join(f"{n}: {recorded.get(n)!r}, now {ours[n]!r}" for n in differing)
+        raise logs.LogError(
+            f"{log} was begun with other settings ({shown}): repeat them, choose another --out, "
+            "or pass --overwrite"
+        )
+    content = log.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        files.write_bytes(log, whole)
+    return {line.number for line in logs.read(log).lines}
+
+
+def run(
+    job: Job,
+    logits_fn: LogitsFn,
+    data: LabelledImages,
+    indices: Sequence[int],
+    log: Path,
+    *,
+    mesh: Mesh,
+    chunk_size: int | None = None,
+    report: Callable[[logs.Line], None] = lambda line: None,
+) -> None:
+    """Appends a line for every image, each on disk before the next is begun.
+
+    Args:
+        job: what to do.
+        logits_fn: the base network, on the mesh's devices.
+        data: images of the job's size.
+        indices: which images, none of which the log has.
+        log: from `begin`.
+        mesh: from `pagjax.mesh.make_mesh`.
+        chunk_size: the most draws a device holds at once.
+        report: told each line.
+    """
+    with log.open("a", encoding="utf-8") as file:
+        for index in indices:
+            started = time.monotonic()
+            pixels = data.images([index])[0].astype(np.float32) / 255
+            label = int(data.targets[index])
+            prediction, radius = job.of_image(
+                logits_fn, jnp.asarray(pixels), index, chunk_size, mesh
+            )
+            seconds = time.monotonic() - started
+            line = logs.Line(index, label, prediction, radius, prediction == label, seconds)
+            file.write(logs.text_of(line))
+            file.flush()
+            report(line)
+
+
+def _plain(job: Job) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(job)))
+    return values
