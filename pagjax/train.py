@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -77,6 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (CheckpointError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_REFUSED
+    except BrokenPipeError:
+        # Whoever read the list has read enough; the interpreter shall not flush into the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
 
 
 def run(args: argparse.Namespace) -> int:

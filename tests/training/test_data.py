@@ -93,3 +93,19 @@ def test_prefetching_keeps_order_and_passes_errors_on():
     assert list(data.prefetched(lambda number: number, range(1))) == [0]
     with pytest.raises(ZeroDivisionError):
         list(data.prefetched(lambda number: 1 / (2 - number), range(5)))
+
+
+def test_tfds_data_through_its_mock(monkeypatch, tmp_path):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    base = tfds.core.data_sources.base.BaseDataSource
+    # The mock's own batched read lacks its receiver; single reads are what it mocks.
+    monkeypatch.setattr(base, "__getitems__", lambda self, keys: [self[key] for key in keys])
+    with tfds.testing.mock_data(num_examples=7):
+        found = data.open_data("cifar10", "train", 16, tmp_path).in_memory()
+    assert len(found) == 7
+    assert found.labels[:2] == ("airplane", "automobile")
+    assert set(found.targets.tolist()) <= set(range(10))
+    images = found.images([0, 6])
+    assert images.shape == (2, 16, 16, 3)
+    assert images.dtype == np.uint8
+    assert len(np.unique(images)) > 10
