@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from pagjax.checks import check_count, check_images, check_non_negative
 
@@ -88,7 +89,9 @@ def stack(gaussians: Sequence[ClassGaussian]) -> ClassGaussian:
     )
 
 
-def draw_seeds(gaussian: ClassGaussian, key: Array, numbers: Array, *, factor: int = 1) -> Array:
+def draw_seeds(
+    gaussian: ClassGaussian, key: Array, numbers: ArrayLike, *, factor: int = 1
+) -> Array:
     """Draws of a class Gaussian, clamped to [0, 1] and enlarged: where synthesis starts.
 
     Args:

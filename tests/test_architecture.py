@@ -14,16 +14,17 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pagjax"
 FLOORS = [
     ["_version", "checks", "mesh", "draws", "outputs", "sampling", "objectives", "projections"],
     ["gradients", "smoothing", "pgd", "class_gaussians"],
-    ["targeted", "paper", "presets", "memory", "certification", "alignment"],
+    ["targeted", "paper", "presets", "memory", "certification", "alignment", "attribution"],
     ["networks"],
     ["torch_files", "images", "samples"],
     ["checkpoints"],
     ["sheets", "runs", "training", "class_statistics", "certificates"],
-    ["synthesize", "train", "certify", "fit_seeds", "figures"],
+    ["synthesize", "train", "certify", "fit_seeds", "align", "figures"],
 ]
 # The numbers themselves; intervals and rows stand above them, on SciPy.
 ALIGNMENT = [
-    f"alignment/{name}" for name in ("roughness", "directions", "bayes", "agreement", "judges")
+    f"alignment/{name}"
+    for name in ("roughness", "directions", "bayes", "batches", "agreement", "judges")
 ]
 GROUND = [*FLOORS[0], *FLOORS[1], "targeted", "paper", *ALIGNMENT]
 STANDARD = set(sys.stdlib_module_names)

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
+from pagjax import draws
+from pagjax.alignment.batches import draws_at_once, in_batches
 from pagjax.checks import LogitsFn, check_targets
 from pagjax.class_gaussians import block_mean, repeat_pixels
 from pagjax.smoothing import smoothed_probabilities
-
-BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def judge_probabilities(
     Args:
         judge: see `Judge`.
         pictures: shape ``[batch, height, width, channels]``, in [0, 1].
-        key: a typed key of its noise; the k-th hundred pictures use ``fold_in(key, k)``.
+        key: a typed key of its noise, or one per picture.
         num_samples: noise draws, where its sigma is above 0.
 
     Returns:
@@ -65,17 +64,18 @@ def judge_probabilities(
     pictures = jnp.asarray(pictures)
     if judge.blur > 1:
         pictures = repeat_pixels(block_mean(pictures, judge.blur), judge.blur)
-    parts = [
-        smoothed_probabilities(
+
+    def judged(pictures: Array, keys: Array) -> Array:
+        return smoothed_probabilities(
             judge.logits_fn,
-            pictures[first : first + BATCH],
-            jax.random.fold_in(key, number),
+            pictures,
+            keys,
             sigma=judge.sigma,
             num_samples=num_samples,
+            chunk_size=draws_at_once(pictures),
         )
-        for number, first in enumerate(range(0, pictures.shape[0], BATCH))
-    ]
-    return jnp.concatenate(parts)
+
+    return in_batches(judged, pictures, draws.image_keys(key, pictures.shape[0]))
 
 
 def transfer(probabilities: Array, targets: Array) -> tuple[Array, Array]:

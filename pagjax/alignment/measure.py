@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,8 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from pagjax import draws
 from pagjax.alignment import bayes, directions, intervals, roughness
 from pagjax.alignment.agreement import gradient_agreement, gradients
+from pagjax.alignment.batches import draws_at_once, in_batches
 from pagjax.alignment.judges import Judge, judge_probabilities, transfer
 from pagjax.checks import LogitsFn, check_images, check_targets
 from pagjax.class_gaussians import ClassGaussian, repeat_pixels
@@ -130,17 +133,23 @@ def measure(
     if neighbours is not None and others is None:
         raise ValueError("neighbours need others: pass the classes that the second set is of")
     streams = [jax.random.fold_in(key, number) for number in range(5)]
+    keys = [draws.image_keys(stream, starts.shape[0]) for stream in streams]
+    chunk_size = chunk_size or draws_at_once(starts)
     columns: dict[str, Array] = {}
-    for suffix, pictures in (("_start", starts), ("", results)):
-        both = smoothed_mean(
+
+    def evaluated(pictures: Array, keys: Array) -> Array:
+        return smoothed_mean(
             _logits_and_probabilities,
             logits_fn,
             pictures,
-            streams[0],
+            keys,
             sigma=sigma,
             num_samples=num_samples,
             chunk_size=chunk_size,
         )
+
+    for suffix, pictures in (("_start", starts), ("", results)):
+        both = in_batches(evaluated, pictures, keys[0])
         of_target = jnp.take_along_axis(both, targets[:, None, None], axis=2)[:, :, 0]
         columns |= {f"logit{suffix}": of_target[:, 0], f"probability{suffix}": of_target[:, 1]}
     change = results - starts
@@ -148,22 +157,21 @@ def measure(
     columns["high_frequencies"] = roughness.high_frequency_share(change)
     columns["total_variation"] = roughness.relative_total_variation(change)
     for judge in judges:
-        opinion = judge_probabilities(judge, results, streams[1], num_samples=num_samples)
+        opinion = judge_probabilities(judge, results, keys[1], num_samples=num_samples)
         hits, shares = transfer(opinion, targets)
         columns |= {
             f"judge_{judge.name}{HITS}": hits,
             f"judge_{judge.name}_probability": shares,
         }
     if statistics is not None or neighbours is not None:
-        gradient = gradients(
+        ascent = partial(
+            gradients,
             logits_fn,
-            starts,
-            targets,
-            streams[2],
             sigma=sigma,
             num_samples=gradient_samples,
             chunk_size=chunk_size,
         )
+        gradient = in_batches(ascent, starts, targets, keys[2])
         vectors = {"gradient": gradient, "change": change}
         if others is None:
             others = directions.other_classes(streams[3], targets, num_classes)
@@ -178,15 +186,10 @@ def measure(
                     for suffix, images in zip(("", "_other"), neighbours, strict=True)
                 }
     for count in agreement_samples:
-        columns[f"agreement_{count}"] = gradient_agreement(
-            logits_fn,
-            starts,
-            targets,
-            streams[4],
-            sigma=sigma,
-            num_samples=count,
-            chunk_size=chunk_size,
+        agree = partial(
+            gradient_agreement, logits_fn, sigma=sigma, num_samples=count, chunk_size=chunk_size
         )
+        columns[f"agreement_{count}"] = in_batches(agree, starts, targets, keys[4])
     return Measurements({name: np.asarray(v, np.float64) for name, v in columns.items()})
 
 

@@ -1,0 +1,201 @@
+"""Pictures that several networks make from the same starts, targets and noise, and their numbers.
+
+A network's pictures and numbers are kept as soon as they are done, each with the settings that they
+come from; what is there already is not done again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pagjax import paper
+from pagjax.alignment import Judge, Measurements, directions, measure
+from pagjax.class_statistics.store import ClassStatistics
+from pagjax.networks.base import BaseNetwork
+from pagjax.objectives import TARGET_CLASS_MAX
+from pagjax.runs import files
+from pagjax.runs.execute import Progress, StateFolder, execute
+from pagjax.runs.inputs import weights_digest
+from pagjax.runs.job import Job, JobError, default_batch_size, picture_keys
+from pagjax.training.data import LabelledImages
+
+OTHERS, MEASURING = 2**31 + 1, 2**31 + 2
+
+
+@dataclass(frozen=True)
+class Starts:
+    """Where the pictures start.
+
+    Attributes:
+        source: what they are, for the record.
+        images: shape ``[n, height, width, 3]`` in [0, 1].
+        classes: each one's own class.
+    """
+
+    source: str
+    images: np.ndarray
+    classes: np.ndarray
+
+
+def from_data(data: LabelledImages, count: int, seed: int) -> Starts:
+    """Images of a data set, drawn without replacement."""
+    if count > len(data):
+        raise JobError(f"--count {count}: {data.name} has {len(data)} images")
+    numbers = np.random.default_rng(seed).permutation(len(data))[:count]
+    images = data.images(numbers).astype(np.float32) / 255
+    return Starts(data.name, images, data.targets[numbers])
+
+
+def draw_targets(starts: Starts, num_classes: int, seed: int) -> np.ndarray:
+    """A random class for every start, never its own; the draws do not depend on the count."""
+    key = jax.random.fold_in(jax.random.key(seed), OTHERS - 1)
+    return np.asarray(directions.other_classes(key, jnp.asarray(starts.classes), num_classes))
+
+
+def nearest_images(
+    starts: np.ndarray, classes: np.ndarray, data: LabelledImages, count: int
+) -> np.ndarray:
+    """The images of a class that are nearest to each start, shape ``[n, count, height, ...]``."""
+    found = np.zeros((len(starts), count, *starts.shape[1:]), np.float32)
+    for index in np.unique(classes):
+        own = np.flatnonzero(classes == index)
+        numbers = np.flatnonzero(data.targets == index)
+        images = jnp.asarray(data.images(numbers).astype(np.float32) / 255)
+        closest, _ = directions.nearest(jnp.asarray(starts[own]), images, count)
+        found[own] = np.asarray(images[closest])
+    return found
+
+
+def plan(
+    name: str,
+    network: BaseNetwork,
+    starts: Starts,
+    targets: np.ndarray,
+    *,
+    sigma: float | None,
+    epsilon: float | None,
+    num_steps: int | None,
+    num_samples: int | None,
+    seed: int,
+) -> Job:
+    """A network's job: the paper's settings by side where none are given.
+
+    Raises:
+        JobError: if the noise level is known to nobody.
+    """
+    sigma = network.training_sigma if sigma is None else sigma
+    if sigma is None:
+        raise JobError(f"{name} does not say under which noise it was trained: pass --sigma")
+    count, height, width, _ = starts.images.shape
+    default = paper.settings((height * width) ** 0.5, sigma=sigma, objective=TARGET_CLASS_MAX)
+    num_samples = num_samples or default.num_samples
+    return Job(
+        checkpoint=name,
+        checkpoint_sha256=weights_digest(network),
+        images=tuple(f"{starts.source}: {number}" for number in range(count)),
+        images_sha256=tuple(files.digest(image) for image in starts.images),
+        image_size=(height, width),
+        targets=tuple(int(target) for target in targets),
+        pairs=tuple((number, number) for number in range(count)),
+        sigma=sigma,
+        epsilon=default.epsilon if epsilon is None else epsilon,
+        step_size=default.step_size,
+        num_steps=num_steps or default.num_steps,
+        num_samples=num_samples,
+        objective="tcm",
+        projection="ball-then-box",
+        noise="fresh",
+        keep="last",
+        clip=True,
+        seed=seed,
+        batch_size=default_batch_size(count, num_samples if sigma else 1, starts.images[0].size),
+        chunk_size=None,
+    )
+
+
+def make_pictures(
+    folder: Path,
+    network: BaseNetwork,
+    job: Job,
+    starts: Starts,
+    report: Callable[[Progress], None],
+) -> np.ndarray:
+    """A network's pictures, made, taken up where they were left, or found done.
+
+    Raises:
+        JobError: if the folder holds pictures of other settings.
+    """
+    state = StateFolder(folder / ".unfinished")
+    done, about = folder / "pictures.npz", folder / "job.json"
+    settings = json.loads(json.dumps(job.to_json()))
+    for file in (about, state.job_file):
+        if file.exists() and json.loads(file.read_text(encoding="utf-8")) != settings:
+            raise JobError(
+                f"{folder} holds pictures made with other settings: choose another --out, or pass "
+                "--overwrite"
+            )
+    if not (done.exists() and about.exists()):
+        if not state.job_file.exists():
+            state.begin(job)
+        finished = execute(network, job, starts.images, state, report=report)
+        files.write_arrays(done, {"x_star": finished.x_star})
+        files.write_json(about, settings)
+        state.clear()
+    return files.read_arrays(done)["x_star"]
+
+
+def numbers(
+    folder: Path,
+    network: BaseNetwork,
+    job: Job,
+    starts: Starts,
+    pictures: np.ndarray,
+    *,
+    judges: Sequence[Judge],
+    judge_digests: Mapping[str, str],
+    statistics: ClassStatistics | None,
+    others: np.ndarray,
+    neighbours: tuple[np.ndarray, np.ndarray] | None,
+    num_samples: int,
+    agreement_samples: Sequence[int],
+) -> Measurements:
+    """The numbers of a network's pictures, measured or found done with the same settings."""
+    settings: dict[str, Any] = {
+        "pictures": files.digest(pictures),
+        "judges": dict(judge_digests),
+        "statistics": None if statistics is None else statistics.data,
+        "neighbours": None if neighbours is None else files.digest(*neighbours),
+        "num_samples": num_samples,
+        "agreement_samples": list(agreement_samples),
+    }
+    done, about = folder / "numbers.npz", folder / "measured.json"
+    if about.exists() and json.loads(about.read_text(encoding="utf-8")) == settings:
+        return Measurements(files.read_arrays(done))
+    about.unlink(missing_ok=True)
+    # Keys from pixels and seed, folded once more: draws that made none of the pictures.
+    key = jax.random.fold_in(picture_keys(job.seed, starts.images[:1])[0], MEASURING)
+    measured = measure(
+        network.logits_fn,
+        jnp.asarray(starts.images),
+        jnp.asarray(pictures),
+        jnp.asarray(job.targets),
+        key,
+        sigma=job.sigma,
+        judges=judges,
+        statistics=None if statistics is None else statistics.densities(),
+        others=jnp.asarray(others),
+        neighbours=None if neighbours is None else tuple(map(jnp.asarray, neighbours)),  # type: ignore[arg-type]
+        num_samples=num_samples,
+        agreement_samples=agreement_samples,
+    )
+    files.write_arrays(done, measured.columns)
+    files.write_json(about, settings)
+    return measured
