@@ -87,3 +87,53 @@ for column, name in enumerate(names):
     axis.fill_between(steps, objective - error, objective + error, alpha=0.3)
 axis.set(xlabel="step", ylabel="mean target logit")
 axis.legend()
+
+# %% [markdown]
+# ## The same gradient as an explanation
+#
+# SmoothGrad (Smilkov et al. 2017) is the gradient that the loop follows: what paints a class also
+# says where the network sees it.
+
+# %%
+from pagjax.attribution import heatmap, smoothgrad
+
+own = np.asarray(probabilities).argmax(axis=1)
+seen = heatmap(smoothgrad(network.logits_fn, jnp.asarray(start), own, key, sigma=0.25))
+figure, axes = plt.subplots(1, len(names), figsize=(7, 2.6), layout="constrained")
+for axis, name, index, picture in zip(axes, names, own, np.asarray(seen), strict=True):
+    axis.imshow(picture, cmap="gray")
+    axis.set_title(f"{name} as {network.labels[index]}")
+    axis.axis("off")
+
+# %% [markdown]
+# ## Inpainting with the same loop
+#
+# A projection that moves nothing outside a mask. Here the middle of each photograph is grey, and
+# the loop fills it in for a class.
+
+# %%
+from pagjax.projections import only_inside
+
+mask = np.zeros((*size, 1), bool)
+mask[8:24, 8:24] = True
+holed = np.where(mask, 0.5, start).astype(np.float32)
+filled = pagjax.targeted_pgd(
+    network.logits_fn,
+    holed,
+    targets,
+    key,
+    sigma=0.25,
+    epsilon=40 * 32 / 224,
+    step_size=0.2,
+    num_steps=60,
+    num_samples=8,
+    projection=only_inside(jnp.asarray(mask)),
+)
+figure, axes = plt.subplots(2, len(names), figsize=(7, 5), layout="constrained")
+for column, target in enumerate(np.asarray(targets)):
+    axes[0, column].imshow(holed[column])
+    axes[1, column].imshow(np.asarray(filled.images[column]))
+    axes[0, column].set_title(names[column])
+    axes[1, column].set_title(f"filled as {network.labels[target]}")
+for axis in axes.flat:
+    axis.axis("off")

@@ -114,5 +114,5 @@ paint(Partial(equinox_logits, arrays))
 # ## Your own images
 #
 # `pagjax.images.read(path, (height, width))` reads any file that Pillow can, in [0, 1], cut to
-# size. Networks with a normaliser of their own should take [0, 1] at their door and normalise inside, so
-# that sigma and epsilon keep their meaning.
+# size. Networks with a normaliser of their own should take [0, 1] at their door and normalise
+# inside, so that sigma and epsilon keep their meaning.

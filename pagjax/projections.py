@@ -100,3 +100,30 @@ def ball_and_box(
     digits = jnp.finfo(point.dtype).nmant + 8
     low, _ = lax.fori_loop(0, digits, halve, (jnp.zeros_like(one), one))
     return jnp.where(safe_norm(at(one) - center) <= radius, at(one), at(low))
+
+
+def only_inside(mask: Array, projection: Projection = ball_then_box) -> Projection:
+    """A projection that moves nothing outside a mask: inpainting with the same loop.
+
+    Args:
+        mask: booleans, shape ``[height, width, 1]``, true where pixels may change.
+        projection: what holds inside.
+
+    Returns:
+        A projection for `pagjax.targeted_pgd`; keep the object, a new one compiles again.
+
+    Reference: Santurkar et al. (2019), section 4.1.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> left = jnp.array([[[True], [False]]])
+        >>> only_inside(left)(jnp.ones((1, 2, 1)), jnp.zeros((1, 2, 1)), 0.5, None).ravel().tolist()
+        [0.5, 0.0]
+    """
+
+    def project(
+        point: Array, center: Array, radius: Array | float, bounds: Bounds | None = (0.0, 1.0)
+    ) -> Array:
+        return projection(jnp.where(mask, point, center), center, radius, bounds)
+
+    return project

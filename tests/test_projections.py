@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pagjax.projections import ball_and_box, ball_then_box, onto_ball, safe_norm
+from pagjax.projections import ball_and_box, ball_then_box, only_inside, onto_ball, safe_norm
 
 SHAPE = (3, 2, 1)
 starts = arrays(np.float32, SHAPE, elements=st.floats(0, 1, width=32))
@@ -98,3 +98,14 @@ def test_norms_of_zero_and_of_broken_vectors():
     assert bool(
         jnp.all(jnp.isfinite(jax.grad(lambda x: onto_ball(x, x * 0, 1.0).sum())(jnp.ones(2))))
     )
+
+
+def test_nothing_moves_outside_a_mask():
+    mask = jnp.asarray(np.arange(48).reshape(4, 4, 3)[:, :, :1] % 2 == 0)
+    start = jax.random.uniform(jax.random.key(0), (4, 4, 3))
+    point = start + jax.random.normal(jax.random.key(1), start.shape)
+    moved = only_inside(mask)(point, start, 0.5, (0.0, 1.0)) - start
+    assert float(jnp.abs(jnp.where(mask, 0, moved)).max()) == 0
+    assert 0 < float(jnp.linalg.norm(moved)) <= 0.5 + 1e-6
+    inside = ball_then_box(jnp.where(mask, point, start), start, 0.5)
+    np.testing.assert_allclose(start + moved, inside, atol=1e-6)
