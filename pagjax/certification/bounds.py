@@ -21,6 +21,12 @@ def check_alpha(alpha: float) -> None:
         raise ValueError(f"alpha = {alpha}: must lie strictly between 0 and 1")
 
 
+def check_bound(bound: str) -> None:
+    """Refuses names that are no `MeanBound`."""
+    if bound not in ("hoeffding", "bernstein", "better"):
+        raise ValueError(f"bound = {bound!r}: choose hoeffding, bernstein or better")
+
+
 def clopper_pearson_lower(successes: int, trials: int, alpha: float) -> float:
     """One-sided exact lower bound of a probability, which exceeds it with probability <= alpha.
 
@@ -112,8 +118,7 @@ def mean_margins(
         >>> [round(float(margin), 4) for margin in margins]
         [0.0195, 0.0019]
     """
-    if bound not in ("hoeffding", "bernstein", "better"):
-        raise ValueError(f"bound = {bound!r}: choose hoeffding, bernstein or better")
+    check_bound(bound)
     share = alpha / 2 if bound == "better" else alpha
     margins = []
     if bound != "bernstein":

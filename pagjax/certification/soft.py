@@ -11,7 +11,7 @@ from jax import Array
 from jax.sharding import Mesh
 
 from pagjax.certification import staged
-from pagjax.certification.bounds import MeanBound, check_alpha, mean_margins
+from pagjax.certification.bounds import MeanBound, check_alpha, check_bound, mean_margins
 from pagjax.certification.certificate import ABSTAIN, Certificate
 from pagjax.certification.radius import certified_radius, check_sigma, signed_radius
 from pagjax.certification.sampling import DrawStream
@@ -85,6 +85,7 @@ def certify_soft(
     """
     check_alpha(alpha)
     check_sigma(sigma)
+    check_bound(bound)
     if num_estimation < 2:
         raise ValueError(f"num_estimation = {num_estimation}: a mean's bounds need two draws")
     if rivals not in ("bounded", "rest"):

@@ -99,11 +99,8 @@ def run(
     Returns:
         The certificate of the stage with the largest radius, with all draws that were made.
     """
-    open_radii = None
-    if radii is not None:
-        check_radii(radii)
-        reach = evidence.reach(*stages[-1])
-        open_radii = [radius for radius in radii if radius <= reach]
+    check_radii(radii or ())
+    undecided = radii
     best: Certificate | None = None
     done = 0
     for stage in stages:
@@ -115,10 +112,10 @@ def run(
         best = found if better else best
         assert best is not None
         reached = best.radius if best.prediction != ABSTAIN else -math.inf
-        if open_radii is not None:
-            most = evidence.most(stage.alpha)
-            open_radii = [radius for radius in open_radii if reached < radius <= most]
-            if not open_radii:
+        if undecided is not None:
+            most = min(evidence.most(stage.alpha), evidence.reach(*stages[-1]))
+            undecided = [radius for radius in undecided if reached < radius <= most]
+            if not undecided:
                 break
     assert best is not None
     return Certificate(
