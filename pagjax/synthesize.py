@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from pagjax import checkpoints
     from pagjax.runs import environment, inputs, messages, processes, results
     from pagjax.runs.execute import StateFolder, execute
+    from pagjax.runs.job import JobError
 
     processes.start(args.coordinator, args.num_processes, args.process_id)
     state = StateFolder(args.out / ".unfinished")
@@ -60,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
             args.batch_size = unfinished.get("batch_size")  # whatever devices it was chosen for
         network = checkpoints.load(args.checkpoint)
         job, images, skipped = _plan(args, network)
+    if args.certify is not None and not job.sigma:
+        raise JobError("--certify needs noise: pass --sigma above 0")
     for reason in skipped:
         print(f"skipped: {reason}", file=sys.stderr)
     if unfinished is None:
@@ -78,7 +81,9 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"\ninterrupted; go on with: {messages.resume_command()}", file=sys.stderr)
         return EXIT_INTERRUPTED
-    record = results.write(args.out, job, network, images, finished)
+    record = results.write(
+        args.out, job, network, images, finished, certification_draws=args.certify
+    )
     state.clear()
     processes.wait_for_all("results")
     return messages.conclude(args.out, record, repeated, len(skipped))

@@ -146,6 +146,13 @@ def parser() -> argparse.ArgumentParser:
     existing = where.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     existing.add_argument("--overwrite", action="store_true", help="replace what DIR holds")
+    where.add_argument(
+        "--certify",
+        type=_count,
+        metavar="N",
+        help="also prove, from N draws a picture, a ball in which the smoothed network sees the "
+        "target (fails with probability 0.001 a picture)",
+    )
     where.add_argument("--animate", action="store_true", help="also a GIF of every trajectory")
     where.add_argument(
         "--batch-size", type=_count, metavar="B", help="pictures at once (default: by memory)"

@@ -16,7 +16,7 @@ from PIL import Image
 from pagjax import sheets
 from pagjax.images import to_pillow, unique_names
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import environment, files, seeds
+from pagjax.runs import certified, environment, files, seeds
 from pagjax.runs.execute import Finished
 from pagjax.runs.job import Job, make_pairs
 from pagjax.smoothing import smoothed_mean
@@ -72,9 +72,18 @@ def _logits_and_probabilities(logits: Array) -> Array:
 
 
 def write(
-    folder: Path, job: Job, network: BaseNetwork, images: np.ndarray, finished: Finished
+    folder: Path,
+    job: Job,
+    network: BaseNetwork,
+    images: np.ndarray,
+    finished: Finished,
+    *,
+    certification_draws: int | None = None,
 ) -> dict[str, Any]:
-    """Writes everything, the record last; returns the record."""
+    """Writes everything, the record last; returns the record.
+
+    With `certification_draws` each picture also gets a certified radius from so many draws.
+    """
     labels = network.labels
     start = images[[image for image, _ in job.pairs]]
     names = picture_names(job, labels)
@@ -92,7 +101,13 @@ def write(
     if finished.frames is not None:
         for name, frames in zip(names, finished.frames, strict=True):
             files.write_bytes(folder / IMAGES / f"{name}.gif", sheets.animation(frames))
-    picture = sheet(job, labels, images, finished, probabilities)
+    notes = [f"p = {probability:.3f}" for probability in probabilities]
+    proofs: list[dict[str, Any]] = [{} for _ in names]
+    if certification_draws is not None:
+        found = certified.certify(network, job, finished.x_star, which[1], certification_draws)
+        notes = [text + certified.note(proof) for text, proof in zip(notes, found, strict=True)]
+        proofs = [certified.to_record(p, target) for p, target in zip(found, which[1], strict=True)]
+    picture = sheet(job, labels, images, finished, notes)
     files.write_bytes(folder / SHEET, sheets.png(picture))
     trace = {name: np.asarray(value) for name, value in finished.trace._asdict().items()}
     files.write_arrays(
@@ -122,6 +137,7 @@ def write(
                 "smoothed_probability": float(probabilities[index]),
                 "l2_distance": float(distances[index]),
                 "steps_with_non_finite_gradient": int(broken[index]),
+                **proofs[index],
             }
             for index, (image, target) in enumerate(job.pairs)
         ],
@@ -138,18 +154,19 @@ def sheet(
     labels: Sequence[str],
     images: np.ndarray,
     finished: Finished,
-    probabilities: np.ndarray,
+    notes: Sequence[str],
 ) -> Image.Image:
     """Rows are starting images, columns targets, as in the paper's figure 2; or as in figure 3."""
     footer = (
         f"{job.checkpoint}: {job.objective.upper()}, sigma {job.sigma:g}, "
         f"epsilon {job.epsilon:.4g}, {job.num_steps} steps of {job.step_size:.3g}, "
         f"N = {job.num_samples}, seed {job.seed}; "
-        "p is the smoothed probability of the target."
+        "p is the smoothed probability of the target"
+        + (", R the certified l2 radius." if any(", " in text for text in notes) else ".")
     )
     from_seeds = all(name.startswith(seeds.PREFIX) for name in job.images)
     if from_seeds and job.pairs == make_pairs(len(job.images), len(job.images), "one-to-one"):
-        return _seeds_over_results(job, labels, images, finished, probabilities, footer)
+        return _seeds_over_results(job, labels, images, finished, notes, footer)
     stems = image_names(job)
     all_pairs = len(job.pairs) == len(job.images) * len(job.targets)
     columns = [labels[target] for target in job.targets] if all_pairs else ["result"]
@@ -158,7 +175,7 @@ def sheet(
     for index, (image, target) in enumerate(job.pairs):
         rows[image].append(finished.x_star[index])
         label = "" if all_pairs else f"{labels[job.targets[target]]} "
-        captions[image].append(f"{label}p = {probabilities[index]:.3f}")
+        captions[image].append(label + notes[index])
     return sheets.contact_sheet(
         rows, row_labels=stems, column_labels=["start", *columns], captions=captions, footer=footer
     )
@@ -169,7 +186,7 @@ def _seeds_over_results(
     labels: Sequence[str],
     images: np.ndarray,
     finished: Finished,
-    probabilities: np.ndarray,
+    notes: Sequence[str],
     footer: str,
 ) -> Image.Image:
     """For each class a row of seeds and a row of results below it."""
@@ -180,7 +197,7 @@ def _seeds_over_results(
         own = [index for index, other in enumerate(job.targets) if other == target]
         rows += [[images[index] for index in own], [finished.x_star[index] for index in own]]
         row_labels += ["seeds", labels[target]]
-        captions += [[""] * len(own), [f"p = {probabilities[index]:.3f}" for index in own]]
+        captions += [[""] * len(own), [notes[index] for index in own]]
     columns = [""] * max(map(len, rows))
     return sheets.contact_sheet(
         rows, row_labels=row_labels, column_labels=columns, captions=captions, footer=footer

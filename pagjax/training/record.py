@@ -134,7 +134,7 @@ def card_table(values: Mapping[str, Any]) -> str:
             "half precision on disk",
             ", ".join(
                 f"{change:+.2%} {name.replace('_', ' ')}"
-                for name, change in values["rounding"].items()
+                for name, change in values.get("rounding", {}).items()
             ),
         ),
         ("precision of products", settings["precision"]),

@@ -1,0 +1,64 @@
+"""What is proven of a job's pictures: a ball in which the smoothed network sees the target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pagjax.certification import ABSTAIN, Certificate, certify_class
+from pagjax.networks.base import BaseNetwork
+from pagjax.runs.job import Job
+
+ALPHA = 0.001
+
+
+def certify(
+    network: BaseNetwork, job: Job, pictures: np.ndarray, targets: np.ndarray, num_draws: int
+) -> list[Certificate]:
+    """Certificates of pictures for the classes that they were made to show.
+
+    Args:
+        network: the base network.
+        job: gives sigma, above 0, and seed; the draws made none of the pictures.
+        pictures: shape ``[n, height, width, channels]``.
+        targets: class indices ``[n]``.
+        num_draws: noise draws a picture.
+
+    Returns:
+        A certificate each, at failure probability `ALPHA`.
+    """
+    key = jax.random.fold_in(jax.random.key(job.seed), 2**31 + 1)
+    return [
+        certify_class(
+            network.logits_fn,
+            jnp.asarray(picture),
+            int(target),
+            jax.random.fold_in(key, number),
+            sigma=job.sigma,
+            num_draws=num_draws,
+            alpha=ALPHA,
+        )
+        for number, (picture, target) in enumerate(zip(pictures, targets, strict=True))
+    ]
+
+
+def to_record(certificate: Certificate, target: int) -> dict[str, Any]:
+    """A certificate as JSON values."""
+    return {
+        "certified": certificate.prediction != ABSTAIN,
+        "certified_radius": certificate.radius,
+        "vote_share": float(certificate.totals[target] / certificate.num_draws),
+        "vote_share_lower_bound": certificate.lower_bound,
+        "certification_draws": certificate.num_draws,
+        "certification_alpha": ALPHA,
+    }
+
+
+def note(certificate: Certificate) -> str:
+    """For a caption: the radius, cut after two decimals, or that nothing is certified."""
+    if certificate.prediction == ABSTAIN:
+        return ", no R"
+    return f", R = {int(certificate.radius * 100) / 100:.2f}"
