@@ -1,0 +1,162 @@
+"""Noise draws a second of hard certification, here and in PyTorch, paired and in turn.
+
+    python benchmarks/certify.py [--network resnet50] [--num-draws 200] [--batch 20] [--rounds 4]
+
+The same random weights in float32, batches of the same size, votes counted as in Cohen et al.'s
+CERTIFY. PyTorch as its users run it at its best on a CPU: channels_last, eval mode, no gradients,
+as many threads as cores. Needs PyTorch (`pip install -e '.[test]'`). Also: peak memory after
+--num-draws and after eight times as many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.workers import Worker, peak_memory, serve, spread  # noqa: E402
+from pagjax.memory import keep_freed_memory  # noqa: E402
+
+SIGMA, LONGER = 0.25, 8
+SIDES = {"cifar-resnet20": 32, "resnet50": 224}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", choices=list(SIDES), default="cifar-resnet20")
+    parser.add_argument("--num-draws", type=int, default=1000)
+    parser.add_argument("--batch", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--worker", choices=["torch", "pagjax"], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.worker:
+        keep_freed_memory()
+        serve({"torch": torch_worker, "pagjax": pagjax_worker}[args.worker](args))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(Path(folder) / "weights.npz", **_torch_weights(args.network))
+        compare(args, folder)
+
+
+def compare(args: argparse.Namespace, folder: str) -> None:
+    flags = ["--folder", folder, "--network", args.network, "--num-draws", str(args.num_draws)]
+    command = [str(Path(__file__).resolve()), *flags, "--batch", str(args.batch), "--worker"]
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; {args.network}")
+    print(f"{args.num_draws} draws in batches of {args.batch}, {args.rounds} rounds")
+    with Worker([*command, "torch"]) as theirs, Worker([*command, "pagjax"]) as ours:
+        theirs.ask("votes"), ours.ask("votes")  # warm-up
+        rounds = [(theirs.ask("votes"), ours.ask("votes")) for _ in range(args.rounds)]
+        memory = ours.ask("memory")
+        ours.ask("more")
+        later = ours.ask("memory")
+    torch_rates, our_rates = (list(rates) for rates in zip(*rounds, strict=True))
+    print(f"PyTorch, draws a second: {spread(torch_rates)}")
+    print(f"pagjax, draws a second:  {spread(our_rates)}")
+    ratio = statistics.median(our / torch for torch, our in rounds)
+    print(f"pagjax / PyTorch in the same round, median: {ratio:.3f}")
+    print(f"peak memory: {memory:.2f} GB; after {LONGER} times as many draws {later:.2f} GB")
+
+
+def torch_worker(args: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    torch.manual_seed(0)
+    network = _torch_network(args.network).eval()
+    weights = np.load(args.folder / "weights.npz")
+    network.load_state_dict({key: torch.from_numpy(weights[key]) for key in weights.files})
+    network.to(memory_format=torch.channels_last)
+    image = torch.from_numpy(_image(args.network)).permute(2, 0, 1)[None]
+
+    def votes() -> None:
+        counts = torch.zeros(network(image).shape[1], dtype=torch.int64)
+        for _ in range(args.num_draws // args.batch):
+            batch = image.repeat(args.batch, 1, 1, 1)
+            batch = batch.contiguous(memory_format=torch.channels_last)
+            labels = network(batch + SIGMA * torch.randn_like(batch)).argmax(1)
+            counts += torch.bincount(labels, minlength=len(counts))
+
+    def rate() -> float:
+        with torch.no_grad():
+            return _rate(votes, args.num_draws)
+
+    return {"votes": rate}
+
+
+def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
+    import jax
+    import jax.numpy as jnp
+
+    from pagjax.certification.hard import count_votes
+    from pagjax.checkpoints import torch_resnets
+    from pagjax.networks import NORMALIZERS
+    from pagjax.networks.base import Description, base_network
+
+    weights = np.load(args.folder / "weights.npz")
+    state = {key: weights[key] for key in weights.files if not key.endswith("tracked")}
+    found = torch_resnets.identify(state)
+    side = (SIDES[args.network],) * 2
+    description = Description(
+        found.name, found.config, found.num_classes, NORMALIZERS["none"], side
+    )
+    network = base_network(description, torch_resnets.convert(state, found))
+    image = jnp.asarray(_image(args.network))
+
+    def votes(num_draws: int) -> float:
+        def count() -> None:
+            count_votes(
+                network.logits_fn,
+                image,
+                jax.random.key(0),
+                sigma=SIGMA,
+                num_draws=num_draws,
+                chunk_size=args.batch,
+            )
+
+        return _rate(count, num_draws)
+
+    return {
+        "votes": lambda: votes(args.num_draws),
+        "more": lambda: votes(LONGER * args.num_draws),
+        "memory": peak_memory,
+    }
+
+
+def _rate(work: Callable[[], None], draws: int) -> float:
+    start = time.perf_counter()
+    work()
+    return draws / (time.perf_counter() - start)
+
+
+def _image(name: str) -> np.ndarray:
+    return np.random.default_rng(0).random((SIDES[name], SIDES[name], 3), dtype=np.float32)
+
+
+def _torch_network(name: str) -> Any:
+    from tests import torch_networks
+
+    return torch_networks.resnet50() if name == "resnet50" else torch_networks.cohen_cifar(20)
+
+
+def _torch_weights(name: str) -> dict[str, np.ndarray]:
+    from tests.torch_networks import randomise
+
+    state = randomise(_torch_network(name), seed=0).state_dict()
+    return {key: value.numpy() for key, value in state.items()}
+
+
+if __name__ == "__main__":
+    main()
