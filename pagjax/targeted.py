@@ -217,6 +217,8 @@ def _run_batch(
     strategy: pgd.Strategy,
     mesh: Mesh | None,
 ) -> tuple[PGDState, PGDTrace]:
+    axis = None if mesh is None or mesh.shape[meshes.DRAWS] == 1 else meshes.DRAWS
+
     def run_rows(logits_fn: Partial, sigma: Array, *rows: Any) -> tuple[PGDState, PGDTrace]:
         return jax.vmap(partial(run_image, logits_fn, sigma))(*rows)
 
@@ -241,7 +243,7 @@ def _run_batch(
                 num_samples=count,
                 chunk_size=chunk_size,
                 sampling=sampling,
-                axis=None if mesh is None else meshes.DRAWS,
+                axis=axis,
             )
 
         def project(point: Array, start: Array) -> Array:
