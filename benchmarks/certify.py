@@ -47,7 +47,7 @@ def main() -> None:
         serve({"torch": torch_worker, "pagjax": pagjax_worker}[args.worker](args))
         return
     with tempfile.TemporaryDirectory() as folder:
-        np.savez(Path(folder) / "weights.npz", **_torch_weights(args.network))
+        np.savez(Path(folder) / "weights.npz", **_torch_weights(args.network))  # type: ignore[arg-type]
         compare(args, folder)
 
 
