@@ -38,7 +38,7 @@ _HOMES = {
     "TargetedResult": "targeted",
     "targeted_pgd": "targeted",
 }
-_ROOMS = ("objectives", "paper", "pgd", "projections")
+_ROOMS = ("mesh", "objectives", "paper", "pgd", "presets", "projections", "sampling")
 
 
 def __getattr__(name: str) -> Any:
