@@ -9,6 +9,7 @@ low rank where they are principal directions times standard deviations.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -115,17 +116,8 @@ def draw_seeds(
         >>> seeds.shape, float(seeds.min()), float(seeds.max())
         ((4, 4, 4, 3), 0.5, 0.5)
     """
-    rank = gaussian.factors.shape[0]
-    dtype = gaussian.mean.dtype
-
-    def draw(number: Array) -> Array:
-        own = jax.random.fold_in(key, number)
-        along = jax.random.normal(jax.random.fold_in(own, 0), (rank,), dtype)
-        beside = jax.random.normal(jax.random.fold_in(own, 1), gaussian.mean.shape, dtype)
-        spread = jnp.tensordot(along, gaussian.factors, axes=1)
-        return gaussian.mean + spread + jnp.sqrt(gaussian.regulariser) * beside
-
-    return repeat_pixels(jnp.clip(jax.vmap(draw)(jnp.asarray(numbers)), 0, 1), factor)
+    check_count("factor", factor)
+    return _draw_seeds(gaussian, key, jnp.asarray(numbers), factor=factor)
 
 
 def block_mean(images: Array, factor: int) -> Array:
@@ -165,3 +157,18 @@ def repeat_pixels(images: Array, factor: int) -> Array:
     """
     check_count("factor", factor)
     return images.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+@partial(jax.jit, static_argnames="factor")
+def _draw_seeds(gaussian: ClassGaussian, key: Array, numbers: Array, *, factor: int) -> Array:
+    rank = gaussian.factors.shape[0]
+    dtype = gaussian.mean.dtype
+
+    def draw(number: Array) -> Array:
+        own = jax.random.fold_in(key, number)
+        along = jax.random.normal(jax.random.fold_in(own, 0), (rank,), dtype)
+        beside = jax.random.normal(jax.random.fold_in(own, 1), gaussian.mean.shape, dtype)
+        spread = jnp.tensordot(along, gaussian.factors, axes=1)
+        return gaussian.mean + spread + jnp.sqrt(gaussian.regulariser) * beside
+
+    return repeat_pixels(jnp.clip(jax.vmap(draw)(numbers), 0, 1), factor)

@@ -17,6 +17,7 @@ from pagjax.training.data import LabelledImages
 CHUNK = 500
 MOST_VALUES = 2**27  # a gigabyte in float64
 _FIRST_RANK = 64
+_NO_VARIANCE = 1e-20  # rounding of constant images, in squared pixel units
 
 Report = Callable[[str, int, int], None]
 """Called with a class's label, classes done, and classes in all."""
@@ -155,7 +156,7 @@ def _mean_and_scatter(chunks: Iterable[np.ndarray], size: int) -> tuple[np.ndarr
         rows = _flat(chunk)
         own = rows.mean(axis=0)
         shift, together = own - mean, seen + len(rows)
-        rows -= own
+        rows = rows - own
         scatter += rows.T @ rows
         scatter += np.outer(shift, shift) * (seen * len(rows) / together)
         mean += shift * (len(rows) / together)
@@ -166,7 +167,7 @@ def _mean_and_scatter(chunks: Iterable[np.ndarray], size: int) -> tuple[np.ndarr
 def _principal(matrix: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray, float]:
     """The largest eigenvalues that make up a share of the trace, their vectors, and the trace."""
     size, total = len(matrix), float(np.trace(matrix))
-    rounding = size * np.finfo(np.float64).eps * max(total, 0.0)
+    rounding = max(size * np.finfo(np.float64).eps * total, _NO_VARIANCE)
     rank = _FIRST_RANK
     while share < 1 and rank < size // 4:
         start = np.random.default_rng(0).normal(size=size)

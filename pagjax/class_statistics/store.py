@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ class ClassStatistics:
         Directions that were not kept have their mean variance here (the maximum likelihood of
         Tipping and Bishop 1999), so that a density covers all of the images' variance.
         """
-        return stack([_gaussian(fit, self.regulariser + fit.dropped) for fit in self.fits])
+        return stack([_density(fit, self.regulariser) for fit in self.fits])
 
     def scale_to(self, side: int) -> int:
         """How many times finer images of a side are than the fits.
@@ -174,7 +174,7 @@ def for_labels(labels: Sequence[str]) -> ClassStatistics:
 def fit_arrays(fit: Fit) -> dict[str, np.ndarray]:
     """A fit as small arrays: the mean in half precision, directions in 8 bits."""
     rank = len(fit.factors)
-    largest = np.abs(fit.factors).reshape(rank, -1).max(axis=1, initial=0.0)
+    largest = np.abs(fit.factors).reshape(rank, fit.mean.size).max(axis=1)
     scales = np.where(largest > 0, largest, 1) / _LEVELS
     steps = np.rint(fit.factors / scales.reshape(-1, 1, 1, 1)).astype(np.int8)
     return {
@@ -187,10 +187,11 @@ def fit_arrays(fit: Fit) -> dict[str, np.ndarray]:
 
 def fit_from_arrays(arrays: Mapping[str, Any]) -> Fit:
     """What `fit_arrays` made, back."""
-    scales = arrays["scales"].reshape(-1, 1, 1, 1)
+    # In float64, in which steps times scales are exact: kept twice, a fit has the same bytes.
+    scales = arrays["scales"].astype(np.float64).reshape(-1, 1, 1, 1)
     return Fit(
         mean=arrays["mean"].astype(np.float32),
-        factors=arrays["steps"].astype(np.float32) * scales,
+        factors=arrays["steps"].astype(np.float64) * scales,
         dropped=float(arrays["rest"][0]),
         count=int(arrays["rest"][1]),
     )
@@ -202,6 +203,12 @@ def _gaussian(fit: Fit, regulariser: float) -> ClassGaussian:
         jnp.asarray(fit.factors, jnp.float32),
         jnp.asarray(regulariser, jnp.float32),
     )
+
+
+def _density(fit: Fit, regulariser: float) -> ClassGaussian:
+    variances = np.square(fit.factors).sum(axis=(1, 2, 3), keepdims=True)
+    left = np.sqrt(np.maximum(1 - fit.dropped / np.maximum(variances, fit.dropped or 1), 0))
+    return _gaussian(replace(fit, factors=fit.factors * left), regulariser + fit.dropped)
 
 
 def _files(folder: Path) -> list[Path]:
