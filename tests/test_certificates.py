@@ -10,12 +10,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import pagjax
 from benchmarks.attack import attack_certificates
@@ -23,7 +25,11 @@ from pagjax import certify as command
 from pagjax.certificates import job as jobs
 from pagjax.certificates import logs, plot, report
 from pagjax.certification import ABSTAIN
+from pagjax.checkpoints import store
 from pagjax.mesh import make_mesh
+from pagjax.networks import NORMALIZERS, ResNetConfig
+from pagjax.networks.base import Description
+from pagjax.runs import certified
 from pagjax.training.data import open_data
 from tests.training import tiny
 
@@ -200,7 +206,11 @@ def test_several_devices_count_the_same_votes():
     program = """
 import jax
 from pagjax.certification.hard import count_votes
+from pagjax.checkpoints import store
 from pagjax.mesh import make_mesh
+from pagjax.networks import NORMALIZERS, ResNetConfig
+from pagjax.networks.base import Description
+from pagjax.runs import certified
 from pagjax.training.data import open_data
 from tests import closed_forms
 assert jax.device_count() == 3
@@ -250,6 +260,59 @@ def test_an_attack_within_the_radius_changes_no_certified_prediction(shared):
     for outcome in outcomes:
         assert outcome.attacked in (outcome.certified, ABSTAIN)
         assert 0 < outcome.distance < outcome.radius
+
+
+def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    description = Description(
+        "tiny", ResNetConfig("cifar", "basic", (1,), 4), 3, NORMALIZERS["none"], (8, 8)
+    )
+    variables = description.network().init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))
+    network = store.save(tmp_path / "tiny", description, variables)
+    for index, pixels in enumerate(tiny.images(6)):
+        home = tmp_path / "data" / ("blue", "green", "red")[index % 3]
+        home.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(home / f"{index}.png")
+    given = ["--checkpoint", str(network), "--data", str(tmp_path / "data")]
+    given += ["--out", str(tmp_path / "out"), "--num-draws", "100", "--stride", "2"]
+    assert command.main(given) == command.EXIT_REFUSED
+    assert "pass --sigma" in capsys.readouterr().err
+    given += ["--sigma", "0.25", "0.5"]
+    assert command.main([*given, "--limit", "1"]) == 0
+    assert command.main(given) == 0
+    paths = [tmp_path / "out" / f"certify-sigma_{sigma}.tsv" for sigma in ("0.25", "0.5")]
+    for path in paths:
+        assert [line.number for line in logs.read(path).lines] == [0, 2, 4]
+    card = {
+        "name": "tiny",
+        "purpose": "a test",
+        "accuracies": {"images": 3, "sigma": 0.0, "clean": 1.0, "under_noise": None}
+        | {"attacked": None},
+        "parameters": 1,
+        "command": "",
+        "settings": {"data": "", "image_size": 8, "procedure": "", "seed": 0, "precision": ""},
+        "training_seconds": 0,
+        "training_cpu_seconds": 0,
+        "environment": {},
+    }
+    (network / "card.json").write_text(json.dumps(card))
+    assert command.main(["report", *map(str, paths), "--card", str(network)]) == 0
+    written = json.loads((network / "card.json").read_text())["certified"]
+    assert [entry["sigma"] for entry in written] == [0.25, 0.5]
+    assert "certified (hard) at sigma 0.5, 3 images" in (network / "card.md").read_text()
+    jax.config.update("jax_compilation_cache_dir", None)
+
+
+def test_pictures_are_certified_for_their_targets():
+    network = SimpleNamespace(logits_fn=jax.tree_util.Partial(brightest))
+    pictures = tiny.images(2).astype(np.float32) / 255
+    job = SimpleNamespace(sigma=0.25, seed=3)
+    right, wrong = certified.certify(network, job, pictures, np.array([0, 2]), 60)
+    assert (right.prediction, wrong.prediction) == (0, ABSTAIN)
+    assert certified.note(right) == f", R = {math.floor(right.radius * 100) / 100:.2f}"
+    assert certified.note(wrong) == ", no R"
+    record = certified.to_record(right, 0)
+    assert (record["certified"], record["vote_share"]) == (True, 1.0)
 
 
 @pytest.mark.parametrize(
