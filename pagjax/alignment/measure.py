@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.tree_util import Partial
 
 from pagjax import draws
 from pagjax.alignment import bayes, directions, intervals, roughness
@@ -153,9 +154,7 @@ def measure(
         of_target = jnp.take_along_axis(both, targets[:, None, None], axis=2)[:, :, 0]
         columns |= {f"logit{suffix}": of_target[:, 0], f"probability{suffix}": of_target[:, 1]}
     change = results - starts
-    columns["distance"] = jnp.sqrt(jnp.square(change).sum(axis=(1, 2, 3)))
-    columns["high_frequencies"] = roughness.high_frequency_share(change)
-    columns["total_variation"] = roughness.relative_total_variation(change)
+    columns |= _of_change(change)
     for judge in judges:
         opinion = judge_probabilities(judge, results, keys[1], num_samples=num_samples)
         hits, shares = transfer(opinion, targets)
@@ -204,6 +203,16 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> bytes:
     return buffer.getvalue().encode()
 
 
+@jax.jit
+def _of_change(change: Array) -> dict[str, Array]:
+    return {
+        "distance": jnp.sqrt(jnp.square(change).sum(axis=(1, 2, 3))),
+        "high_frequencies": roughness.high_frequency_share(change),
+        "total_variation": roughness.relative_total_variation(change),
+    }
+
+
+@jax.jit
 def _to_class_means(
     vectors: dict[str, Array],
     starts: Array,
@@ -229,11 +238,14 @@ def _to_bayes(
 ) -> dict[str, Array]:
     best = bayes.bayes_classifier(statistics, sigma, factor=_factor(starts, statistics))
     return {
-        f"gradient_to_bayes{suffix}": directions.cosine(
-            gradient, bayes.bayes_gradient(best, starts, classes)
-        )
+        f"gradient_to_bayes{suffix}": _to_bayes_gradient(gradient, best, starts, classes)
         for suffix, classes in (("", targets), ("_other", others))
     }
+
+
+@jax.jit
+def _to_bayes_gradient(gradient: Array, best: Partial, starts: Array, classes: Array) -> Array:
+    return directions.cosine(gradient, bayes.bayes_gradient(best, starts, classes))
 
 
 def _factor(images: Array, statistics: ClassGaussian) -> int:
