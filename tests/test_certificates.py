@@ -124,13 +124,13 @@ def test_an_attack_within_the_radius_changes_no_certified_prediction(shared):
     data = open_data("cifar10", "test", 32, shared / "tfds")
     outcomes = attack_certificates(
         network.logits_fn,
-        data.images(range(0, 10_000, 1700)).astype(np.float32) / 255,
+        data.images(range(0, 10_000, 2500)).astype(np.float32) / 255,
         sigma=0.25,
         num_draws=100,
         steps=4,
         attack_draws=4,
     )
-    assert len(outcomes) >= 3
+    assert len(outcomes) >= 2
     for outcome in outcomes:
         assert outcome.attacked in (outcome.certified, ABSTAIN)
         assert 0 < outcome.distance < outcome.radius
