@@ -116,13 +116,13 @@ def only_inside(mask: Array, projection: Projection = ball_then_box) -> Projecti
 
     Example:
         >>> import jax.numpy as jnp
-        >>> left = jnp.array([[[True], [False]]])
-        >>> only_inside(left)(jnp.ones((1, 2, 1)), jnp.zeros((1, 2, 1)), 0.5, None).ravel().tolist()
+        >>> left = only_inside(jnp.array([[[True], [False]]]))
+        >>> left(jnp.ones((1, 2, 1)), jnp.zeros((1, 2, 1)), jnp.array(0.5), None).ravel().tolist()
         [0.5, 0.0]
     """
 
     def project(
-        point: Array, center: Array, radius: Array | float, bounds: Bounds | None = (0.0, 1.0)
+        point: Array, center: Array, radius: Array, bounds: Bounds | None = (0.0, 1.0)
     ) -> Array:
         return projection(jnp.where(mask, point, center), center, radius, bounds)
 
