@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from pagjax.training.data import open_data
 
     environment.prepare()
-    network = checkpoints.load(args.checkpoint)
+    network = checkpoints.load(args.checkpoint, precision=args.precision)
     side = network.image_shape[0]
     data = open_data(args.data, args.split, side, args.data_dir)
     if len(data.labels) != len(network.labels):
@@ -120,6 +120,7 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
             rivals=args.rivals,
             radii=None if staged is None else tuple(staged or RADII),
             seed=args.seed,
+            precision=args.precision,
         )
         for sigma in sigmas
     ]

@@ -49,6 +49,7 @@ def a_job(**changes):
         "rivals": "bounded",
         "radii": None,
         "seed": 0,
+        "precision": "float32",
     }
     return jobs.Job(**{**values, **changes})
 

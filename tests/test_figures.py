@@ -11,6 +11,7 @@ import subprocess
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 from pagjax.checkpoints import shipped
 from pagjax.figures import gallery, make, panels, starts
@@ -122,6 +123,15 @@ def test_the_maker_is_never_its_judge(folder, tmp_path):
     assert main(["2", *SMALL, "--judge", NAME, "--out", str(tmp_path)]) == 0
     record = json.loads((tmp_path / "figure-02" / "record.json").read_text())
     assert not any("judge_robust_hit" in row for row in record["rows"])
+
+
+@needs_network
+def test_certified_radii_stand_beside_the_pictures(folder, tmp_path):
+    shutil.copytree(folder / "panels", tmp_path / "panels")
+    assert main(["3", *SMALL, "--certify", "60", "--out", str(tmp_path)]) == 0
+    rows = json.loads((tmp_path / "figure-03" / "record.json").read_text())["rows"]
+    best = 0.25 * stats.norm.ppf(0.001 ** (1 / 60))
+    assert all(0 <= row["certified_radius"] <= best + 1e-9 for row in rows)
 
 
 @needs_network

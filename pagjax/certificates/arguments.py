@@ -69,6 +69,12 @@ def parser() -> argparse.ArgumentParser:
         f"(without R: {' '.join(f'{radius:g}' for radius in RADII)})",
     )
     how.add_argument("--seed", type=int, default=0, metavar="I", help="of all noise (default: 0)")
+    how.add_argument(
+        "--precision",
+        choices=["float32", "bfloat16"],
+        default="float32",
+        help="of the network's products; what is certified is the network so run (float32)",
+    )
     where = parser.add_argument_group("where and how much at once")
     where.add_argument(
         "--out", type=Path, default=OUT, metavar="DIR", help=f"logs (default: {OUT})"

@@ -20,6 +20,7 @@ from pagjax.certificates import logs
 from pagjax.certification import Certificate, MeanBound, certify, certify_soft, predict
 from pagjax.certification.soft import Rivals
 from pagjax.checks import LogitsFn
+from pagjax.networks.convolutions import Precision
 from pagjax.runs import environment, files
 from pagjax.training.data import LabelledImages
 
@@ -40,6 +41,7 @@ class Job:
         bound, rivals: of soft certificates, see `pagjax.certification.certify_soft`.
         radii: of interest, for drawing in stages; None makes all draws.
         seed: of all noise; an image's draws come from its number and this alone.
+        precision: of the network's products. A certificate holds for the network as it was run.
     """
 
     checkpoint: str
@@ -56,6 +58,7 @@ class Job:
     rivals: Rivals
     radii: tuple[float, ...] | None
     seed: int
+    precision: Precision
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -148,6 +148,7 @@ def card_entry(summary: Summary, settings: dict[str, Any]) -> dict[str, Any]:
         "draws": settings["num_draws"],
         "alpha": settings["alpha"],
         "staged": settings["radii"] is not None,
+        "precision": settings["precision"],
         "certified_accuracy": [
             {"radius": radius, **share._asdict()}
             for radius, share in zip(summary.radii, summary.accuracies, strict=True)

@@ -53,6 +53,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--num-samples", type=int, help="draws a step (default: the preset's)")
     parser.add_argument("--judge", default=JUDGE, help=f"robust judge (default: {JUDGE})")
     parser.add_argument("--vanilla-judge", default=VANILLA_JUDGE)
+    parser.add_argument(
+        "--certify", type=int, metavar="N", help="also a certified radius from N draws a picture"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data-dir", type=Path, help="where TFDS prepared data")
     parser.add_argument("--out", type=Path, default=OUT, help=f"default: {OUT}")
@@ -112,6 +115,7 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
         args.steps,
         args.num_samples,
         args.seed,
+        args.certify,
         args.data_dir,
     )
     skipped = 0

@@ -66,6 +66,7 @@ _HEADINGS = {
     "judge_vanilla_hit": "vanilla judge sees it",
     "judge_vanilla_blurred_hit": "the same, blurred",
     "high_frequencies": "high frequencies",
+    "certified_radius": "certified radius",
 }
 
 

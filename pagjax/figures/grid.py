@@ -34,9 +34,12 @@ class Cell:
         """The judge's probability of the target, or without a judge the smoothed network's own."""
         if self.row is None:
             return ""
+        said = f"own {self.row['probability']:.2f}"
         if "judge_robust_probability" in self.row:
-            return f"judge {self.row['judge_robust_probability']:.2f}"
-        return f"own {self.row['probability']:.2f}"
+            said = f"judge {self.row['judge_robust_probability']:.2f}"
+        if "certified_radius" in self.row:
+            said += f", R {int(100 * self.row['certified_radius']) / 100:.2f}"
+        return said
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class Choice:
         num_steps: steps; None takes the preset's.
         num_samples: draws a step, where the figure does not vary them; None takes the preset's.
         seed: of targets, images and noise.
+        certification_draws: for a certified radius of every picture; None for none.
         data_dir: where TFDS prepared data.
     """
 
@@ -49,6 +50,7 @@ class Choice:
     num_steps: int | None = None
     num_samples: int | None = None
     seed: int = 0
+    certification_draws: int | None = None
     data_dir: Path | None = None
 
 
@@ -110,7 +112,9 @@ def make_figure(
             for which, judge in judges.items()
             if inputs.weights_digest(judge.network) != job.checkpoint_sha256
         }
-        found = numbers.of_panel(variant, panel, named.network, impartial)
+        found = numbers.of_panel(
+            variant, panel, named.network, impartial, choice.certification_draws
+        )
         made.append(panel)
         rows.append(numbers.rows(recipe, variant, panel, found, begun.names, first.labels))
         means.append(numbers.means(variant, found))

@@ -7,12 +7,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from pagjax.alignment import Judge, Measurements, measure
 from pagjax.alignment.intervals import Interval
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Recipe, Variant
 from pagjax.networks.base import BaseNetwork
+from pagjax.runs import certified
 
 _STREAM = 2**31 - 1  # of keys; no picture's own key is folded with it
 _CHUNK = 8
@@ -31,7 +33,11 @@ def judged_by(judges: Mapping[str, BaseNetwork]) -> list[Judge]:
 
 
 def of_panel(
-    variant: Variant, panel: Panel, network: BaseNetwork, judges: Mapping[str, BaseNetwork]
+    variant: Variant,
+    panel: Panel,
+    network: BaseNetwork,
+    judges: Mapping[str, BaseNetwork],
+    certification_draws: int | None,
 ) -> Measurements:
     """Measures the pictures of a panel.
 
@@ -40,8 +46,10 @@ def of_panel(
         panel: its pictures.
         network: that made them.
         judges: networks that did not.
+        certification_draws: for a certified radius of every picture that a smoothed network made;
+            None leaves it out.
     """
-    return measure(
+    found = measure(
         network.logits_fn,
         jnp.asarray(panel.starts),
         jnp.asarray(panel.results),
@@ -51,6 +59,13 @@ def of_panel(
         judges=judged_by(judges),
         chunk_size=_CHUNK,
     )
+    if certification_draws is None or not variant.sigma:
+        return found
+    proofs = certified.certify(
+        network, panel.job, panel.results, panel.targets, certification_draws
+    )
+    radii = np.array([proof.radius for proof in proofs])
+    return Measurements({**found.columns, "certified_radius": radii})
 
 
 def rows(
