@@ -28,7 +28,7 @@ def high_frequency_share(perturbations: Array, *, above: float = QUARTER_NYQUIST
 
     Example, a constant and a checkerboard:
         >>> import jax.numpy as jnp
-        >>> board = (-1.0) ** (jnp.arange(8)[:, None] + jnp.arange(8))
+        >>> board = (-1.0) ** (jnp.arange(8.0)[:, None] + jnp.arange(8.0))
         >>> high_frequency_share(jnp.stack([jnp.ones((8, 8)), board])[..., None]).tolist()
         [0.0, 1.0]
     """
