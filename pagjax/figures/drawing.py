@@ -32,7 +32,7 @@ def draw(grid: Grid, *, title: str, footer: str) -> dict[str, bytes]:
     cell = zoom * side
     across, down = len(grid.column_labels), len(grid.cells)
     width = _LEFT + across * (cell + _GAP) + _MARGIN
-    lines = textwrap.wrap(footer, max(40, int((width - 2 * _MARGIN) / 5.6)))
+    lines = textwrap.wrap(footer, max(40, int((width - 2 * _MARGIN) / 6.9)))
     height = _TOP + down * (cell + _CAPTION + _GAP) + 14 * len(lines) + 2 * _MARGIN
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
 
