@@ -30,9 +30,12 @@ def test_it_is_the_mean_of_the_draws_gradients(x64):
 
 
 def test_heat_maps_clip_the_strongest_pixels_alone():
-    gradient = jnp.zeros((1, 10, 10, 3)).at[0, 0, 0, 1].set(-100.0).at[0, 5].set(0.5)
+    gradient = (
+        jnp.zeros((1, 10, 10, 3)).at[0, 0, 0, 1].set(-100.0).at[0, 5].set(0.5).at[0, 2].set(0.25)
+    )
     shown = heatmap(gradient, share=0.95)
     np.testing.assert_allclose(shown[0, 5], 1.0)
+    np.testing.assert_allclose(shown[0, 2], 0.5)
     assert float(shown[0, 0, 0]) == 1.0
     assert float(heatmap(jnp.zeros((1, 2, 2, 3))).max()) == 0
     with pytest.raises(ValueError, match="share = 0"):

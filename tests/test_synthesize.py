@@ -16,30 +16,15 @@ import pytest
 from PIL import Image
 
 from pagjax import synthesize
-from pagjax.checkpoints import store
-from pagjax.networks import NORMALIZERS, ResNetConfig
-from pagjax.networks.base import Description
 from pagjax.runs.files import read_arrays
+from tests import tiny_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
-LABELS = ("cat", "dog", "golf ball")
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
-    """A small network with random weights: enough for everything but beauty."""
-    description = Description(
-        "tiny",
-        ResNetConfig("cifar", "basic", (1,), 8),
-        len(LABELS),
-        NORMALIZERS["cifar10"],
-        (16, 16),
-        LABELS,
-        0.25,
-    )
-    image = np.zeros((1, 16, 16, 3), np.float32)
-    variables = description.network().init(jax.random.key(0), image)
-    return store.save(tmp_path_factory.mktemp("network") / "tiny", description, variables)
+    return tiny_checkpoint.save(tmp_path_factory.mktemp("network"))
 
 
 @pytest.fixture
