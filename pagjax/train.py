@@ -48,6 +48,12 @@ def parser() -> argparse.ArgumentParser:
         help=f"noise draws of the final evaluation (default: {DRAWS})",
     )
     parser.add_argument(
+        "--evaluate",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="without it the checkpoint is written with no card; the same command with it goes on",
+    )
+    parser.add_argument(
         "--stop-after", type=int, metavar="STEPS", help="stop early, state saved, no evaluation"
     )
     group = parser.add_argument_group("settings", "each overrides the recipe's")
@@ -121,6 +127,9 @@ def run(args: argparse.Namespace) -> int:
                 stop_after=args.stop_after,
             )
         if args.stop_after is not None:
+            return EXIT_DONE
+        if not args.evaluate:
+            run_folder.write_checkpoint(args.out, name, chosen, state, data.labels)
             return EXIT_DONE
         with _Bar() as report:
             table = run_folder.finish(

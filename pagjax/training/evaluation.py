@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,6 +18,7 @@ from jax.tree_util import Partial
 from pagjax import draws
 from pagjax.certification import abstains
 from pagjax.checks import LogitsFn, as_partial
+from pagjax.runs import files
 from pagjax.smoothing import smoothed_votes
 from pagjax.training.attack import attack
 from pagjax.training.data import LabelledImages
@@ -23,6 +26,7 @@ from pagjax.training.data import LabelledImages
 # On a CPU eight images' activations stay in its caches, which is twice as fast as a hundred's.
 BATCH_ON_CPU, BATCH = 8, 256
 ALPHA = 0.001
+SECONDS_BETWEEN_SAVES = 60.0
 
 Report = Callable[[str, int, int], None]
 """Called with what is measured, images done, and images in all."""
@@ -67,6 +71,7 @@ def evaluate(
     epsilon: float = 0.0,
     attack_steps: int = 20,
     seed: int = 0,
+    kept: Path | None = None,
     report: Report = lambda what, done, total: None,
 ) -> tuple[Accuracies, dict[str, np.ndarray]]:
     """Measures a base network on all images of a data set.
@@ -79,6 +84,8 @@ def evaluate(
         epsilon: radius of an l2 attack on the base network, in pixel units; 0 leaves it out.
         attack_steps: its steps.
         seed: of all noise; an image's noise depends on its number alone.
+        kept: folder of what is done so far, from which a killed evaluation of the same network and
+            the same arguments goes on; None keeps nothing.
         report: told about progress.
 
     Returns:
@@ -86,15 +93,16 @@ def evaluate(
         ``"attacked"``, and ``"votes"`` of shape ``[images, classes]``, where measured.
     """
     network = as_partial(logits_fn)
-    raw = {"clean": _visit(partial(_predict, network), data, seed, "clean", report)}
+    visit = partial(_visit, data=data, kept=kept, report=report)
+    raw = {"clean": visit(partial(_predict, network), seed=seed, what="clean")}
     if sigma:
         noisy = partial(_predict_noisy, network, sigma)
-        raw["under_noise"] = _visit(noisy, data, seed + 1, "under noise", report)
+        raw["under_noise"] = visit(noisy, seed=seed + 1, what="under noise")
         votes = partial(_votes, network, sigma, num_draws)
-        raw["votes"] = _visit(votes, data, seed + 2, f"smoothed, {num_draws} draws", report)
+        raw["votes"] = visit(votes, seed=seed + 2, what=f"smoothed, {num_draws} draws")
     if epsilon:
         attacked = partial(_predict_attacked, network, epsilon, attack_steps)
-        raw["attacked"] = _visit(attacked, data, seed, "under attack", report)
+        raw["attacked"] = visit(attacked, seed=seed, what="under attack")
     return accuracies(raw, data.targets, sigma=sigma, num_draws=num_draws, epsilon=epsilon), raw
 
 
@@ -170,25 +178,38 @@ def _predict_attacked(
 
 def _visit(
     function: Callable[[Array, Array, Array], Array],
+    *,
     data: LabelledImages,
     seed: int,
     what: str,
+    kept: Path | None,
     report: Report,
 ) -> np.ndarray:
+    """What a function says of every image, from where an earlier process was killed."""
+    path = None if kept is None else kept / f"{what.replace(', ', '-').replace(' ', '-')}.npz"
     results: list[np.ndarray] = []
+    if path is not None and path.exists():
+        results = [files.read_arrays(path)["results"]]
+    done = sum(map(len, results))
     key = jax.random.key(seed)
-    for first, images, labels in _padded(data):
+    saved = time.monotonic()
+    for first, images, labels in _padded(data, done):
         numbers = jnp.arange(first, first + len(images))
         keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
-        results.append(np.asarray(function(images, labels, keys)))
-        report(what, min(first + len(images), len(data)), len(data))
-    return np.concatenate(results)[: len(data)]
+        results.append(np.asarray(function(images, labels, keys))[: len(data) - first])
+        done = first + len(results[-1])
+        report(what, done, len(data))
+        due = done == len(data) or time.monotonic() - saved > SECONDS_BETWEEN_SAVES
+        if path is not None and due:
+            files.write_arrays(path, {"results": np.concatenate(results)})
+            saved = time.monotonic()
+    return np.concatenate(results)
 
 
-def _padded(data: LabelledImages) -> Iterator[tuple[int, Array, Any]]:
+def _padded(data: LabelledImages, start: int) -> Iterator[tuple[int, Array, Any]]:
     """Batches of equal size, the last filled up with its last image, so that nothing recompiles."""
     size = BATCH_ON_CPU if jax.default_backend() == "cpu" else BATCH
-    for first in range(0, len(data), size):
+    for first in range(start, len(data), size):
         indices = np.minimum(np.arange(first, first + size), len(data) - 1)
         images = data.images(indices).astype(np.float32) / 255
         yield first, jnp.asarray(images), jnp.asarray(data.targets[indices])

@@ -24,7 +24,8 @@ from pagjax.training.recipes import Recipe
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.step import State
 
-_SETTINGS, _CHECKPOINT, PREDICTIONS = "settings.json", "checkpoint", "predictions.npz"
+_SETTINGS, _CHECKPOINT, _EVALUATION = "settings.json", "checkpoint", "evaluation"
+PREDICTIONS = "predictions.npz"
 
 
 def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
@@ -60,6 +61,23 @@ def stored_side(side: int) -> int:
     return 2 * math.ceil(side * 9 / 16)
 
 
+def write_checkpoint(
+    folder: Path, name: str, recipe: Recipe, state: State, labels: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Writes the averaged weights in half precision, to be used before they are evaluated.
+
+    Returns:
+        The variables as trained, and as written.
+    """
+    kept = jax.device_get(state.average)
+    half = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), kept)
+    if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(half)):
+        raise TrainingError("weights that half precision cannot hold: train longer or more gently")
+    described = _description(name, recipe.settings, labels, {})
+    store.save(folder / _CHECKPOINT, described, half, overwrite=True)
+    return kept, half
+
+
 def finish(
     folder: Path,
     name: str,
@@ -72,25 +90,27 @@ def finish(
     num_draws: int,
     report: Callable[[str, int, int], None],
 ) -> str:
-    """Writes the checkpoint in half precision, evaluates it as written, and writes its card.
+    """Writes the checkpoint, evaluates it as written, and writes its card.
+
+    A killed evaluation goes on where it was.
 
     Returns:
         The card as a table.
     """
     settings = recipe.settings
-    kept = jax.device_get(state.average)
-    half = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), kept)
-    if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(half)):
-        raise TrainingError("weights that half precision cannot hold: train longer or more gently")
+    trained, half = write_checkpoint(folder, name, recipe, state, labels)
     description = _description(name, settings, labels, {})
     measure = partial(evaluate, data=test, sigma=settings.sigma, report=report)
     unrounded, _ = measure(
-        base_network(description, kept, settings.precision).logits_fn, num_draws=1
+        base_network(description, trained, settings.precision).logits_fn,
+        num_draws=1,
+        kept=folder / _EVALUATION / "trained",
     )
     reached, raw = measure(
         base_network(description, half, settings.precision).logits_fn,
         num_draws=num_draws,
         epsilon=recipe.evaluate_epsilon,
+        kept=folder / _EVALUATION / "written",
     )
     values = record.card(
         name,
@@ -100,7 +120,7 @@ def finish(
         command=command,
         environment={k: v for k, v in environment.describe().items() if k != "command"},
         lines=record.read(folder),
-        parameters=sum(leaf.size for leaf in jax.tree.leaves(kept["params"])),
+        parameters=sum(leaf.size for leaf in jax.tree.leaves(trained["params"])),
         purpose=recipe.purpose,
     )
     described = _description(name, settings, labels, values)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pagjax.training import evaluation
 from pagjax.training.evaluation import ALPHA, accuracies, evaluate
 from tests.training import tiny
 
@@ -47,6 +48,32 @@ def test_a_constant_classifier_gets_one_class():
 
     reached, _ = evaluate(constant, tiny.data(9), sigma=0.5, num_draws=8)
     assert reached.clean == pytest.approx(1 / 3)
+
+
+def test_a_killed_evaluation_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluation, "SECONDS_BETWEEN_SAVES", 0.0)
+    arguments = {"sigma": 0.6, "num_draws": 9, "epsilon": 0.5, "attack_steps": 2}
+    data = tiny.data(21)
+
+    def killed(what, done, total):
+        if what.startswith("smoothed") and done == 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(brightest_channel, data, **arguments, kept=tmp_path, report=killed)
+    told = []
+    reached, raw = evaluate(
+        brightest_channel,
+        data,
+        **arguments,
+        kept=tmp_path,
+        report=lambda what, done, total: told.append((what, done)),
+    )
+    assert told[0] == ("smoothed, 9 draws", 16)
+    assert not any(what in ("clean", "under noise") for what, _ in told)
+    whole, uninterrupted = evaluate(brightest_channel, data, **arguments)
+    assert reached == whole
+    assert all(np.array_equal(raw[name], uninterrupted[name]) for name in uninterrupted)
 
 
 def test_abstention_is_the_two_sided_binomial_test():

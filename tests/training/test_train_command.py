@@ -50,6 +50,9 @@ def test_trains_evaluates_resumes_and_refuses(colours, tmp_path, capsys):
     command = ["--data", str(colours), "--out", str(out), *SMALL]
     assert train.main([*command, "--stop-after", "2"]) == train.EXIT_DONE
     assert not (out / "checkpoint").exists()
+    assert train.main([*command, "--no-evaluate"]) == train.EXIT_DONE
+    assert store.restore(out / "checkpoint")[0].training_sigma == 0.1
+    assert not (out / "checkpoint" / record.CARD).exists()
     assert train.main(command) == train.EXIT_DONE
     assert "smoothed, majority of 10 draws at sigma 0.1" in capsys.readouterr().out
 
