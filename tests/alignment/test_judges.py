@@ -1,0 +1,57 @@
+"""Judges and intervals: exact shares, ties, blocks, batches."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from pagjax.alignment import Judge, intervals, judge_probabilities, transfer
+from pagjax.alignment.batches import in_batches
+
+
+def test_shares_are_exact_and_means_students():
+    for successes, trials in ((0, 10), (3, 10), (10, 10)):
+        found = intervals.share_interval(np.arange(trials) < successes, 0.1)
+        exact = stats.binomtest(successes, trials).proportion_ci(0.9, "exact")
+        assert found == pytest.approx((successes / trials, exact.low, exact.high))
+    values = np.random.default_rng(0).normal(size=12)
+    low, high = stats.t.interval(0.95, 11, values.mean(), stats.sem(values))
+    assert intervals.mean_interval(values) == pytest.approx((values.mean(), low, high))
+    assert intervals.mean_interval(np.ones(1))[1:] == (-np.inf, np.inf)
+    for interval in (intervals.share_interval, intervals.mean_interval):
+        with pytest.raises(ValueError, match="no pictures"):
+            interval(np.zeros(0))
+
+
+def test_transfer_counts_only_a_sole_largest_probability():
+    shares = jnp.array([[0.6, 0.4], [0.5, 0.5], [0.3, 0.7], [jnp.nan, 1.0]])
+    hits, own = transfer(shares, jnp.array([0, 0, 0, 1]))
+    assert hits.tolist() == [True, False, False, False]
+    np.testing.assert_allclose(own, [0.6, 0.5, 0.3, 1.0])
+    with pytest.raises(ValueError, match="2 classes"):
+        transfer(shares, jnp.array([0, 0, 0, 2]))
+
+
+def test_a_low_pass_judge_sees_block_means():
+    board = jnp.asarray((-1.0) ** np.add.outer(np.arange(4), np.arange(4)))[None, ..., None]
+    pictures = 0.5 + 0.5 * board
+
+    def contrast(images: jax.Array) -> jax.Array:
+        spread = images.std(axis=(1, 2, 3))
+        return jnp.stack([spread, 0.25 - spread], axis=-1)
+
+    sharp, blurred = (
+        judge_probabilities(Judge("x", contrast, blur=blur), pictures, jax.random.key(0))
+        for blur in (1, 2)
+    )
+    np.testing.assert_allclose(sharp, jax.nn.softmax(jnp.array([[0.5, -0.25]])), rtol=1e-6)
+    np.testing.assert_allclose(blurred, jax.nn.softmax(jnp.array([[0.0, 0.25]])), rtol=1e-6)
+
+
+def test_batches_change_nothing():
+    images = jax.random.uniform(jax.random.key(0), (37, 3, 3, 3))
+    found = in_batches(lambda x, y: x.sum((1, 2, 3)) + y, images, jnp.arange(37.0))
+    np.testing.assert_allclose(found, images.sum((1, 2, 3)) + jnp.arange(37.0), rtol=1e-6)
