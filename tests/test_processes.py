@@ -50,19 +50,29 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}
 
 
-def test_two_processes_one_killed_resume_to_what_one_does(tmp_path):
-    tiny_checkpoint.save(tmp_path)
-    first, second = _start_two(tmp_path)
-    state = tmp_path / "two" / ".unfinished" / "current.npz"
-    while first.poll() is None and second.poll() is None and not state.exists():
+def _kill_one_in_the_middle(folder: Path, number: int, *more: str) -> None:
+    """Kills a process once a state is saved; the other must end with what to do."""
+    both = _start_two(folder, *more)
+    state = folder / "two" / ".unfinished" / "current.npz"
+    before = state.stat().st_mtime_ns if state.exists() else None
+    while all(process.poll() is None for process in both) and not (
+        state.exists() and state.stat().st_mtime_ns != before
+    ):
         time.sleep(0.02)
-    second.send_signal(signal.SIGKILL)
-    told = first.communicate()[1].decode()
-    second.communicate()
+    both[number].send_signal(signal.SIGKILL)
+    told = both[1 - number].communicate()[1].decode()
+    both[number].communicate()
+    assert both[number].returncode == -signal.SIGKILL
     assert processes.LOST in told
     assert "--resume" in told
-    assert first.returncode == 130
-    assert not (tmp_path / "two" / "record.json").exists()
+    assert both[1 - number].returncode == 130
+    assert not (folder / "two" / "record.json").exists()
+
+
+def test_two_processes_each_killed_once_resume_to_what_one_does(tmp_path):
+    tiny_checkpoint.save(tmp_path)
+    _kill_one_in_the_middle(tmp_path, 1)
+    _kill_one_in_the_middle(tmp_path, 0, "--resume")
     for process in _start_two(tmp_path, "--resume"):
         told = process.communicate()[1].decode()
         assert process.returncode == 0, told
@@ -70,6 +80,23 @@ def test_two_processes_one_killed_resume_to_what_one_does(tmp_path):
     one, two = (read_arrays(tmp_path / out / "arrays.npz") for out in ("one", "two"))
     np.testing.assert_allclose(two["x_star"], one["x_star"], atol=1e-3)
     np.testing.assert_allclose(two["objective"], one["objective"], atol=1e-3)
+
+
+def test_a_runtime_that_aborts_ends_the_job_with_what_to_do():
+    """As JAX's threads do when the first process is gone while this one computes."""
+    program = """
+import os, jax
+jax.process_count = lambda: 2
+from pagjax.runs import processes
+with processes.losses_end_the_job("the command --resume"):
+    os.abort()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 130
+    assert processes.LOST in done.stderr
+    assert "go on, in every process, with: the command --resume" in done.stderr
 
 
 def test_half_an_address_is_refused():

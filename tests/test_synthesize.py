@@ -163,6 +163,11 @@ def test_one_to_one_leaves_out_the_pair_of_a_bad_input(checkpoint, pictures, tmp
         ({"images": ["nowhere.png"]}, "no such file"),
         ({"pairs": "one-to-one", "images": 1}, "cannot go one to one"),
         ({"checkpoint": "nowhere"}, "nowhere"),
+        ({"sampling": "antithetic"}, "num_samples = 3: antithetic draws come in pairs"),
+        ({"sampling": "latin-hypercube"}, "an even number of at least 4"),
+        ({"last-num-samples": "2"}, "3 draws doubled never make 2"),
+        ({"last-num-samples": "9"}, "choose 12"),
+        ({"num-samples": "2", "sampling": "antithetic", "settles-after": "3"}, "no standard error"),
     ],
 )
 def test_refusals_write_nothing(checkpoint, pictures, tmp_path, capsys, changes, message):
@@ -174,11 +179,43 @@ def test_refusals_write_nothing(checkpoint, pictures, tmp_path, capsys, changes,
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("option", [["--sigma", "-1"], ["--steps", "0"], ["--epsilon", "nan"]])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--sigma", "-1"],
+        ["--steps", "0"],
+        ["--epsilon", "nan"],
+        ["--momentum", "1"],
+        ["--momentum", "-0.1"],
+        ["--momentum", "nan"],
+        ["--settles-after", "0"],
+        ["--last-num-samples", "0"],
+        ["--schedule", "cosine"],
+        ["--sampling", "sobol"],
+        ["--preset", "slow"],
+    ],
+    ids=" ".join,
+)
 def test_impossible_numbers_are_refused(option, capsys):
     with pytest.raises(SystemExit, match="2"):
         synthesize.main(option)
     assert option[1] in capsys.readouterr().err
+
+
+def test_a_picture_that_settles_says_when(checkpoint, pictures, tmp_path):
+    """In a small ball the edge is soon reached; what follows is noise, and the stop ends it."""
+    changes = {"steps": "60", "epsilon": "0.2", "step-size": "0.1", "num-samples": "4"}
+    given = _arguments(checkpoint, pictures, tmp_path / "out", **changes)
+    assert synthesize.main([*given, "--settles-after", "5"]) == 0
+    record = json.loads((tmp_path / "out" / "record.json").read_text())
+    settled = read_arrays(tmp_path / "out" / "arrays.npz")["settled"]
+    assert settled.shape == (4, 60)
+    for row, picture in zip(settled, record["pictures"], strict=True):
+        step = picture["settled_at_step"]
+        assert step % 5 == 0
+        assert step >= 10
+        assert not row[:step].any()
+        assert row[step:].all()
 
 
 def test_batches_do_not_change_the_pictures(checkpoint, pictures, tmp_path):

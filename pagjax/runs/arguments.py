@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
         description="Follows the gradient of a target class's score under a smoothed network, "
         "f_sigma(x) = E[f(x + noise)], from pictures of your own (Kaur, Cohen and Lipton 2019). "
         "Lengths (sigma, epsilon, step size) are l2 lengths in pixel units of [0, 1]. Without "
-        "arguments: a small shipped network, free photographs, a shorter run than the paper's.",
+        "arguments: a small shipped network, free photographs, the preset fast.",
     )
     what = parser.add_argument_group("what")
     what.add_argument("--checkpoint", metavar="NAME_OR_PATH", help="base network")
@@ -66,9 +66,9 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--preset",
         choices=["paper", "fast"],
-        default="paper",
         help="paper: 300 steps of 20 draws; fast: a twentieth of the gradients, with momentum, "
-        "falling steps and antithetic draws; options below override (default: paper)",
+        "falling steps and antithetic draws; options below override (default: paper; fast where no "
+        "input is given)",
     )
     how.add_argument("--steps", type=_count, metavar="K", help="default: by preset")
     how.add_argument(
@@ -89,7 +89,8 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--sampling",
         choices=["independent", "antithetic", "latin-hypercube"],
-        help="kind of draws (default: by preset)",
+        help="kind of draws: independent; pairs z, -z; or a randomised lattice with one draw in "
+        "each of equal strata, quasi-Monte Carlo (default: by preset)",
     )
     how.add_argument(
         "--momentum",

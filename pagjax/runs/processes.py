@@ -5,10 +5,12 @@ With a single process every function here is the obvious local one.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -55,18 +57,41 @@ def start(coordinator: str | None, num_processes: int | None, process_id: int | 
 
 @contextmanager
 def losses_end_the_job(resume_command: str) -> Iterator[None]:
-    """Ends this process at once, with what to do, when another of the job's is gone."""
+    """Ends this process at once, with what to do, when another of the job's is gone.
+
+    It may be noticed here, by a sum that does not come, or by a thread of JAX's, which aborts.
+    """
+    if jax.process_count() == 1:
+        yield
+        return
+
+    def end(reason: str) -> None:
+        told = f"\n{LOST} ({reason})\ngo on, in every process, with: {resume_command}\n"
+        os.write(sys.stderr.fileno(), told.encode())
+        os._exit(EXIT_INTERRUPTED)  # an orderly exit would wait for the one that is gone
+
+    try:
+        with _on_abort(lambda: end("see above")):
+            yield
+    except jax.errors.JaxRuntimeError as error:
+        end(str(error).splitlines()[0])
+
+
+@contextmanager
+def _on_abort(action: Callable[[], None]) -> Iterator[None]:
+    """Calls `action` from whichever thread aborts; Python's own handlers would come too late."""
+    handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: action())
+    try:
+        install = ctypes.CDLL(None).signal
+    except (OSError, AttributeError):  # no C library to ask: the abort says what happened
+        yield
+        return
+    install.argtypes, install.restype = (ctypes.c_int, type(handler)), ctypes.c_void_p
+    install(signal.SIGABRT, handler)
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1:
-            raise
-        reason = str(error).splitlines()[0]
-        print(
-            f"\n{LOST} ({reason})\ngo on, in every process, with: {resume_command}", file=sys.stderr
-        )
-        sys.stderr.flush()
-        os._exit(EXIT_INTERRUPTED)  # an orderly exit would wait for the one that is gone
+    finally:
+        signal.signal(signal.SIGABRT, signal.SIG_DFL)
 
 
 def num_devices() -> int:

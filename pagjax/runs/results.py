@@ -137,6 +137,7 @@ def write(
                 "smoothed_probability": float(probabilities[index]),
                 "l2_distance": float(distances[index]),
                 "steps_with_non_finite_gradient": int(broken[index]),
+                "settled_at_step": settling_step(finished.trace.settled[index]),
                 **proofs[index],
             }
             for index, (image, target) in enumerate(job.pairs)
@@ -147,6 +148,19 @@ def write(
     }
     files.write_json(folder / RECORD, record)
     return record
+
+
+def settling_step(settled: np.ndarray) -> int | None:
+    """How many steps moved a picture before the stop: None where it ran to the end.
+
+    Args:
+        settled: shape ``[steps]``, whether the picture had settled before each.
+
+    Example:
+        >>> settling_step(np.array([False, False, True])), settling_step(np.array([False]))
+        (2, None)
+    """
+    return int(np.argmax(settled)) if settled.any() else None
 
 
 def sheet(
