@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pagjax import samples
-from pagjax.class_gaussians import draw_seeds
 from pagjax.class_statistics import store
 from pagjax.class_statistics.store import ClassStatistics
 from pagjax.runs.inputs import read_pictures
 from pagjax.runs.job import JobError
+from pagjax.runs.seeds import draw
 from pagjax.training.data import open_data
 
 
@@ -39,17 +37,15 @@ class Starts:
 
 
 def seeds(statistics: ClassStatistics, classes: Sequence[int], part: int, side: int) -> Starts:
-    """One draw of the Gaussian of each class, upsampled to `side`; `part` selects other draws."""
-    pictures = []
-    for order, index in enumerate(classes):
-        key = jax.random.fold_in(jax.random.key(index), part)
-        seed = draw_seeds(
-            statistics.gaussian(index),
-            key,
-            jnp.array([list(classes[:order]).count(index)]),
-            factor=statistics.scale_to(side),
-        )
-        pictures.append(np.asarray(seed[0]))
+    """A draw for each class, upsampled to `side`: those named ``seed:STATISTICS/CLASS-PART-0``.
+
+    Where a class comes again its next draws follow, ``CLASS-PART-1`` and so on.
+    """
+    factor = statistics.scale_to(side)
+    pictures = [
+        draw(statistics, index, part, list(classes[:order]).count(index), factor)
+        for order, index in enumerate(classes)
+    ]
     names = tuple(f"{statistics.labels[index]} seed" for index in classes)
     return Starts(names, np.stack(pictures), tuple(classes))
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pagjax.certification import ABSTAIN, Certificate, certify_class
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs.job import Job
+
+if TYPE_CHECKING:
+    # SciPy's statistics take as long to import as JAX, and most jobs certify nothing.
+    from pagjax.certification import Certificate
 
 ALPHA = 0.001
 
@@ -30,6 +33,8 @@ def certify(
     Returns:
         A certificate each, at failure probability `ALPHA`.
     """
+    from pagjax.certification import certify_class
+
     key = jax.random.fold_in(jax.random.key(job.seed), 2**31 + 1)
     return [
         certify_class(
@@ -47,6 +52,8 @@ def certify(
 
 def to_record(certificate: Certificate, target: int) -> dict[str, Any]:
     """A certificate as JSON values."""
+    from pagjax.certification import ABSTAIN
+
     return {
         "certified": certificate.prediction != ABSTAIN,
         "certified_radius": certificate.radius,
@@ -59,6 +66,8 @@ def to_record(certificate: Certificate, target: int) -> dict[str, Any]:
 
 def note(certificate: Certificate) -> str:
     """For a caption: the radius, cut after two decimals, or that nothing is certified."""
+    from pagjax.certification import ABSTAIN
+
     if certificate.prediction == ABSTAIN:
         return ", no R"
     return f", R = {int(certificate.radius * 100) / 100:.2f}"

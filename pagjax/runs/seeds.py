@@ -71,7 +71,7 @@ def read(name: str, size: tuple[int, int]) -> np.ndarray:
     try:
         source, rest = name.removeprefix(PREFIX).rsplit("/", 1)
         label, seed, number = rest.rsplit("-", 2)
-        key, order = jax.random.key(int(seed)), np.array([int(number)])
+        int(seed), int(number)
     except ValueError:
         raise JobError(f"{name}: write seed:STATISTICS/CLASS-SEED-NUMBER") from None
     try:
@@ -81,9 +81,30 @@ def read(name: str, size: tuple[int, int]) -> np.ndarray:
         factor = statistics.scale_to(size[0])
     except store.StatisticsError as error:
         raise JobError(f"{name}: {error}") from error
-    index = resolve_target(label, statistics.labels)
-    own = jax.random.fold_in(key, index)
-    return np.asarray(draw_seeds(statistics.gaussian(index), own, order, factor=factor)[0])
+    return draw(
+        statistics, resolve_target(label, statistics.labels), int(seed), int(number), factor
+    )
+
+
+def draw(
+    statistics: store.ClassStatistics, index: int, seed: int, number: int, factor: int
+) -> np.ndarray:
+    """The draw that ``seed:STATISTICS/CLASS-SEED-NUMBER`` names, from what the name means.
+
+    Args:
+        statistics: fitted Gaussians.
+        index: of the class among theirs.
+        seed: an integer.
+        number: which of the class's draws with this seed.
+        factor: how many times larger than the statistics' own size.
+
+    Returns:
+        Shape ``[height, width, 3]``, in [0, 1].
+    """
+    own = jax.random.fold_in(jax.random.key(seed), index)
+    return np.asarray(
+        draw_seeds(statistics.gaussian(index), own, np.array([number]), factor=factor)[0]
+    )
 
 
 def _statistics(name: str | None, labels: Sequence[str]) -> store.ClassStatistics:
