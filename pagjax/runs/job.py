@@ -14,11 +14,11 @@ import numpy as np
 from jax import Array
 
 from pagjax import presets
-from pagjax.draws import CHUNK_VALUES
 from pagjax.objectives import BY_NAME, Objective
 from pagjax.pgd import Noise, Strategy
 from pagjax.projections import Projection, ball_and_box, ball_then_box
 from pagjax.sampling import Sampling, group_size
+from pagjax.targeted import draws_at_once
 
 PROJECTIONS: dict[str, Projection] = {"ball-then-box": ball_then_box, "nearest": ball_and_box}
 MOST_AT_ONCE = 16
@@ -182,8 +182,9 @@ def resolve_target(text: str, labels: Sequence[str]) -> int:
 def default_batch_size(
     num_pictures: int, num_samples: int, values: int, num_devices: int = 1
 ) -> int:
-    """Pictures at once: as many as fit the memory of a chunk, evenly over the batches."""
-    fitting = max(1, min(MOST_AT_ONCE, num_devices * CHUNK_VALUES // (num_samples * values)))
+    """Pictures at once: as many as a chunk of draws has room for, evenly over the batches."""
+    at_once = draws_at_once(values, jax.default_backend())
+    fitting = max(1, min(MOST_AT_ONCE, num_devices * (at_once // min(num_samples, at_once))))
     batches = -(-num_pictures // fitting)
     return -(-num_pictures // batches)
 
