@@ -1,12 +1,21 @@
-"""One PGD step of a smoothed ResNet-50, here and in PyTorch, paired and in turn.
+"""PGD steps of a smoothed ResNet-50, here and in PyTorch, paired and in turn.
 
-    python benchmarks/step.py [--rounds 8] [--side 224] [--num-samples 20]
+    python benchmarks/step.py [--device auto] [--rounds 6] [--steps 2] [--programs ...]
 
-The same random weights, noise level and step on both sides, float32. PyTorch as its users run it at
-its best on a CPU: channels_last, eval mode, parameters frozen, as many threads as cores. Needs
-PyTorch (`pip install -e '.[test]'`). Three programs are timed: PyTorch's loop, pagjax's compiled
-loop, and pagjax's step called alone. Both processes keep freed memory (`pagjax.memory`) unless
---default-malloc is given.
+The same random weights, noise level and step on both sides; each program is a loop of steps in a
+process of its own, and the processes take turns, round by round. A program is a kind and a
+precision, such as ``loop:float32``:
+
+    torch   PyTorch as its users run it at its best: channels_last, eval mode, parameters frozen;
+            on a GPU the fastest of eager, `torch.compile` and either one in a CUDA graph
+    loop    pagjax's compiled loop, as `pagjax.synthesize` runs it
+    naive   the same loop over the network as it was trained, batch norms and all
+    alone   pagjax's step, compiled alone and called in a Python loop
+
+Precisions are float32, bfloat16, and tf32 on GPUs. Compilation is timed apart. The share of the
+machine's matrix-product rate counts the arithmetic of plain convolutions, forward and backward,
+against the largest rate that either side reaches at one large product of the same precision. Needs
+PyTorch (`pip install -e '.[test]'`).
 """
 
 from __future__ import annotations
@@ -17,38 +26,55 @@ import platform
 import statistics
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.workers import Worker, peak_memory, serve, spread, timed  # noqa: E402
+from benchmarks import step_pagjax, step_torch  # noqa: E402
+from benchmarks.workers import Worker, serve, spread  # noqa: E402
 from pagjax.memory import keep_freed_memory  # noqa: E402
 
-SIGMA, EPSILON, STEP_SIZE, TARGET = 0.5, 40.0, 0.7, 7
+PROGRAMS = {
+    "cpu": ["torch:float32", "loop:float32", "loop:bfloat16", "naive:float32"],
+    "gpu": [
+        f"{kind}:{name}" for name in ("float32", "tf32", "bfloat16") for kind in ("torch", "loop")
+    ],
+}
+# Multiply-adds of a ResNet-50's forward pass at 224x224; the input's gradient takes as many.
+MULTIPLY_ADDS = 4.089e9
+PAPER_STEPS = 300
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=3, help="steps a round")
+    parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto")
+    parser.add_argument("--programs", nargs="+", metavar="KIND:PRECISION")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--steps", type=int, help="steps a round; 2 on a CPU, 30 on a GPU")
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--num-samples", type=int, default=20)
     parser.add_argument("--default-malloc", action="store_true")
-    parser.add_argument("--worker", choices=["torch", "pagjax"], help=argparse.SUPPRESS)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
-        if not args.default_malloc:
+        if args.device == "cpu" and not args.default_malloc:
             keep_freed_memory()
-        serve({"torch": torch_worker, "pagjax": pagjax_worker}[args.worker](args))
+        kind = args.worker.split(":")[0]
+        serve((step_torch if kind == "torch" else step_pagjax).programs(args))
         return
+    args.device = step_torch.device() if args.device == "auto" else args.device
+    args.steps = args.steps or {"cpu": 2, "gpu": 30}[args.device]
+    # PyTorch's process needs its part of the GPU's memory.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    os.environ["JAX_PLATFORMS"] = {"cpu": "cpu", "gpu": "cuda,cpu"}[args.device]
     with tempfile.TemporaryDirectory() as folder:
         write_problem(Path(folder), args)
-        compare(args, folder)
+        compare(args, args.programs or PROGRAMS[args.device], folder)
 
 
 def write_problem(folder: Path, args: argparse.Namespace) -> None:
@@ -63,170 +89,68 @@ def write_problem(folder: Path, args: argparse.Namespace) -> None:
     np.savez(folder / "problem.npz", image=image, noise=noise)
 
 
-def compare(args: argparse.Namespace, folder: str) -> None:
-    flags = ["--folder", folder, "--steps", str(args.steps), "--side", str(args.side)]
-    flags += ["--num-samples", str(args.num_samples)]
+def compare(args: argparse.Namespace, programs: list[str], folder: str) -> None:
+    flags = ["--folder", folder, "--device", args.device, "--steps", str(args.steps)]
+    flags += ["--side", str(args.side), "--num-samples", str(args.num_samples)]
     flags += ["--default-malloc"] if args.default_malloc else []
     command = [str(Path(__file__).resolve()), *flags, "--worker"]
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; ResNet-50, ")
-    print(f"{args.side}x{args.side}, N = {args.num_samples}, float32; {args.rounds} rounds")
-    with Worker([*command, "torch"]) as torch_side, Worker([*command, "pagjax"]) as our_side:
-        theirs, ours = torch_side.ask("gradient"), our_side.ask("gradient")
-        difference_of(Path(theirs), Path(ours))
-        print(f"compiled in {our_side.ask('compile'):.1f} s")
-        torch_side.ask("loop")  # warm-up
-        rounds = []
+    with ExitStack() as stack:
+        workers = {name: stack.enter_context(Worker([*command, name])) for name in programs}
+        for name in programs:  # PyTorch's kernels compile beside ours; both are tuned alone, below
+            if name.startswith("torch"):
+                workers[name].send("compile")
+        compiled = {}
+        for name in programs:
+            if not name.startswith("torch"):
+                compiled[name] = workers[name].ask("compile")
+        for name in programs:
+            if name.startswith("torch"):
+                compiled[name] = workers[name].receive()
+        for name in programs:
+            print(f"{name}: {workers[name].ask('describe')}, compiled in {compiled[name]:.1f} s")
+            workers[name].ask("loop")  # warm-up
+        difference_of({name: Path(workers[name].ask("gradient")) for name in programs})
+        rates = {name: workers[name].ask("rate") for name in programs}
+        times: dict[str, list[float]] = {name: [] for name in programs}
         for _ in range(args.rounds):
-            rounds.append((torch_side.ask("loop"), our_side.ask("loop"), our_side.ask("alone")))
-            print("  PyTorch {:.3f} s, loop {:.3f} s, step alone {:.3f} s".format(*rounds[-1]))
-        torch_memory, our_memory = torch_side.ask("memory"), our_side.ask("memory")
-    torch_times, loop_times, alone_times = (list(times) for times in zip(*rounds, strict=True))
-    print(f"PyTorch, seconds a step:      {spread(torch_times)}")
-    print(f"pagjax loop, seconds a step:  {spread(loop_times)}")
-    print(f"pagjax step called alone:     {spread(alone_times)}")
-    print(f"loop / PyTorch, by medians:   {ratio(loop_times, torch_times):.3f}")
-    print(f"loop / step called alone:     {ratio(loop_times, alone_times):.3f}")
-    print(f"peak memory: PyTorch {torch_memory:.2f} GB, pagjax {our_memory:.2f} GB")
-
-
-def ratio(above: list[float], below: list[float]) -> float:
-    return statistics.median(above) / statistics.median(below)
-
-
-def difference_of(theirs: Path, ours: Path) -> None:
-    a, b = np.load(theirs).astype(np.float64), np.load(ours).astype(np.float64)
-    relative = np.linalg.norm(a - b) / np.linalg.norm(a)
-    cosine = np.vdot(a, b) / np.linalg.norm(a) / np.linalg.norm(b)
-    print(f"gradient for the same noise: relative difference {relative:.1e}, cosine {cosine:.9f}")
-
-
-def torch_worker(args: argparse.Namespace) -> dict[str, Any]:
-    import torch
-
-    from tests.torch_networks import resnet50
-
-    torch.set_num_threads(os.cpu_count() or 1)
-    torch.manual_seed(0)
-    folder = Path(args.folder)
-    network = resnet50().eval()
-    weights = np.load(folder / "weights.npz")
-    network.load_state_dict({key: torch.from_numpy(weights[key]) for key in weights.files})
-    network.requires_grad_(False)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    problem = np.load(folder / "problem.npz")
-    start = torch.from_numpy(problem["image"]).permute(2, 0, 1)[None]
-    noise = torch.from_numpy(problem["noise"]).permute(0, 3, 1, 2)
-    noise = noise.contiguous(memory_format=torch.channels_last)
-
-    def gradient(image: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        image = image.clone().requires_grad_(True)
-        network(image + SIGMA * noise)[:, TARGET].mean().backward()
-        assert image.grad is not None
-        return image.grad
-
-    def save_gradient() -> str:
-        path = folder / "torch.npy"
-        np.save(path, gradient(start, noise)[0].permute(1, 2, 0).numpy())
-        return str(path)
-
-    def steps() -> None:
-        image = start
-        for _ in range(args.steps):
-            slope = gradient(image, torch.randn_like(noise))
-            offset = image + STEP_SIZE * slope / slope.norm() - start
-            offset = offset * min(1.0, EPSILON / float(offset.norm()))
-            image = (start + offset).clamp(0, 1)
-
-    return {
-        "gradient": save_gradient,
-        "loop": lambda: timed(steps, args.steps),
-        "memory": peak_memory,
-    }
-
-
-def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
-    import jax
-    import jax.numpy as jnp
-
-    from pagjax import pgd
-    from pagjax.checkpoints import torch_resnets
-    from pagjax.gradients import smoothed_gradient
-    from pagjax.networks import NORMALIZERS
-    from pagjax.networks.base import Description, base_network
-    from pagjax.objectives import TARGET_CLASS_MAX
-    from pagjax.projections import ball_then_box
-    from pagjax.targeted import targeted_pgd
-
-    folder = Path(args.folder)
-    weights = np.load(folder / "weights.npz")
-    state = {key: weights[key] for key in weights.files if not key.endswith("tracked")}
-    found = torch_resnets.identify(state)
-    side = (args.side, args.side)
-    description = Description(
-        found.name, found.config, found.num_classes, NORMALIZERS["none"], side
-    )
-    network = base_network(description, torch_resnets.convert(state, found))
-    logits_fn = network.logits_fn
-    problem = np.load(folder / "problem.npz")
-    start, noise = jnp.asarray(problem["image"]), jnp.asarray(problem["noise"])
-    key = jax.random.key(0)
-
-    def save_gradient() -> str:
-        path = folder / "pagjax.npy"
-        score = jax.jit(
-            jax.grad(lambda image, logits_fn: logits_fn(image + SIGMA * noise)[:, TARGET].mean())
-        )
-        np.save(path, score(start, logits_fn))
-        return str(path)
-
-    def loop() -> None:
-        targeted_pgd(
-            logits_fn,
-            start[None],
-            jnp.array([TARGET]),
-            key,
-            sigma=SIGMA,
-            epsilon=EPSILON,
-            step_size=STEP_SIZE,
-            num_steps=args.steps,
-            num_samples=args.num_samples,
-        ).images.block_until_ready()
-
-    @jax.jit
-    def step(state: pgd.PGDState, logits_fn: Any) -> pgd.PGDState:
-        def gradient_fn(image: jax.Array, key: jax.Array) -> Any:
-            return smoothed_gradient(
-                logits_fn,
-                TARGET_CLASS_MAX,
-                image,
-                TARGET,
-                key,
-                sigma=SIGMA,
-                num_samples=args.num_samples,
+            for name in programs:
+                times[name].append(workers[name].ask("loop"))
+            print(
+                "  " + ", ".join(f"{name} {times[name][-1]:.4f}" for name in programs), flush=True
             )
+        memory = {name: workers[name].ask("memory") for name in programs}
+    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {args.device}; ")
+    print(f"ResNet-50 at {args.side}x{args.side}, N = {args.num_samples}; {args.rounds} rounds of")
+    print(f"{args.steps} steps. Seconds a step, median (range):")
+    flop = 4 * MULTIPLY_ADDS * (args.side / 224) ** 2 * args.num_samples
+    for name in programs:
+        precision = name.split(":")[1]
+        median = statistics.median(times[name])
+        rate = max(rates[other] for other in programs if other.endswith(precision))
+        print(
+            f"{name:15} {spread(times[name])}; {PAPER_STEPS * median:.1f} s a picture of "
+            f"{PAPER_STEPS} steps; {flop / median / rate:.0%} of {rate / 1e9:.0f} GFLOP/s; "
+            f"{memory[name]:.2f} GB"
+        )
+    for name in programs:
+        for base in dict.fromkeys(
+            (f"torch:{name.split(':')[1]}", "torch:float32", "naive:float32")
+        ):
+            if base in programs and base != name:
+                paired = [a / b for a, b in zip(times[name], times[base], strict=True)]
+                ratio = statistics.median(times[name]) / statistics.median(times[base])
+                print(f"{name} / {base}: {ratio:.3f} by medians, paired {spread(paired)}")
 
-        def project(point: jax.Array, start: jax.Array) -> jax.Array:
-            return ball_then_box(point, start, EPSILON)
 
-        return pgd.step(gradient_fn, state, start, key, step_size=STEP_SIZE, project=project)[0]
-
-    def alone() -> None:
-        state = pgd.init(start)
-        for _ in range(args.steps):
-            state = step(state, logits_fn)
-            state.image.block_until_ready()
-
-    def both() -> None:
-        loop()
-        alone()
-
-    return {
-        "gradient": save_gradient,
-        "compile": lambda: timed(both, 1),
-        "loop": lambda: timed(loop, args.steps),
-        "alone": lambda: timed(alone, args.steps),
-        "memory": peak_memory,
-    }
+def difference_of(gradients: dict[str, Path]) -> None:
+    """How far each program's gradient for the same noise is from the first program's."""
+    first, *others = gradients
+    a = np.load(gradients[first]).astype(np.float64)
+    for name in others:
+        b = np.load(gradients[name]).astype(np.float64)
+        relative = np.linalg.norm(a - b) / np.linalg.norm(a)
+        cosine = np.vdot(a, b) / np.linalg.norm(a) / np.linalg.norm(b)
+        print(f"gradient, {name} against {first}: off by {relative:.1e}, cosine {cosine:.9f}")
 
 
 if __name__ == "__main__":

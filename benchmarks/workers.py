@@ -33,16 +33,24 @@ class Worker:
         self.process.kill()
         self.process.wait()
 
-    def ask(self, request: str) -> Any:
-        """The answer of the worker's function of that name."""
+    def send(self, request: str) -> None:
+        """Asks for the answer of the worker's function of that name, without waiting."""
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         self.process.stdin.write(request + "\n")
         self.process.stdin.flush()
+
+    def receive(self) -> Any:
+        """The answer to the oldest request, when it comes."""
+        assert self.process.stdout is not None
         answer = self.process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"the worker ended at {request!r}: see its message above")
+            raise RuntimeError("a worker ended before its answer: see its message above")
         return json.loads(answer)
+
+    def ask(self, request: str) -> Any:
+        """The answer to a request."""
+        self.send(request)
+        return self.receive()
 
 
 def serve(functions: dict[str, Callable[[], Any]]) -> None:

@@ -24,7 +24,7 @@ from pagjax.networks import training_convolutions
 Pad = tuple[int, int]
 
 Precision = Literal["float32", "bfloat16"]
-"""Of the operands of products; their sums, and activations, are float32 either way."""
+"""Of the operands of products, whose sums are float32; on GPUs and TPUs of activations too."""
 
 # The field's layouts: images NHWC, kernels HWIO, which is OIHW in PyTorch.
 _LAYOUTS = ("NHWC", "HWIO", "NHWC")
@@ -54,7 +54,7 @@ def reverse(kernel: Array) -> Array:
 )
 @dataclass(frozen=True)
 class Plain:
-    """Left to the compiler, which is what GPUs and TPUs want."""
+    """Left to the compiler, which is what GPUs and TPUs want; computes in its kernel's type."""
 
     kernel: Array
     bias: Array
@@ -63,6 +63,7 @@ class Plain:
 
     def __call__(self, x: Array) -> Array:
         """Images ``[n, h, w, c]`` to ``[n, h', w', features]``."""
+        x = x.astype(self.kernel.dtype)
         return convolve(x, self.kernel, self.stride, (self.pad, self.pad)) + self.bias
 
 
@@ -200,7 +201,10 @@ Prepared = Callable[[Array], Array]
 
 
 def narrowed(prepared: Any) -> Any:
-    """The same layers with bfloat16 operands; a 7x7 stem stays as it is.
+    """The same layers with bfloat16 operands; on CPUs a 7x7 stem stays as it is.
+
+    What is left to the compiler keeps its activations in bfloat16 too: on GPUs and TPUs moving them
+    is most of the work.
 
     Args:
         prepared: a pytree of layers from `prepare`.
@@ -210,7 +214,8 @@ def narrowed(prepared: Any) -> Any:
         if isinstance(layer, Direct):
             return Narrow(layer.forward, layer.bias, layer.stride, layer.pad)
         if isinstance(layer, Plain):
-            return Narrow(layer.kernel, layer.bias, layer.stride, layer.pad)
+            kernel, bias = (array.astype(jnp.bfloat16) for array in (layer.kernel, layer.bias))
+            return Plain(kernel, bias, layer.stride, layer.pad)
         if isinstance(layer, Pointwise):
             return Narrow(layer.kernel[None, None], layer.bias, layer.stride, (0, 0))
         return layer
