@@ -1,210 +1,256 @@
 """Objective and transfer against gradients spent, recipe by recipe.
 
-    python benchmarks/less_work.py [NETWORK ...] [--judge NAME] [--count 20] [--out less-work]
+    python benchmarks/less_work.py [NETWORK ...] [--recipes paper fast] [--judges NETWORK ...]
 
-Networks are shipped names or folders of converted checkpoints, such as a ResNet-50's. Pictures are
-of the CIFAR-10 test set (--data, --data-dir: any TFDS name or folder whose labels the network
-knows), each with a target drawn among the other classes. The objective is the smoothed target logit
-over draws that no step used; transfer is the share that the judge, a network of its own, calls the
-target. Writes a CSV and a figure, and the last pictures of every recipe as a sheet.
+Networks and judges are shipped names or folders of converted checkpoints, such as a ResNet-50's.
+Starting images are test images of CIFAR-10 (--data, --data-dir: any TFDS name or folder of class
+folders; ``samples`` for the packaged photographs), or a file that --save-pictures wrote, for
+machines without the data. Each gets a target drawn among the other classes, the same for networks
+of the same classes.
+
+The objective is the smoothed target logit over 100 draws that no step used, the same for every
+recipe; transfer is the share that a judge calls the target, of the pictures in 8 bits. Work goes
+picture batch by picture batch into --out, and a second start does what is missing; tables and
+figures are then made of everything in the folder, which --draw does alone, without any network.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import math
+import json
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-FRACTIONS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
-FIELDS = ["network", "recipe", "gradients", "logit", "logit_error", "judge", "transfer", "count"]
+from benchmarks import less_work_report as report  # noqa: E402
+
+POINTS = 5
+EVALUATION_SAMPLES = 100
+# Images in flight; accelerators take several times what fits a laptop's memory.
+_MORE_ON_ACCELERATORS = 4
+
+
+class Pictures(NamedTuple):
+    """Starting images in 8 bits, ``[n, side, side, 3]``, their class names, '' where unknown."""
+
+    images: np.ndarray
+    labels: np.ndarray
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="*", default=["cifar10-gaussian-0.25"])
-    parser.add_argument("--judge", help="a network that judges: its name or folder")
+    parser.add_argument("--judges", nargs="*", default=[], help="names or folders of networks")
+    parser.add_argument("--recipes", nargs="+", help="of those that the figure names (all)")
     parser.add_argument("--data", default="cifar10")
+    parser.add_argument("--split", default="test")
     parser.add_argument("--data-dir")
-    parser.add_argument("--count", type=int, default=20, help="pictures")
+    parser.add_argument("--pictures", type=Path, help="a file that --save-pictures wrote")
+    parser.add_argument("--save-pictures", type=Path, help="write the starting images and end")
+    parser.add_argument("--count", type=int, default=100, help="pictures")
     parser.add_argument("--first", type=int, default=0, help="number of the first picture")
-    parser.add_argument("--batch-size", type=int, default=10)
-    parser.add_argument("--recipes", nargs="+", help="of those that the figure names")
+    parser.add_argument("--batch-size", type=int, help="pictures at once (10 on CPUs, else all)")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--shorten", type=int, default=1, help="divides every number of steps")
+    parser.add_argument("--draw", action="store_true", help="only draw what --out holds")
     parser.add_argument("--out", type=Path, default=Path("less-work"))
     args = parser.parse_args()
+    if not args.draw:
+        from pagjax import checkpoints
+        from pagjax.runs import environment
 
-    from pagjax import checkpoints
-    from pagjax.runs import environment, files
-
-    environment.prepare()
-    judge = checkpoints.load(args.judge) if args.judge else None
-    rows: list[dict[str, Any]] = []
-    for name in args.networks:
-        network = checkpoints.load(name)
-        start, targets = problem(args, network)
-        ends = {"start": start}
-        for recipe, settings in recipes(network).items():
-            if args.recipes and recipe not in args.recipes:
-                continue
-            for spent, pictures in trajectory(network, settings, start, targets, args.batch_size):
-                row = {"network": name, "recipe": recipe, "gradients": spent}
-                rows.append({**row, **measure(network, judge, args.judge, pictures, targets)})
-                print(" ".join(f"{rows[-1][field]}" for field in FIELDS), flush=True)
-            ends[recipe] = pictures
-        files.write_bytes(args.out / f"{Path(name).name}.png", sheet(ends))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, FIELDS)
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_bytes(args.out / "less-work.csv", text.getvalue().encode())
-    files.write_bytes(args.out / "less-work.png", figure(rows))
+        environment.prepare()
+        if args.save_pictures is not None:
+            network = checkpoints.load(args.networks[0])
+            found = pictures(args, network.image_shape[0])
+            report.write_arrays(args.save_pictures, found._asdict())
+            return
+        judges = {name: checkpoints.load(name) for name in args.judges}
+        for name in args.networks:
+            make(args, name)
+        judge(args.out, judges)
+    report.draw(args.out)
 
 
-def recipes(network: Any) -> dict[str, Any]:
+def recipes(network: Any, shorten: int = 1) -> dict[str, Any]:
     """The presets, and what leads from one to the other."""
     from pagjax import presets
     from pagjax.objectives import TARGET_CLASS_MAX
 
     height, width = network.image_shape[:2]
     given = {"sigma": network.training_sigma, "objective": TARGET_CLASS_MAX}
-    side = math.sqrt(height * width)
+    side = (height * width) ** 0.5
     paper, fast = (presets.settings(name, side, **given) for name in presets.NAMES)
+    paper, fast = (replace(p, num_steps=max(POINTS, p.num_steps // shorten)) for p in (paper, fast))
     return {
         "paper": paper,
-        "paper, N = 1": replace(paper, num_samples=1),
         "fast": fast,
+        "paper, N = 1": replace(paper, num_samples=1),
         "fast, independent draws": replace(fast, sampling="independent"),
         "fast, hypercubes of 2": replace(
-            fast, sampling="latin-hypercube", num_samples=4, num_steps=fast.num_steps // 2
+            fast, sampling="latin-hypercube", num_samples=4, num_steps=max(1, fast.num_steps // 2)
         ),
         "fast, constant step": replace(fast, schedule="constant"),
         "fast, no momentum": replace(fast, momentum=0.0),
     }
 
 
-def problem(args: argparse.Namespace, network: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures, and for each a class that is not its own."""
+def pictures(args: argparse.Namespace, side: int) -> Pictures:
+    """The starting images asked for, from a file or the data."""
+    if args.pictures is not None:
+        with np.load(args.pictures, allow_pickle=False) as file:
+            found = Pictures(file["images"], file["labels"])
+        if found.images.shape[1] != side:
+            raise SystemExit(
+                f"{args.pictures} holds images of {found.images.shape[1]} pixels, the network "
+                f"takes {side}: write one with --save-pictures and this network"
+            )
+        part = slice(args.first, args.first + args.count)
+        return Pictures(found.images[part], found.labels[part])
+    numbers = np.arange(args.first, args.first + args.count)
+    if args.data == "samples":
+        from pagjax import images, samples
+
+        read = [images.read(samples.path(name), (side, side)) for name in samples.SAMPLES]
+        photographs = np.rint(np.stack(read) * 255).astype(np.uint8)
+        return Pictures(photographs[numbers % len(read)], np.array([""] * len(numbers)))
     from pagjax.training.data import open_data
 
-    data = open_data(args.data, "test", network.image_shape[0], args.data_dir)
-    numbers = np.arange(args.first, args.first + args.count)
-    shift = np.random.default_rng(0).integers(1, len(network.labels), len(data))[numbers]
-    targets = (data.targets[numbers] + shift) % len(network.labels)
-    return data.images(numbers).astype(np.float32) / 255, targets
+    data = open_data(args.data, args.split, side, args.data_dir)
+    return Pictures(data.images(numbers), np.array(data.labels)[data.targets[numbers]])
+
+
+def targets_for(network: Any, labels: np.ndarray, first: int) -> np.ndarray:
+    """For each picture a class that is not its own."""
+    own = [network.labels.index(str(name)) if name in network.labels else -1 for name in labels]
+    chosen = []
+    for number, index in enumerate(own, start=first):
+        others = [c for c in range(len(network.labels)) if c != index]
+        chosen.append(others[int(np.random.default_rng([0, number]).integers(len(others)))])
+    return np.array(chosen)
+
+
+def make(args: argparse.Namespace, name: str) -> None:
+    """All recipes' pictures of one network, but those that --out holds already."""
+    import jax
+
+    from pagjax import checkpoints
+    from pagjax.runs.inputs import weights_digest
+
+    network = checkpoints.load(name, precision=args.precision)
+    found = pictures(args, network.image_shape[0])
+    targets = targets_for(network, found.labels, args.first)
+    on_cpu = jax.default_backend() == "cpu"
+    batch_size = args.batch_size or (10 if on_cpu else len(targets))
+    known = recipes(network, args.shorten)
+    for recipe in args.recipes or known:
+        if recipe not in known:
+            raise SystemExit(f"recipe {recipe!r}: choose among {', '.join(map(repr, known))}")
+        settings = known[recipe]
+        origin = {"weights": weights_digest(network), "precision": args.precision}
+        said = json.dumps({**origin, **asdict(settings)}, sort_keys=True)
+        for at in range(0, len(targets), batch_size):
+            part = slice(at, at + batch_size)
+            file = report.run_file(args.out, name, recipe, args.first + at)
+            numbers = np.arange(args.first, args.first + len(targets))[part]
+            if report.is_done(file, said, numbers):
+                continue
+            begun = time.perf_counter()
+            start = found.images[part]
+            made = trajectory(network, settings, start, targets[part], numbers)
+            seconds = time.perf_counter() - begun
+            whole = {"start": start, "targets": targets[part], "numbers": numbers, **made}
+            whole["labels"] = np.array(network.labels)[targets[part]]
+            report.write_arrays(file, {**whole, "settings": np.array(said)})
+            rate = settings.gradients * len(start) / seconds
+            print(
+                f"{name}, {recipe}, pictures {numbers[0]} to {numbers[-1]}: logit "
+                f"{made['logits'][-1].mean():.3f}, {seconds:.1f} s, {rate:.0f} gradients/s "
+                f"with compilation and evaluation, {jax.devices()[0].device_kind}",
+                flush=True,
+            )
 
 
 def trajectory(
-    network: Any, settings: Any, start: np.ndarray, targets: np.ndarray, batch_size: int
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Gradients spent on a picture, and the pictures, at `FRACTIONS` of the recipe's steps."""
+    network: Any, settings: Any, start: np.ndarray, targets: np.ndarray, numbers: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Pictures in 8 bits, their smoothed target logits and what they cost, at `POINTS` points."""
     import jax
 
     import pagjax
+    from pagjax.sampling import group_size
+    from pagjax.targeted import draws_at_once
 
+    backend = jax.default_backend()
+    at_once = draws_at_once(start[0].size, backend)
+    at_once *= 1 if backend == "cpu" else _MORE_ON_ACCELERATORS
+    group = group_size(settings.sampling, settings.num_samples)
     arguments = settings.arguments()
-    del arguments["num_steps"]
-    batches = [slice(at, at + batch_size) for at in range(0, len(start), batch_size)]
-    states: list[Any] = [None] * len(batches)
-    keys = jax.random.split(jax.random.key(0), len(start))
-    done = 0
-    for fraction in FRACTIONS:
-        until = round(fraction * settings.num_steps)
-        for index, batch in enumerate(batches):
-            states[index] = pagjax.targeted_pgd(
-                network.logits_fn,
-                start[batch],
-                targets[batch],
-                keys[batch],
-                sigma=network.training_sigma,
-                num_steps=until - done,
-                state=states[index],
-                **arguments,
-            ).state
+    num_steps = arguments.pop("num_steps")
+    keys = [jax.vmap(partial_fold(seed))(numbers) for seed in (0, 2**31 - 1)]
+    begun = start.astype(np.float32) / 255
+    state, done = None, 0
+    found: dict[str, list[Any]] = {"images": [], "logits": [], "gradients": []}
+    for point in range(1, POINTS + 1):
+        until = round(point * num_steps / POINTS)
+        state = pagjax.targeted_pgd(
+            network.logits_fn,
+            begun,
+            targets,
+            keys[0],
+            sigma=network.training_sigma,
+            num_steps=until - done,
+            state=state,
+            chunk_size=max(group, at_once // len(start) // group * group),
+            **arguments,
+        ).state
         done = until
-        pictures = np.concatenate([np.asarray(state.image) for state in states])
-        yield done * settings.num_samples, pictures
+        logits = pagjax.smoothed_logits(
+            network.logits_fn,
+            state.image,
+            keys[1],
+            sigma=network.training_sigma,
+            num_samples=EVALUATION_SAMPLES,
+            chunk_size=max(1, at_once // len(start)),
+        )
+        found["images"].append(np.rint(np.asarray(state.image) * 255).astype(np.uint8))
+        found["logits"].append(np.asarray(logits)[np.arange(len(targets)), targets])
+        found["gradients"].append(done * settings.num_samples)
+    return {name: np.array(values) for name, values in found.items()}
 
 
-def measure(
-    network: Any, judge: Any, judge_name: str | None, pictures: np.ndarray, targets: np.ndarray
-) -> dict[str, Any]:
-    """Mean smoothed target logit on 100 fresh draws, and the judge's share of targets."""
+def partial_fold(seed: int) -> Any:
+    """``number -> key``: a picture's noise is its own, whatever batch it is in."""
     import jax
 
-    import pagjax
-
-    key = jax.random.key(2**31 - 1)
-    logits = np.concatenate(
-        [
-            pagjax.smoothed_logits(
-                network.logits_fn, part, key, sigma=network.training_sigma, num_samples=100
-            )
-            for part in np.array_split(pictures, -(-len(pictures) // 10))
-        ]
-    )[np.arange(len(targets)), targets]
-    transfer: float | str = ""
-    if judge is not None:
-        called = np.asarray(judge.logits_fn(pictures)).argmax(axis=1)
-        transfer = round(float((called == targets).mean()), 4)
-    return {
-        "logit": round(float(logits.mean()), 4),
-        "logit_error": round(float(logits.std(ddof=1) / len(logits) ** 0.5), 4),
-        "judge": judge_name or "",
-        "transfer": transfer,
-        "count": len(pictures),
-    }
+    key = jax.random.key(seed)
+    return lambda number: jax.random.fold_in(key, number)
 
 
-def sheet(ends: dict[str, np.ndarray], most: int = 8) -> bytes:
-    from pagjax import sheets
+def judge(out: Path, judges: dict[str, Any]) -> None:
+    """Adds what judges call the pictures to every run that lacks it."""
+    import jax
 
-    rows: list[list[np.ndarray | None]] = [list(pictures[:most]) for pictures in ends.values()]
-    columns = [str(number + 1) for number in range(len(rows[0]))]
-    captions = [[""] * len(row) for row in rows]
-    footer = "Each column a picture with its target; rows are recipes."
-    return sheets.png(
-        sheets.contact_sheet(
-            rows, row_labels=list(ends), column_labels=columns, captions=captions, footer=footer
-        )
-    )
-
-
-def figure(rows: list[dict[str, Any]]) -> bytes:
-    from matplotlib.figure import Figure
-
-    networks = list(dict.fromkeys(row["network"] for row in rows))
-    measures = ["logit", *(["transfer"] if rows[0]["judge"] else [])]
-    shape = (len(measures), len(networks))
-    drawing = Figure(figsize=(6.5 * shape[1], 4.2 * shape[0]), layout="constrained")
-    axes = drawing.subplots(*shape, squeeze=False)
-    for place, measured in enumerate(measures):
-        for column, name in enumerate(networks):
-            ours = [row for row in rows if row["network"] == name]
-            for recipe in dict.fromkeys(row["recipe"] for row in ours):
-                points = [row for row in ours if row["recipe"] == recipe]
-                spent = [row["gradients"] for row in points]
-                axes[place, column].plot(
-                    spent, [row[measured] for row in points], marker="o", ms=3, label=recipe
-                )
-            axes[place, column].set_xscale("log")
-            axes[place, column].set_title(Path(name).name)
-            axes[place, column].set_xlabel("network gradients an image")
-            label = "smoothed target logit" if measured == "logit" else "judge calls it the target"
-            axes[place, column].set_ylabel(label)
-            axes[place, column].legend(fontsize=8)
-    buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
+    for file, run in report.runs(out):
+        missing = {name: j for name, j in judges.items() if report.called(name) not in run}
+        side = run["images"].shape[2]
+        for name, network in missing.items():
+            if network.image_shape[0] != side:
+                print(f"{name} judges images of {network.image_shape[0]} pixels, not {side}")
+                continue
+            look = jax.jit(network.logits_fn)
+            points = [look(images.astype(np.float32) / 255) for images in run["images"]]
+            classes = np.array(network.labels)
+            run[report.called(name)] = classes[np.array(points).argmax(axis=2)]
+        if missing:
+            report.write_arrays(file, run)
 
 
 if __name__ == "__main__":
