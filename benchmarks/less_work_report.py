@@ -77,8 +77,8 @@ def draw(out: Path) -> None:
     for network in dict.fromkeys(name for name, _, _ in found):
         own = [(recipe, run) for name, recipe, run in found if name == network]
         files.write_bytes(out / f"{network}.png", sheet(own))
+    print("\n".join(verdicts(rows)), flush=True)
     files.write_bytes(out / "less-work.png", figure(rows))
-    print("\n".join(verdicts(rows)))
 
 
 def _named(file: Path) -> tuple[str, str]:
