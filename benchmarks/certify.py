@@ -100,7 +100,7 @@ def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    from pagjax.certification.hard import count_votes
+    from pagjax.certification.votes import count_votes
     from pagjax.checkpoints import torch_resnets
     from pagjax.networks import NORMALIZERS
     from pagjax.networks.base import Description, base_network

@@ -20,6 +20,10 @@ Carry = TypeVar("Carry")
 # Twenty draws at 224x224x3, the paper's N: what a laptop holds for a ResNet-50.
 CHUNK_VALUES = 20 * 224 * 224 * 3
 
+# Where nothing is differentiated, CPUs are fastest with what stays in their caches: measured for a
+# small network at 32x32 and ResNet-50 at 224x224, on one core and on two.
+_CACHED_VALUES, _CACHED_DRAWS = 32 * 32 * 32 * 3, 4
+
 
 def image_keys(key: Array, count: int) -> Array:
     """One key per image of a batch.
@@ -95,6 +99,25 @@ def balanced_chunk(num_samples: int, chunk_size: int | None, values_per_draw: in
         chunk_size = max(1, CHUNK_VALUES // values_per_draw)
     num_chunks = math.ceil(num_samples / chunk_size)
     return math.ceil(num_samples / num_chunks)
+
+
+def forward_chunk(values_per_draw: int, platform: str) -> int:
+    """How many draws to evaluate at once where nothing is differentiated.
+
+    Args:
+        values_per_draw: height x width x channels.
+        platform: of the devices, ``"cpu"``, ``"gpu"`` or ``"tpu"``.
+
+    Returns:
+        The most draws, at least 1.
+
+    Example:
+        >>> [forward_chunk(32 * 32 * 3, platform) for platform in ("cpu", "gpu")]
+        [32, 980]
+    """
+    if platform == "cpu":
+        return max(_CACHED_DRAWS, _CACHED_VALUES // values_per_draw)
+    return max(1, CHUNK_VALUES // values_per_draw)
 
 
 def fold_chunks(

@@ -10,7 +10,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.sharding import Mesh, PartitionSpec
 from jax.tree_util import Partial
 
@@ -68,11 +68,12 @@ def draw_outputs(
     sigma: float,
     first: int,
     count: int,
+    at_once: int | None = None,
     mesh: Mesh | None = None,
 ) -> Array:
     """A function of the logits under each of some consecutive noise draws of one image.
 
-    All draws are held at once. They are those of `smoothed_mean` under the same key.
+    They are the draws of `smoothed_mean` under the same key.
 
     Args:
         of_logits: logits ``[classes]`` of one draw to an array of any shape; pass the same function
@@ -82,7 +83,9 @@ def draw_outputs(
         key: the image's key; draw i comes from ``fold_in(key, i)``.
         sigma: noise level in pixel units of [0, 1].
         first: number of the first draw; other values compile nothing.
-        count: how many draws, at least 1; a multiple of the devices along a mesh's draws.
+        count: how many draws, at least 1; a multiple of the devices along a mesh's draws, and of
+            `at_once` on each.
+        at_once: how many a device holds at once; None means all.
         mesh: from `pagjax.mesh.make_mesh`, along whose draws they are split; None means one device.
 
     Returns:
@@ -100,25 +103,45 @@ def draw_outputs(
     check_count("count", count)
     if mesh is not None and count % mesh.shape[DRAWS]:
         raise ValueError(f"{count} draws on {mesh.shape[DRAWS]} devices: take a multiple")
-    sigma_array = jnp.asarray(sigma, image.dtype)
-    indices = first + jnp.arange(count)
+    share = count if mesh is None else count // mesh.shape[DRAWS]
+    check_count("at_once", at_once)
+    if share % (at_once or share):
+        raise ValueError(f"{share} draws a device, {at_once} at once: take a multiple")
     return _outputs(
-        as_partial(logits_fn), image, key, sigma_array, indices, of_logits=of_logits, mesh=mesh
+        as_partial(logits_fn),
+        image,
+        key,
+        jnp.asarray(sigma, image.dtype),
+        jnp.asarray(first, jnp.int32),
+        of_logits=of_logits,
+        count=count,
+        at_once=at_once or share,
+        mesh=mesh,
     )
 
 
-@partial(jax.jit, static_argnames=("of_logits", "mesh"))
+@partial(jax.jit, static_argnames=("of_logits", "count", "at_once", "mesh"))
 def _outputs(
     logits_fn: Partial,
     image: Array,
     key: Array,
     sigma: Array,
-    indices: Array,
+    first: Array,
     *,
     of_logits: Callable[[Array], Array],
+    count: int,
+    at_once: int,
     mesh: Mesh | None,
 ) -> Array:
-    evaluate = partial(of_draws, of_logits)
+    def evaluate(
+        logits_fn: Partial, image: Array, key: Array, sigma: Array, indices: Array
+    ) -> Array:
+        # What depends on the weights alone is done once, before the loop over parts.
+        parts = indices.reshape(-1, at_once)
+        of_part = partial(of_draws, of_logits, logits_fn, image, key, sigma)
+        outputs = of_part(parts[0])[None] if len(parts) == 1 else lax.map(of_part, parts)
+        return outputs.reshape(indices.size, *outputs.shape[2:])
+
     if mesh is not None:
         everywhere, dealt = PartitionSpec(), PartitionSpec(DRAWS)
         evaluate = jax.shard_map(
@@ -128,4 +151,4 @@ def _outputs(
             out_specs=dealt,
             check_vma=False,
         )
-    return evaluate(logits_fn, image, key, sigma, indices)
+    return evaluate(logits_fn, image, key, sigma, first + jnp.arange(count, dtype=first.dtype))

@@ -97,7 +97,7 @@ def test_the_other_methods_fill_logs(tmp_path, method):
 def test_several_devices_count_the_same_votes():
     program = """
 import jax
-from pagjax.certification.hard import count_votes
+from pagjax.certification.votes import count_votes
 from pagjax.checkpoints import store
 from pagjax.mesh import make_mesh
 from pagjax.networks import NORMALIZERS, ResNetConfig

@@ -1,9 +1,12 @@
-"""Bounds and certificates on thousands of samples of known truth: they fail as rarely as promised.
+"""Certificates of classifiers whose smoothed answer is known exceed it as rarely as promised.
 
-Every gate is the promised number of failures and five standard errors.
+Thousands of certificates of real noise draws of one image each. Every gate is the promised number
+of failures and five standard errors.
 """
 
 from __future__ import annotations
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +16,17 @@ from scipy import stats
 
 from pagjax import certification
 from pagjax.certification import staged
-from pagjax.certification.hard import Votes
 from pagjax.certification.soft import Means
+from pagjax.certification.votes import Votes
+from pagjax.outputs import draw_outputs, vote
 from tests import closed_forms
 
-ALPHA, REPEATS, SIGMA = 0.05, 1000, 0.5
-MOST_FAILURES = REPEATS * ALPHA + 5 * (REPEATS * ALPHA * (1 - ALPHA)) ** 0.5
+ALPHA, SIGMA, REPEATS, DRAWS = 0.05, 0.5, 2500, 240
+RADII = (0.0, 0.25, 0.5, 5.0)
+
+
+def gate(repeats, alpha=ALPHA):
+    return repeats * alpha + 5 * (repeats * alpha * (1 - alpha)) ** 0.5
 
 
 class Given:
@@ -32,181 +40,170 @@ class Given:
         self.taken += count
 
 
-def hard_outputs(generator, count):
-    """Votes of a half-space whose class 0 has probability 0.8 under noise."""
-    first = generator.random(count) < 0.8
-    return np.stack([first, ~first], axis=1).astype(np.int32)
+def half_space():
+    """Its distance is 0.84 sigma: the linear classifier, moved along its weights."""
+    weights = closed_forms.image(1) - 0.5
+    length = float(jnp.linalg.norm(weights))
+    start = closed_forms.image(2)
+    score = float((weights * start).sum())
+    image = start + (0.84 * SIGMA * length - score) / length**2 * weights
+    return closed_forms.linear(weights), image, stats.norm.cdf(0.84)
 
 
-def soft_outputs(generator, count):
-    """Probabilities of three classes with means 0.7, 0.2, 0.1, far from Gaussian."""
-    share = generator.beta(0.7, 0.3, count)
-    rest = 1 - share
-    return np.stack([share, rest * 2 / 3, rest / 3], axis=1).astype(np.float32)
+def ball():
+    """Inside a ball: a noncentral chi-squared distribution says how often."""
+    centre, radius = jnp.full(closed_forms.SHAPE, 0.5), 3.3
 
-
-@pytest.mark.parametrize("radii", [None, (0.0, 0.25, 0.5, 5.0)])
-def test_hard_certificates_exceed_the_truth_as_rarely_as_alpha(radii):
-    generator = np.random.default_rng(1)
-    truth = SIGMA * stats.norm.ppf(0.8)
-    stages = staged.plan(400, ALPHA, staged=radii is not None)
-    found = [
-        staged.run(Votes(0, SIGMA), Given(hard_outputs(generator, 400)), stages, radii)
-        for _ in range(REPEATS)
-    ]
-    assert sum(done.radius > truth for done in found) <= MOST_FAILURES
-    assert np.mean([done.radius for done in found]) > 0.7 * truth
-    if radii is not None:
-        assert np.mean([done.num_draws for done in found]) < 400
-
-
-@pytest.mark.parametrize("rivals", ["bounded", "rest"])
-@pytest.mark.parametrize("bound", ["hoeffding", "bernstein", "better"])
-def test_soft_certificates_exceed_the_truth_as_rarely_as_alpha(bound, rivals):
-    generator = np.random.default_rng(2)
-    second = 0.2 if rivals == "bounded" else 0.3
-    truth = certification.certified_radius(0.7, second, SIGMA)
-    target = 0 if rivals == "rest" else None
-    stages = staged.plan(1000, ALPHA, staged=False)
-    found = [
-        staged.run(Means(SIGMA, bound, target), Given(soft_outputs(generator, 1000)), stages)
-        for _ in range(REPEATS)
-    ]
-    wrong = [done.prediction not in (0, certification.ABSTAIN) for done in found]
-    over = [done.radius > truth for done in found]
-    assert np.sum(np.logical_or(wrong, over)) <= MOST_FAILURES
-    assert np.mean([done.radius for done in found]) > 0.6 * truth
-
-
-def test_soft_bounds_hold_for_all_classes_at_once():
-    generator = np.random.default_rng(3)
-    failures = 0
-    for _ in range(REPEATS):
-        evidence = Means(SIGMA, "better")
-        evidence.add(soft_outputs(generator, 100))
-        lower, upper = evidence._bounds(ALPHA)
-        means = np.array([0.7, 0.2, 0.1])
-        failures += not ((lower <= means) & (means <= upper)).all()
-    assert failures <= MOST_FAILURES
-
-
-def test_intervals_and_uppers_agree_with_scipy():
-    for successes, trials in ((0, 7), (3, 7), (99, 100), (100, 100)):
-        interval = stats.binomtest(successes, trials).proportion_ci(0.95, method="exact")
-        correct = np.arange(trials) < successes
-        (share,) = certification.certified_accuracy(np.ones(trials), correct, [1.0])
-        np.testing.assert_allclose(share[1:], (interval.low, interval.high), atol=1e-12)
-
-
-def test_prediction_is_scipys_binomial_test():
-    votes = np.random.default_rng(0).multinomial(100, [0.5, 0.35, 0.15], size=50)
-    ours = certification.abstains(votes, 100, 0.01)
-    for row, unsure in zip(votes, ours, strict=True):
-        second, first = np.sort(row)[-2:]
-        value = stats.binomtest(int(first), int(first + second), 0.5).pvalue
-        assert unsure == (value > 0.01 or first == second)
-
-
-def test_the_soft_radius_of_a_linear_softmax_is_below_quadratures():
-    """A sigmoid of a linear score: its mean under noise is a one-dimensional integral."""
-    weights = closed_forms.image(1) - 0.4
-    image = closed_forms.image(2)
-    score, scale = float((weights * image).sum()), SIGMA * float(jnp.linalg.norm(weights))
-    points, mass = np.polynomial.hermite_e.hermegauss(80)
-    truth = (mass / mass.sum()) @ (1 / (1 + np.exp(-2 * (score + scale * points))))
-    most = certification.certified_radius(max(truth, 1 - truth), min(truth, 1 - truth), SIGMA)
-    done = certification.certify_soft(
-        closed_forms.linear(weights), image, jax.random.key(3), sigma=SIGMA, num_estimation=8000
-    )
-    assert done.prediction == int(truth < 0.5)
-    assert 0.8 * most < done.radius <= most
-
-
-def test_the_radius_of_a_ball_is_below_the_noncentral_chi_squares():
-    centre, radius = jnp.full(closed_forms.SHAPE, 0.5), 3.5
-
-    def ball(images):
+    def network(images):
         inside = radius**2 - ((images - centre) ** 2).sum((1, 2, 3))
         return jnp.stack([inside, -inside], axis=-1)
 
     image = centre + 0.1
     shift = float(((image - centre) ** 2).sum()) / SIGMA**2
-    truth = stats.ncx2.cdf((radius / SIGMA) ** 2, centre.size, shift)
-    most = certification.certified_radius(truth, 1 - truth, SIGMA)
-    done = certification.certify(ball, image, jax.random.key(4), sigma=SIGMA, num_estimation=8000)
-    assert done.prediction == 0
-    assert 0.8 * most < done.radius <= most
+    return network, image, stats.ncx2.cdf((radius / SIGMA) ** 2, centre.size, shift)
 
 
-def test_stages_share_alpha_and_end_with_all_draws():
-    stages = staged.plan(5000, 0.01, staged=True)
-    assert sum(stage.alpha for stage in stages) == pytest.approx(0.01)
-    assert stages[-1] == (5000, 0.005)
-    assert stages[0].num_draws >= staged.LEAST_DRAWS
+def softmax():
+    """Three classes of linear logits, averaged by quadrature over their two differences."""
+    columns = [closed_forms.image(seed).ravel() - mean for seed, mean in ((1, 0.3), (2, 0.5))]
+    weights = 0.8 * jnp.stack([*columns, jnp.zeros(closed_forms.image().size)], axis=1)
+    image = closed_forms.image(3)
+
+    def network(images):
+        return images.reshape(len(images), -1) @ weights
+
+    directions = np.asarray(weights[:, :2], np.float64)
+    covariance = SIGMA**2 * directions.T @ directions
+    points, mass = np.polynomial.hermite_e.hermegauss(80)
+    grid = np.stack(np.meshgrid(points, points, indexing="ij"), axis=-1)
+    scores = np.asarray(image, np.float64).ravel() @ directions
+    logits = scores + grid @ np.linalg.cholesky(covariance).T
+    exponentials = np.concatenate([np.exp(logits), np.ones((80, 80, 1))], axis=-1)
+    shares = exponentials / exponentials.sum(-1, keepdims=True)
+    return network, image, np.einsum("i,j,ijc->c", mass, mass, shares) / mass.sum() ** 2
 
 
-def test_easy_and_hopeless_images_cost_little():
-    image = closed_forms.image(2)
-
-    def network(offset, images):
-        score = images.mean((1, 2, 3)) - 0.5 + offset
-        return jnp.stack([score, -score], axis=-1)
-
-    def certify(offset):
-        return certification.certify(
-            jax.tree_util.Partial(network, jnp.asarray(offset)),
+def samples(of_logits, network, image):
+    """Outputs of all repetitions' draws, shape ``[repeats, draws, classes]``."""
+    with jax.default_matmul_precision("highest"):
+        found = draw_outputs(
+            of_logits,
+            network,
             image,
-            jax.random.key(1),
-            sigma=0.5,
-            num_estimation=800,
-            radii=(0.25, 5.0),
+            jax.random.key(6),
+            sigma=SIGMA,
+            first=0,
+            count=REPEATS * DRAWS,
+            at_once=100 * DRAWS,
         )
-
-    easy, hopeless = certify(1.0), certify(0.5 - float(image.mean()))
-    assert (easy.num_draws, easy.prediction, easy.radius > 0.25) == (100, 0, True)
-    assert hopeless.num_draws <= 400
-    assert hopeless.prediction == certification.ABSTAIN
+    return np.asarray(found).reshape(REPEATS, DRAWS, -1)
 
 
-def test_draws_depend_on_neither_the_chunk_nor_the_stages():
-    network = closed_forms.smooth_network(jax.random.key(0))
-    arguments = {"sigma": 0.5, "num_selection": 200, "num_estimation": 200}
-    image, key = closed_forms.image(), jax.random.key(2)
-    plain = certification.certify(network, image, key, **arguments)
-    chunked = certification.certify(network, image, key, **arguments, chunk_size=40)
-    # Hard to decide: just what all draws prove.
-    looked = certification.certify(network, image, key, **arguments, radii=(plain.radius,))
-    assert plain.totals.tolist() == chunked.totals.tolist() == looked.totals.tolist()
-    assert looked.radius < plain.radius
+@functools.cache
+def known(classifier):
+    network, image, truth = classifier()
+    of_logits = jax.nn.softmax if classifier is softmax else vote
+    return samples(of_logits, network, image), truth
 
 
-def test_broken_draws_count_against():
-    evidence = Means(SIGMA, "hoeffding")
-    rows = np.array([[0.9, 0.1]] * 900 + [[np.nan, 0.1]] * 100, np.float32)
-    evidence.add(rows)
-    lower, upper = evidence._bounds(ALPHA)
-    margin = certification.hoeffding_margin(1000, ALPHA / 4)
-    np.testing.assert_allclose(lower, [0.81 - margin, 0.09 - margin], atol=1e-6)
-    np.testing.assert_allclose(upper, [0.91 + margin, 0.19 + margin], atol=1e-6)
+@pytest.fixture(params=[half_space, ball])
+def hard(request):
+    return known(request.param)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"alpha": 1.0}, "alpha = 1.0"),
-        ({"sigma": 0.0}, "sigma = 0.0"),
-        ({"num_estimation": 1}, "num_estimation = 1"),
-        ({"bound": "chernoff"}, "bound = 'chernoff'"),
-        ({"rivals": "none"}, "rivals = 'none'"),
-        ({"radii": (-1.0,)}, "radius -1.0"),
-    ],
-)
-def test_bad_arguments_of_soft_smoothing_are_named(change, message):
-    arguments = {"sigma": 0.5, "num_estimation": 100, **change}
-    with pytest.raises(ValueError, match=message):
-        certification.certify_soft(
-            closed_forms.smooth_network(jax.random.key(0)),
-            closed_forms.image(),
-            jax.random.key(0),
-            **arguments,
-        )
+@pytest.fixture
+def soft():
+    return known(softmax)
+
+
+@pytest.mark.parametrize("radii", [None, RADII])
+def test_hard_certificates_exceed_the_truth_as_rarely_as_alpha(hard, radii):
+    outputs, truth = hard
+    most = SIGMA * stats.norm.ppf(truth)
+    assert 0.2 < most < 1  # far from both ends, where nothing could fail
+    stages = staged.plan(DRAWS, ALPHA, staged=radii is not None)
+    found = [staged.run(Votes(0, SIGMA), Given(rows), stages, radii) for rows in outputs]
+    assert sum(done.radius > most for done in found) <= gate(REPEATS)
+    assert np.mean([done.radius for done in found]) > 0.7 * most
+    assert (np.mean([done.num_draws for done in found]) < DRAWS) == (radii is not None)
+
+
+@pytest.mark.parametrize("rivals", ["bounded", "rest"])
+@pytest.mark.parametrize("bound", ["hoeffding", "bernstein", "better"])
+@pytest.mark.parametrize("radii", [None, RADII])
+def test_soft_certificates_exceed_the_truth_as_rarely_as_alpha(soft, bound, rivals, radii):
+    outputs, truth = soft
+    top = int(truth.argmax())
+    second = np.sort(truth)[-2] if rivals == "bounded" else 1 - truth[top]
+    most = certification.certified_radius(truth[top], second, SIGMA)
+    assert 0.1 < most < 1
+    target = top if rivals == "rest" else None
+    stages = staged.plan(DRAWS, ALPHA, staged=radii is not None)
+    found = [
+        staged.run(Means(SIGMA, bound, target), Given(rows), stages, radii) for rows in outputs
+    ]
+    wrong = [done.prediction not in (top, certification.ABSTAIN) for done in found]
+    over = [done.radius > most for done in found]
+    assert np.sum(np.logical_or(wrong, over)) <= gate(REPEATS)
+    assert np.mean([done.radius for done in found]) > 0.15 * most
+
+
+def test_soft_bounds_hold_for_all_classes_at_once(soft):
+    outputs, truth = soft
+    failures = 0
+    for rows in outputs:
+        evidence = Means(SIGMA, "better")
+        evidence.add(rows)
+        lower, upper = evidence.bounds(ALPHA / evidence.sides)
+        failures += not ((lower <= truth) & (truth <= upper)).all()
+    assert failures <= gate(REPEATS)
+
+
+def test_means_of_all_draws_are_the_known_answers(hard, soft):
+    """The gates above would hold for a truth set too high; this would not."""
+    for outputs, truth in ((hard[0][..., 0], hard[1]), (soft[0], soft[1])):
+        values = outputs.reshape(REPEATS * DRAWS, -1).astype(np.float64)
+        error = values.std(axis=0) / len(values) ** 0.5
+        assert (np.abs(values.mean(axis=0) - truth) < 5 * error).all()
+
+
+@pytest.mark.parametrize("bound", ["hoeffding", "bernstein", "better"])
+def test_many_draws_approach_the_truth_from_below(hard, soft, bound):
+    outputs, truth = hard
+    evidence = Votes(0, SIGMA)
+    evidence.add(outputs.reshape(REPEATS * DRAWS, -1))
+    most = SIGMA * stats.norm.ppf(truth)
+    assert 0.98 * most < evidence.certificate(0.001).radius <= most
+    outputs, truth = soft
+    evidence = Means(SIGMA, bound)
+    evidence.add(outputs.reshape(REPEATS * DRAWS, -1))
+    most = certification.certified_radius(truth.max(), np.sort(truth)[-2], SIGMA)
+    assert 0.95 * most < evidence.certificate(0.001).radius <= most
+
+
+def test_each_bound_of_a_mean_fails_as_rarely_as_alpha():
+    """One-sided, on draws far from Gaussian."""
+    generator, repeats, count = np.random.default_rng(1), 4000, 60
+    votes = generator.binomial(count, 0.8, repeats)
+    lower = [certification.clopper_pearson_lower(int(k), count, ALPHA) for k in votes]
+    assert (np.array(lower) > 0.8).sum() <= gate(repeats)
+    draws = generator.beta(2, 1, (repeats, count))
+    error = draws.mean(1) - 2 / 3
+    hoeffding = certification.hoeffding_margin(count, ALPHA)
+    bernstein = np.array(
+        [
+            certification.empirical_bernstein_margin(v, count, ALPHA)
+            for v in draws.var(1, ddof=1).tolist()
+        ]
+    )
+    for margin in (hoeffding, bernstein):
+        assert (error > margin).sum() <= gate(repeats)
+        assert (-error > margin).sum() <= gate(repeats)
+
+
+def test_predictions_are_wrong_as_rarely_as_alpha():
+    """Classes of nearly the same probability, where a test errs most."""
+    votes = np.random.default_rng(2).multinomial(100, [0.4, 0.41, 0.19], size=20_000)
+    for alpha in (0.05, 0.5):
+        wrong = ~certification.abstains(votes, 100, alpha) & (votes.argmax(1) != 1)
+        assert wrong.sum() <= gate(len(votes), alpha)

@@ -22,6 +22,7 @@ from pagjax.certification.soft import Rivals
 from pagjax.checks import LogitsFn
 from pagjax.networks.convolutions import Precision
 from pagjax.runs import environment, files
+from pagjax.runs.job import JobError
 from pagjax.training.data import LabelledImages
 
 
@@ -66,9 +67,18 @@ class Job:
         return logs.PREDICT if self.method == "predict" else logs.CERTIFY
 
     def of_image(
-        self, logits_fn: LogitsFn, image: Array, index: int, chunk_size: int | None, mesh: Mesh
+        self,
+        logits_fn: LogitsFn,
+        image: Array,
+        index: int,
+        label: int,
+        chunk_size: int | None,
+        mesh: Mesh,
     ) -> tuple[int, float | None]:
-        """Prediction and radius of image number `index`; the radius is None for predictions."""
+        """Prediction and radius of image number `index`; the radius is None for predictions.
+
+        In stages a wrong class is certified at whatever radius: it counts at none.
+        """
         key = jax.random.fold_in(jax.random.key(self.seed), index)
         if self.method == "predict":
             answer = predict(
@@ -88,6 +98,7 @@ class Job:
             "num_estimation": self.num_draws,
             "alpha": self.alpha,
             "radii": self.radii,
+            "label": label,
             "chunk_size": chunk_size,
             "mesh": mesh,
         }
@@ -172,17 +183,23 @@ def run(
         indices: which images, none of which the log has.
         log: from `begin`.
         mesh: from `pagjax.mesh.make_mesh`.
-        chunk_size: the most draws a device holds at once.
+        chunk_size: the most draws a device holds at once; None chooses.
         report: told each line.
+
+    Raises:
+        JobError: if nothing can be certified: a network of one class, or of NaN logits.
     """
     with log.open("a", encoding="utf-8") as file:
         for index in indices:
             started = time.monotonic()
             pixels = data.images([index])[0].astype(np.float32) / 255
             label = int(data.targets[index])
-            prediction, radius = job.of_image(
-                logits_fn, jnp.asarray(pixels), index, chunk_size, mesh
-            )
+            try:
+                prediction, radius = job.of_image(
+                    logits_fn, jnp.asarray(pixels), index, label, chunk_size, mesh
+                )
+            except ValueError as error:
+                raise JobError(f"image {index} of {data.name}: {error}") from error
             seconds = time.monotonic() - started
             line = logs.Line(index, label, prediction, radius, prediction == label, seconds)
             file.write(logs.text_of(line))

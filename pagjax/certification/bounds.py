@@ -10,7 +10,7 @@ import math
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 MeanBound = Literal["hoeffding", "bernstein", "better"]
 
@@ -51,7 +51,7 @@ def clopper_pearson_lower(successes: int, trials: int, alpha: float) -> float:
         return 0.0
     if successes == trials:
         return float(alpha ** (1 / trials))
-    return float(stats.beta.ppf(alpha, successes, trials - successes + 1))
+    return float(special.betaincinv(successes, trials - successes + 1, alpha))
 
 
 def clopper_pearson_upper(successes: int, trials: int, alpha: float) -> float:

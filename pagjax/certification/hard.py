@@ -16,12 +16,12 @@ from jax.sharding import Mesh
 from scipy import stats
 
 from pagjax.certification import staged
-from pagjax.certification.bounds import check_alpha, clopper_pearson_lower, clopper_pearson_upper
+from pagjax.certification.bounds import check_alpha
 from pagjax.certification.certificate import ABSTAIN, Certificate, Prediction
-from pagjax.certification.radius import certified_radius, check_sigma, signed_radius
+from pagjax.certification.radius import check_sigma
 from pagjax.certification.sampling import DrawStream
+from pagjax.certification.votes import Votes, count_votes
 from pagjax.checks import LogitsFn
-from pagjax.outputs import vote
 
 
 def certify(
@@ -34,6 +34,7 @@ def certify(
     num_estimation: int = 100_000,
     alpha: float = 0.001,
     radii: Sequence[float] | None = None,
+    label: int | None = None,
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
 ) -> Certificate:
@@ -55,15 +56,17 @@ def certify(
         radii: l2 lengths in pixel units: look at the estimation draws in stages, and stop once it
             is decided which of these are certified (see `pagjax.certification.staged`); None makes
             all draws.
-        chunk_size: the most draws held at once.
+        label: with `radii`, the class whose certificates are of interest: stop as well once another
+            class is certified, at whatever radius.
+        chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
         mesh: from `pagjax.mesh.make_mesh`, along whose draws they are split.
 
     Returns:
         A `Certificate`.
 
     Raises:
-        ValueError: if sigma is 0, alpha outside (0, 1), a count below 1, a radius negative, or
-            there is one class.
+        ValueError: if sigma is 0, alpha outside (0, 1), a count below 1, a radius negative, there
+            is one class, or all selection draws' logits are NaN or tied.
 
     Reference: Cohen, Rosenfeld and Kolter (2019), section 3.2.2.
 
@@ -95,6 +98,7 @@ def certify(
         num_draws=num_estimation,
         alpha=alpha,
         radii=radii,
+        label=label,
         chunk_size=chunk_size,
         mesh=mesh,
     )
@@ -110,6 +114,7 @@ def certify_class(
     num_draws: int,
     alpha: float = 0.001,
     radii: Sequence[float] | None = None,
+    label: int | None = None,
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
 ) -> Certificate:
@@ -117,7 +122,8 @@ def certify_class(
 
     CERTIFY without its selection draws, for a class that does not depend on `key`'s draws: a
     picture's target class. With probability at least 1 - alpha over the draws, the result abstains
-    or the prediction is `target` throughout the ball. Other arguments and errors as for `certify`.
+    or the prediction is `target` throughout the ball. A network of NaN logits votes for no class,
+    and so the result abstains. Other arguments and errors as for `certify`.
 
     Args:
         target: class index.
@@ -139,7 +145,7 @@ def certify_class(
         mesh=mesh,
     )
     stages = staged.plan(num_draws, alpha, staged=radii is not None)
-    return staged.run(evidence, stream, stages, radii)
+    return staged.run(evidence, stream, stages, radii, label)
 
 
 def predict(
@@ -200,76 +206,3 @@ def abstains(votes: np.ndarray, num_draws: int, alpha: float) -> np.ndarray:
     top = ordered[..., -1]
     rival = np.maximum(ordered[..., -2], num_draws - votes.sum(axis=-1))
     return (top <= rival) | (2 * stats.binom.sf(top - 1, top + rival, 0.5) > alpha)
-
-
-def count_votes(
-    logits_fn: LogitsFn,
-    image: Array,
-    key: Array,
-    *,
-    sigma: float,
-    num_draws: int,
-    chunk_size: int | None = None,
-    mesh: Mesh | None = None,
-) -> np.ndarray:
-    """Votes of one image's draws as 64-bit integers on the host, shape ``[classes]``.
-
-    Arguments and errors as for `certify`.
-    """
-    stream = DrawStream(
-        vote,
-        logits_fn,
-        image,
-        key,
-        sigma=sigma,
-        most=num_draws,
-        chunk_size=chunk_size,
-        mesh=mesh,
-    )
-    votes = [_votes_of(outputs) for outputs in stream.take(num_draws)]
-    return np.sum(votes, axis=0)
-
-
-class Votes:
-    """Votes for one class against the rest: `staged.Evidence`."""
-
-    of_logits = staticmethod(vote)
-
-    def __init__(self, target: int, sigma: float) -> None:
-        """No votes yet."""
-        self.target, self.sigma = target, sigma
-        self.counts: np.ndarray | None = None
-        self.num_draws = 0
-
-    def add(self, outputs: np.ndarray) -> None:
-        """Counts votes, shape ``[c, classes]``."""
-        votes = _votes_of(outputs)
-        if not 0 <= self.target < votes.size:
-            raise ValueError(f"target {self.target}: the network has {votes.size} classes")
-        self.counts = votes if self.counts is None else self.counts + votes
-        self.num_draws += len(outputs)
-
-    def certificate(self, alpha: float) -> Certificate:
-        """By Clopper and Pearson's bound and Theorem 1."""
-        assert self.counts is not None
-        lower = clopper_pearson_lower(int(self.counts[self.target]), self.num_draws, alpha)
-        radius = certified_radius(lower, 1 - lower, self.sigma)
-        prediction = self.target if lower > 0.5 else ABSTAIN
-        return Certificate(prediction, radius, lower, 1 - lower, self.counts, self.num_draws)
-
-    def most(self, alpha: float) -> float:
-        """See `staged.Evidence`."""
-        assert self.counts is not None
-        upper = clopper_pearson_upper(int(self.counts[self.target]), self.num_draws, alpha)
-        return signed_radius(upper, 1 - upper, self.sigma)
-
-    def reach(self, num_draws: int, alpha: float) -> float:
-        """See `staged.Evidence`."""
-        lower = clopper_pearson_lower(num_draws, num_draws, alpha)
-        return certified_radius(lower, 1 - lower, self.sigma)
-
-
-def _votes_of(outputs: np.ndarray) -> np.ndarray:
-    if outputs.shape[1] < 2:
-        raise ValueError("a network of one class has nothing to certify")
-    return outputs.sum(axis=0, dtype=np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+from scipy import special
 
 
 def check_sigma(sigma: float) -> None:
@@ -42,7 +42,7 @@ def signed_radius(largest: float, second: float, sigma: float) -> float:
         raise ValueError(f"probabilities {largest} and {second}: must lie in [0, 1]")
     if largest == second:
         return 0.0
-    return float(sigma / 2 * (stats.norm.ppf(largest) - stats.norm.ppf(second)))
+    return float(sigma / 2 * (special.ndtri(largest) - special.ndtri(second)))
 
 
 def smoothed_range(probability: float, distance: float, sigma: float) -> tuple[float, float]:
@@ -66,6 +66,6 @@ def smoothed_range(probability: float, distance: float, sigma: float) -> tuple[f
         raise ValueError(
             f"probability {probability}, distance {distance}, sigma {sigma}: outside their ranges"
         )
-    quantile = stats.norm.ppf(probability)
+    quantile = special.ndtri(probability)
     shift = distance / sigma
-    return float(stats.norm.cdf(quantile - shift)), float(stats.norm.cdf(quantile + shift))
+    return float(special.ndtr(quantile - shift)), float(special.ndtr(quantile + shift))

@@ -17,6 +17,8 @@ from pagjax.outputs import draw_outputs
 
 # Chunks under way at once: the next is computed while the last one is counted.
 _AHEAD = 2
+# Parts that a CPU evaluates in one call: calls have a price, and draws past the last one are lost.
+_PARTS = 4
 
 
 class DrawStream:
@@ -33,7 +35,7 @@ class DrawStream:
         key: of the image and the purpose.
         sigma: noise level in pixel units.
         most: how many draws may be asked for in all.
-        chunk_size: the most draws held at once; None chooses. Changes no draw.
+        chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
         mesh: see `pagjax.outputs.draw_outputs`.
     """
 
@@ -53,8 +55,11 @@ class DrawStream:
         check_count("num_samples", most)
         check_count("chunk_size", chunk_size)
         devices = 1 if mesh is None else mesh.shape[DRAWS]
-        fitting = draws.balanced_chunk(-(-most // devices), chunk_size, image.size)
-        self._chunk, self._most = fitting * devices, most
+        platform = jax.default_backend() if mesh is None else mesh.devices.flat[0].platform
+        share, largest = -(-most // devices), draws.forward_chunk(image.size, platform)
+        at_once = draws.balanced_chunk(share, chunk_size or largest, image.size)
+        parts = min(_PARTS, -(-share // at_once)) if platform == "cpu" else 1
+        self._chunk, self._most = parts * at_once * devices, most
         self._taken = self._started = 0
         self._waiting: deque[Array] = deque()
         self._left: np.ndarray | None = None
@@ -69,6 +74,7 @@ class DrawStream:
                     sigma=sigma,
                     first=first,
                     count=self._chunk,
+                    at_once=at_once,
                     mesh=mesh,
                 )
 

@@ -15,6 +15,7 @@ from pagjax.certification.bounds import MeanBound, check_alpha, check_bound, mea
 from pagjax.certification.certificate import ABSTAIN, Certificate
 from pagjax.certification.radius import certified_radius, check_sigma, signed_radius
 from pagjax.certification.sampling import DrawStream
+from pagjax.certification.staged import DOUBT, Stage
 from pagjax.checks import LogitsFn
 
 Rivals = Literal["bounded", "rest"]
@@ -32,6 +33,7 @@ def certify_soft(
     bound: MeanBound = "better",
     rivals: Rivals = "bounded",
     radii: Sequence[float] | None = None,
+    label: int | None = None,
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
 ) -> Certificate:
@@ -63,8 +65,8 @@ def certify_soft(
         bound: ``"hoeffding"``, ``"bernstein"`` (empirical), or ``"better"``: the narrower of both
             for each class, with alpha split between them.
         rivals: how the other classes are bounded, see above.
-        radii: see `pagjax.certification.certify`.
-        chunk_size: the most draws held at once.
+        radii, label: see `pagjax.certification.certify`.
+        chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
         mesh: from `pagjax.mesh.make_mesh`, along whose draws they are split.
 
     Returns:
@@ -108,9 +110,11 @@ def certify_soft(
         chosen = Means(sigma, bound)
         for outputs in stream(0, num_selection).take(num_selection):
             chosen.add(outputs)
+        chosen.check_usable()
         target = int(chosen.sums.argmax())
     stages = staged.plan(num_estimation, alpha, staged=radii is not None)
-    return staged.run(Means(sigma, bound, target), stream(1, num_estimation), stages, radii)
+    evidence = Means(sigma, bound, target)
+    return staged.run(evidence, stream(1, num_estimation), stages, radii, label)
 
 
 class Means:
@@ -123,6 +127,14 @@ class Means:
         self.sigma, self.bound, self.target = sigma, bound, target
         self.sums = self.squares = np.zeros(())
         self.broken = self.num_draws = 0
+
+    def check_usable(self) -> None:
+        """Refuses a network of which no draw has given probabilities."""
+        if self.broken == self.num_draws:
+            raise ValueError(
+                f"probabilities are NaN under all {self.num_draws} noise draws: nothing to "
+                "certify; check the checkpoint and its normaliser"
+            )
 
     def add(self, outputs: np.ndarray) -> None:
         """Counts probabilities, shape ``[c, classes]``."""
@@ -137,41 +149,47 @@ class Means:
 
     def certificate(self, alpha: float) -> Certificate:
         """See `certify_soft`."""
-        lower, upper = self._bounds(alpha)
+        self.check_usable()
+        lower, upper = self.bounds(alpha / self.sides)
         top = self._top(lower)
         below = float(lower[top])
-        above = 1 - below
-        if self.target is None:
-            above = min(above, float(np.delete(upper, top).max()))
+        above = self._rivals(below, upper, top)
         prediction = top if below > above else ABSTAIN
         radius = certified_radius(below, above, self.sigma)
         return Certificate(prediction, radius, below, above, self.sums, self.num_draws)
 
-    def most(self, alpha: float) -> float:
+    def hope(self, last: Stage) -> float:
         """See `staged.Evidence`."""
-        lower, upper = self._bounds(alpha)
-        top = self._top(lower)
-        above = float(upper[top])
-        below = 1 - above if self.target is not None else float(np.delete(lower, top).max())
-        return signed_radius(above, min(above, below), self.sigma) if above > below else -1.0
+        lower, upper = self.bounds(DOUBT)
+        top, done = self._top(lower), self.num_draws / last.num_draws
+        means, margins = self._means(0, last.num_draws, last.alpha / self.sides)
+        below = done * means[top] + (1 - done) * upper[top] - margins[top]
+        means, margins = self._means(self.broken, last.num_draws, last.alpha / self.sides)
+        most = np.clip(done * means + (1 - done) * lower + margins, 0, 1)
+        below = float(np.clip(below, 0, 1))
+        return signed_radius(below, self._rivals(below, most, top), self.sigma)
 
-    def reach(self, num_draws: int, alpha: float) -> float:
-        """See `staged.Evidence`."""
-        sides = 1 if self.target is not None else 2 * self.sums.size
-        (margin,) = mean_margins(np.zeros(1), num_draws, alpha / sides, self.bound)
-        return certified_radius(max(0.0, 1 - margin), min(1.0, margin), self.sigma)
+    @property
+    def sides(self) -> int:
+        """Bounds that hold at once, which share alpha."""
+        return 1 if self.target is not None else 2 * self.sums.size
+
+    def bounds(self, share: float) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bounds of the classes' probabilities, each side failing at `share`."""
+        low, low_margins = self._means(0, self.num_draws, share)
+        high, high_margins = self._means(self.broken, self.num_draws, share)
+        return np.maximum(0, low - low_margins), np.minimum(1, high + high_margins)
 
     def _top(self, lower: np.ndarray) -> int:
         return int(lower.argmax()) if self.target is None else self.target
 
-    def _bounds(self, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-        sides = 1 if self.target is not None else 2 * self.sums.size
-        count = self.num_draws
+    def _rivals(self, below: float, upper: np.ndarray, top: int) -> float:
+        """What bounds the other classes, given a bound of the class `top`."""
+        rest = 1 - below
+        return rest if self.target is not None else min(rest, float(np.delete(upper, top).max()))
 
-        def bounded(sums: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            variances = np.maximum(0, (squares - sums**2 / count) / (count - 1))
-            return sums / count, mean_margins(variances, count, alpha / sides, self.bound)
-
-        low, low_margin = bounded(self.sums, self.squares)
-        high, high_margin = bounded(self.sums + self.broken, self.squares + self.broken)
-        return np.maximum(0, low - low_margin), np.minimum(1, high + high_margin)
+    def _means(self, ones: int, num_draws: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+        """Means with so many of the broken draws as 1, and their margins after `num_draws`."""
+        count, sums, squares = self.num_draws, self.sums + ones, self.squares + ones
+        variances = np.maximum(0, (squares - sums**2 / count) / (count - 1))
+        return sums / count, mean_margins(variances, num_draws, share, self.bound)
