@@ -226,40 +226,46 @@ def test_batches_do_not_change_the_pictures(checkpoint, pictures, tmp_path):
     np.testing.assert_allclose(first, second, atol=1e-5)
 
 
+# The command, saving its state often, so that a test need not wait for the first one.
+_IMPATIENT = """
+import sys
+from pagjax import synthesize
+from pagjax.runs import execute
+execute.SECONDS_BETWEEN_SAVES = 0.1
+sys.exit(synthesize.main())
+"""
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
-def test_an_interrupted_run_resumes_to_the_same_bits(checkpoint, pictures, tmp_path, how):
+def test_an_interrupted_run_resumes_to_the_same_bits(checkpoint, pictures, tmp_path, capsys, how):
     """Stopped once the first state is on disk, then resumed, against a run left alone."""
 
-    def command(out: str, *more: str) -> list[str]:
-        given = _arguments(
-            checkpoint, pictures, tmp_path / out, steps="2000", **{"batch-size": "2"}
-        )
-        return [sys.executable, "-m", "pagjax.synthesize", *given, *more]
+    def given(out: str) -> list[str]:
+        changes = {"steps": "800", "batch-size": "2"}
+        return _arguments(checkpoint, pictures, tmp_path / out, **changes)
 
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        command("stopped"), env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        [sys.executable, "-c", _IMPATIENT, *given("stopped")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
     )
-    state = tmp_path / "stopped" / ".unfinished"
-    while process.poll() is None and not (
-        (state / "current.npz").exists() or (state / "batch-00000.npz").exists()
-    ):
-        time.sleep(0.02)
+    state = tmp_path / "stopped" / ".unfinished" / "current.npz"
+    while process.poll() is None and not state.exists():
+        time.sleep(0.01)
     process.send_signal(how)
     told = process.communicate()[1].decode()
-    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL), told
     if how == signal.SIGINT:
         assert "--resume" in told
     assert not (tmp_path / "stopped" / "record.json").exists()
-    again = subprocess.run(command("stopped"), env=environment, capture_output=True, text=True)
-    assert again.returncode == 2
-    assert "--resume" in again.stderr
-    changed = command("stopped", "--resume", "--seed", "5")
-    other = subprocess.run(changed, env=environment, capture_output=True, text=True)
-    assert other.returncode == 2
-    assert "seed: 0, now 5" in other.stderr
-    for out, more in (("stopped", ["--resume"]), ("whole", [])):
-        subprocess.run(command(out, *more), env=environment, check=True, capture_output=True)
+    assert read_arrays(state)["objective"].shape[1] < 800
+    assert synthesize.main(given("stopped")) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert synthesize.main([*given("stopped"), "--resume", "--seed", "5"]) == 2
+    assert "seed: 0, now 5" in capsys.readouterr().err
+    assert synthesize.main([*given("stopped"), "--resume"]) == 0
+    assert synthesize.main(given("whole")) == 0
     first, second = (read_arrays(tmp_path / out / "arrays.npz") for out in ("stopped", "whole"))
     for name in first:
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
