@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array
 
 from pagjax import presets
+from pagjax.draws import CHUNK_VALUES
 from pagjax.objectives import BY_NAME, Objective
 from pagjax.pgd import Noise, Strategy
 from pagjax.projections import Projection, ball_and_box, ball_then_box
@@ -182,9 +183,17 @@ def resolve_target(text: str, labels: Sequence[str]) -> int:
 def default_batch_size(
     num_pictures: int, num_samples: int, values: int, num_devices: int = 1
 ) -> int:
-    """Pictures at once: as many as a chunk of draws has room for, evenly over the batches."""
+    """Pictures at once: as many as there is room for, evenly over the batches.
+
+    Example, the fifteen pictures of 32 pixels of the job without arguments, and the paper's N:
+        >>> default_batch_size(15, 2, 32 * 32 * 3), default_batch_size(15, 20, 224 * 224 * 3)
+        (15, 1)
+    """
     at_once = draws_at_once(values, jax.default_backend())
-    fitting = max(1, min(MOST_AT_ONCE, num_devices * (at_once // min(num_samples, at_once))))
+    # On CPUs thirty small gradients at once took 0.9 of the time of sixteen; in chunks of N, twenty
+    # are as good and smaller.
+    room = max(at_once, min(3 * at_once // 2, CHUNK_VALUES // values))
+    fitting = max(1, min(MOST_AT_ONCE, num_devices * (room // min(num_samples, at_once))))
     batches = -(-num_pictures // fitting)
     return -(-num_pictures // batches)
 
