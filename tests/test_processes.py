@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -31,10 +32,7 @@ def _command(folder: Path, out: str, *more: str) -> list[str]:
 
 
 def _start_two(folder: Path, *more: str) -> list[subprocess.Popen[bytes]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", "2", *more]
+    shared = ["--coordinator", f"127.0.0.1:{_free_port()}", "--num-processes", "2", *more]
     return [
         subprocess.Popen(
             _command(folder, "two", *shared, "--process-id", str(number)),
@@ -44,6 +42,12 @@ def _start_two(folder: Path, *more: str) -> list[subprocess.Popen[bytes]]:
         )
         for number in range(2)
     ]
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -97,6 +101,40 @@ with processes.losses_end_the_job("the command --resume"):
     assert done.returncode == 130
     assert processes.LOST in done.stderr
     assert "go on, in every process, with: the command --resume" in done.stderr
+
+
+def test_items_are_shared_out_and_everyone_hears_every_answer():
+    program = """
+import json, sys
+from pagjax.runs import processes
+from pagjax.runs.job import JobError
+number = int(sys.argv[2])
+processes.start(sys.argv[1], 2, number)
+done = []
+def double(item):
+    done.append(item)
+    if item == 3:
+        raise JobError("three is too many")
+    return "x" * item
+told = list(processes.shared_out(double, [0, 1, 2, 40, 5]))
+try:
+    list(processes.shared_out(double, [1, 3]))
+except JobError as error:
+    told.append(str(error))
+print(json.dumps([done, told]))
+"""
+    address = f"127.0.0.1:{_free_port()}"
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, address, number], stdout=subprocess.PIPE, cwd=ROOT
+        )
+        for number in "01"
+    ]
+    outputs = [process.communicate()[0] for process in both]
+    answers = [json.loads(output.splitlines()[-1]) for output in outputs]
+    assert [done for done, _ in answers] == [[0, 2, 5, 1], [1, 40, 3]]
+    expected = [*("x" * item for item in (0, 1, 2, 40, 5)), "three is too many"]
+    assert [told for _, told in answers] == [expected, expected]
 
 
 def test_half_an_address_is_refused():
