@@ -1,18 +1,19 @@
 """Attacks certified predictions just inside their radius: none may change.
 
-    python benchmarks/attack.py cifar10-gaussian-0.25 --data-dir DIR [--images 300]
+    python -m pagjax.certify --checkpoint NAME --stride 20 --staged --num-draws 10000 --out DIR
+    python benchmarks/attack.py NAME DIR/certify-sigma_0.25.tsv [--images 300]
 
-For every image that is certified, projected gradient descent on the smoothed network (Salman et al.
-2019, equation 6) looks for another class at 99.9% of the certified radius, and fresh draws predict
-(Cohen et al. 2019) at what it found. An answer other than the certified class or abstention would
-refute the certificate, but for its failure probability.
+For images that the log certifies, spread evenly over it, projected gradient descent on the smoothed
+network (Salman et al. 2019, equation 6) looks for another class at 99.9% of the certified radius,
+and fresh draws predict (Cohen et al. 2019) at what it found. An answer other than the certified
+class or abstention would refute the certificate, but for the two failure probabilities.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,28 +22,41 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import Partial
+from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pagjax import certification, checkpoints
+from pagjax.certificates import logs
+from pagjax.certificates.job import read_settings
 from pagjax.checks import LogitsFn, as_partial
 from pagjax.runs import environment
+from pagjax.runs.inputs import weights_digest
 from pagjax.training.attack import attack
 from pagjax.training.data import open_data
 
 
 class Outcome(NamedTuple):
-    """Of one certified image: classes before and after, -1 for abstention, and the two lengths."""
+    """Of one certified image.
+
+    Attributes:
+        certified, attacked: class before and after, -1 for abstention.
+        radius, distance: certified, and how far the attack went, in pixel units.
+        share: of the votes after the attack that are for the certified class.
+    """
 
     certified: int
     attacked: int
     radius: float
     distance: float
+    share: float
 
 
 def attack_certificates(
     logits_fn: LogitsFn,
     images: np.ndarray,
+    predictions: Sequence[int],
+    radii: Sequence[float],
     *,
     sigma: float,
     num_draws: int,
@@ -51,30 +65,35 @@ def attack_certificates(
     seed: int = 0,
     report: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:
-    """Outcomes of the images that are certified, float ``[n, height, width, 3]`` in [0, 1]."""
+    """Outcomes of certified images, float ``[n, height, width, 3]`` in [0, 1].
+
+    Args:
+        logits_fn: the base network.
+        images: shape ``[n, height, width, 3]``.
+        predictions, radii: of their certificates, radii above 0.
+        sigma: noise level of the certificates.
+        num_draws: that predict after the attack.
+        steps, attack_draws: of the attack.
+        seed: of all draws, which are none of the certificates'.
+        report: told each image.
+    """
     outcomes = []
-    for number, picture in enumerate(images):
-        image = jnp.asarray(picture)
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), number), 3)
-        found = certification.certify(
-            logits_fn, image, keys[0], sigma=sigma, num_estimation=num_draws
-        )
-        if found.prediction != certification.ABSTAIN and found.radius > 0:
-            moved = _attack(
-                as_partial(logits_fn),
-                image[None],
-                jnp.array([found.prediction]),
-                keys[1:2],
-                jnp.float32(0.999 * found.radius),
-                sigma=sigma,
-                num_steps=steps,
-                num_samples=attack_draws,
-            )[0]
-            answer = certification.predict(
-                logits_fn, moved, keys[2], sigma=sigma, num_draws=num_draws
-            )
-            distance = float(np.linalg.norm(np.asarray(moved, np.float64) - picture))
-            outcomes.append(Outcome(found.prediction, answer.prediction, found.radius, distance))
+    for number, (picture, label, radius) in enumerate(zip(images, predictions, radii, strict=True)):
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 2**31 + number))
+        moved = _attack(
+            as_partial(logits_fn),
+            jnp.asarray(picture)[None],
+            jnp.array([label]),
+            keys[:1],
+            jnp.float32(0.999 * radius),
+            sigma=sigma,
+            num_steps=steps,
+            num_samples=attack_draws,
+        )[0]
+        answer = certification.predict(logits_fn, moved, keys[1], sigma=sigma, num_draws=num_draws)
+        distance = float(np.linalg.norm(np.asarray(moved, np.float64) - picture))
+        share = float(answer.counts[label] / num_draws)
+        outcomes.append(Outcome(label, answer.prediction, radius, distance, share))
         report()
     return outcomes
 
@@ -94,38 +113,58 @@ def _attack(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint")
-    parser.add_argument("--data", default="cifar10")
+    parser.add_argument("log", type=Path, help="of its certificates, settings beside it")
     parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--images", type=int, default=300)
-    parser.add_argument("--num-draws", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=300, help="at most (300)")
+    parser.add_argument("--num-draws", type=int, default=1000, help="that predict (1000)")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--attack-draws", type=int, default=32)
     args = parser.parse_args()
     environment.prepare()
-    network = checkpoints.load(args.checkpoint)
-    data = open_data(args.data, "test", network.image_shape[0], args.data_dir)
-    stride = max(1, len(data) // args.images)
-    indices = np.arange(0, len(data), stride)[: args.images]
-    assert network.training_sigma
-    from tqdm import tqdm
-
-    with tqdm(total=len(indices), unit="image") as bar:
+    settings = (read_settings(args.log) or {}).get("job")
+    if settings is None or settings["method"] == "predict":
+        sys.exit(f"{args.log}: not a log of certificates with its settings beside it")
+    network = checkpoints.load(args.checkpoint, precision=settings["precision"])
+    if weights_digest(network) != settings["checkpoint_sha256"]:
+        sys.exit(f"{args.log} is of other weights than {args.checkpoint}")
+    data = open_data(settings["data"], settings["split"], settings["image_size"], args.data_dir)
+    certified = [line for line in logs.read(args.log).lines if line.radius]
+    chosen = certified[:: -(-len(certified) // args.images) or 1]
+    print(f"{jax.devices()[0].device_kind}; sigma {settings['sigma']:g}", file=sys.stderr)
+    with tqdm(total=len(chosen), unit="image") as bar:
         outcomes = attack_certificates(
             network.logits_fn,
-            data.images(indices).astype(np.float32) / 255,
-            sigma=network.training_sigma,
+            data.images([line.number for line in chosen]).astype(np.float32) / 255,
+            [line.prediction for line in chosen],
+            [line.radius or 0.0 for line in chosen],
+            sigma=settings["sigma"],
             num_draws=args.num_draws,
             steps=args.steps,
             attack_draws=args.attack_draws,
             report=bar.update,
         )
+    report(args, outcomes, len(certified))
+
+
+def report(args: argparse.Namespace, outcomes: Sequence[Outcome], certified: int) -> None:
     abstained = sum(outcome.attacked == certification.ABSTAIN for outcome in outcomes)
     changed = sum(
         outcome.attacked not in (certification.ABSTAIN, outcome.certified) for outcome in outcomes
     )
-    radius = np.mean([outcome.radius for outcome in outcomes])
-    print(f"{len(outcomes)} of {len(indices)} images certified, mean radius {radius:.3f}")
+    print(
+        f"{args.log}: {len(outcomes)} of {certified} certified images attacked, "
+        f"{args.steps} steps of {args.attack_draws} draws"
+    )
+    if outcomes:
+        assert all(outcome.distance < outcome.radius for outcome in outcomes)
+        radii, distances, shares = np.array([outcome[2:] for outcome in outcomes]).T
+        print(
+            f"mean certified radius {radii.mean():.3f}, mean distance of the attack "
+            f"{distances.mean():.3f}; votes left to the certified class: least {shares.min():.3f}, "
+            f"median {np.median(shares):.3f} of {args.num_draws}"
+        )
     print(f"after the attack: {changed} predicted otherwise, {abstained} abstained")
+    sys.exit(1 if changed else 0)
 
 
 if __name__ == "__main__":

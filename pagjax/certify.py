@@ -90,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
     """A job per noise level."""
+    import jax
+
     from pagjax.certificates.job import Job
     from pagjax.runs.inputs import weights_digest
     from pagjax.runs.job import JobError
@@ -121,6 +123,7 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
             radii=None if staged is None else tuple(staged or RADII),
             seed=args.seed,
             precision=args.precision,
+            platform=None if args.precision == "float32" else jax.default_backend(),
         )
         for sigma in sigmas
     ]

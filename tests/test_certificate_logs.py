@@ -21,13 +21,63 @@ PUBLISHED = {
         [0.8317, 0.5977],
         0.276,
     ),
+    "salman/certify/best_models/cifar10/cohen/resnet110/noise_0.25/test/sigma_0.25": (
+        [0.7665, 0.6116, 0.4225, 0.2506],
+        0.424,
+    ),
     "salman/certify/best_models/cifar10/cohen/resnet110/noise_0.50/test/sigma_0.50": (
         [0.6568, 0.5491, 0.4279, 0.3245, 0.2197, 0.1412, 0.0826],
         0.525,
     ),
+    "salman/certify/best_models/cifar10/cohen/resnet110/noise_1.00/test/sigma_1.00": (
+        [0.4715, 0.4094, 0.3377, 0.2768, 0.2213, 0.1722, 0.1328],
+        0.511,
+    ),
     "jeong/certify/cifar10/cohen/cifar_resnet20/noise_0.50_7483": (
         [0.6698, 0.5536, 0.4282, 0.3141, 0.2196, 0.1390, 0.0814],
         0.524,
+    ),
+    "jeong/certify/cifar10/stab/lbd_2/cifar_resnet20/noise_0.5_1682": (
+        [0.6016, 0.5015, 0.4053, 0.3101, 0.2215, 0.1490, 0.0821],
+        0.499,
+    ),
+    "jeong/certify/cifar10/salman/pgd_255.0_10_10/num_8/cifar_resnet20/noise_0.50_8916": (
+        [0.6303, 0.5646, 0.4894, 0.4175, 0.3489, 0.2810, 0.2131],
+        0.692,
+    ),
+}
+# Of Cohen et al.'s own logs: images, certified accuracy at radii, share of abstentions.
+COHEN = {
+    "imagenet/resnet50/noise_0.25/test/sigma_0.25": (
+        427,
+        {0: 0.667, 0.25: 0.581, 0.5: 0.494, 1: 0},
+        0.089,
+    ),
+    "imagenet/resnet50/noise_0.50/test/sigma_0.50": (
+        500,
+        {0: 0.572, 0.25: 0.518, 0.5: 0.458, 1: 0.372, 1.5: 0.286, 2: 0},
+        0.164,
+    ),
+    "imagenet/resnet50/noise_1.00/test/sigma_1.00": (
+        500,
+        {0: 0.436, 0.5: 0.378, 1: 0.326, 1.5: 0.26, 2: 0.194, 2.5: 0.148, 3: 0.122},
+        0.296,
+    ),
+    "cifar10/resnet110/noise_0.12/test/sigma_0.12": (500, {0: 0.814, 0.25: 0.586, 0.5: 0}, 0.038),
+    "cifar10/resnet110/noise_0.25/test/sigma_0.25": (
+        500,
+        {0: 0.748, 0.25: 0.6, 0.5: 0.428, 0.75: 0.266, 1: 0},
+        0.086,
+    ),
+    "cifar10/resnet110/noise_0.50/test/sigma_0.50": (
+        500,
+        {0: 0.652, 0.5: 0.414, 1: 0.234, 1.5: 0.094, 2: 0},
+        0.166,
+    ),
+    "cifar10/resnet110/noise_1.00/test/sigma_1.00": (
+        500,
+        {0: 0.472, 0.5: 0.34, 1: 0.216, 1.5: 0.14, 2: 0.1},
+        0.29,
     ),
 }
 HEADER = logs.header(logs.CERTIFY)
@@ -41,6 +91,19 @@ def test_published_logs_give_the_published_tables(shared, name):
     assert [share.value for share in summary.accuracies] == pytest.approx(accuracies, abs=1e-9)
     assert summary.average_radius == pytest.approx(radius, abs=5e-4)
     assert summary.images == 10_000
+
+
+@pytest.mark.parametrize("name", COHEN)
+def test_cohens_logs_give_cohens_tables(shared, name):
+    images, accuracies, abstention = COHEN[name]
+    path = shared / "logs/cohen/certify" / name
+    summary = report.summarise(
+        logs.read(path), name, sigma=report.sigma_of(path), radii=list(accuracies)
+    )
+    assert (summary.images, summary.sigma) == (images, float(name[-4:]))
+    found = [share.value for share in summary.accuracies]
+    assert found == pytest.approx(list(accuracies.values()), abs=5e-4)
+    assert summary.abstention.value == pytest.approx(abstention, abs=5e-4)
 
 
 def test_every_published_log_is_read_and_the_curve_file_refused(shared):

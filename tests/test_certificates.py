@@ -6,12 +6,14 @@ import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,7 +23,7 @@ from benchmarks.attack import attack_certificates
 from pagjax import certify as command
 from pagjax.certificates import job as jobs
 from pagjax.certificates import logs
-from pagjax.certification import ABSTAIN
+from pagjax.certification import ABSTAIN, certify
 from pagjax.checkpoints import store
 from pagjax.mesh import make_mesh
 from pagjax.networks import NORMALIZERS, ResNetConfig
@@ -31,6 +33,7 @@ from pagjax.training.data import open_data
 from tests.training import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
+KEY = jax.random.key(4)
 
 
 def a_job(**changes):
@@ -52,6 +55,24 @@ def a_job(**changes):
         "precision": "float32",
     }
     return jobs.Job(**{**values, **changes})
+
+
+# Certifies, and is killed within the line of image 2.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pagjax import certify
+from pagjax.certificates import logs
+text_of = logs.text_of
+def half(line):
+    if line.number == 2:
+        with next(Path(sys.argv[sys.argv.index("--out") + 1]).glob("*.tsv")).open("a") as log:
+            log.write(text_of(line)[:2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    return text_of(line)
+logs.text_of = half
+certify.main()
+"""
 
 
 def lines_of(path):
@@ -123,18 +144,23 @@ for mesh in (None, make_mesh(1, 30)):
 def test_an_attack_within_the_radius_changes_no_certified_prediction(shared):
     network = pagjax.load("cifar10-gaussian-0.25")
     data = open_data("cifar10", "test", 32, shared / "tfds")
-    outcomes = attack_certificates(
-        network.logits_fn,
-        data.images(range(0, 10_000, 2500)).astype(np.float32) / 255,
-        sigma=0.25,
-        num_draws=100,
-        steps=4,
-        attack_draws=4,
-    )
-    assert len(outcomes) >= 2
+    images = data.images(range(0, 10_000, 2500)).astype(np.float32) / 255
+    given = {"sigma": 0.25, "num_estimation": 100}
+    found = [certify(network.logits_fn, image, KEY, **given) for image in jnp.asarray(images)]
+    sure = [number for number, done in enumerate(found) if done.radius > 0]
+    assert len(sure) >= 2
+    predictions, radii = zip(*[(found[i].prediction, found[i].radius) for i in sure], strict=True)
+    settings = {"sigma": 0.25, "num_draws": 100, "steps": 4, "attack_draws": 4}
+    outcomes = attack_certificates(network.logits_fn, images[sure], predictions, radii, **settings)
     for outcome in outcomes:
         assert outcome.attacked in (outcome.certified, ABSTAIN)
-        assert 0 < outcome.distance < outcome.radius
+        assert 0.9 * outcome.radius < outcome.distance < outcome.radius
+        assert outcome.share > 0.2
+    # The same attack far beyond the radius does change answers.
+    (beyond,) = attack_certificates(
+        network.logits_fn, images[sure[:1]], predictions[:1], [3.0], **settings
+    )
+    assert beyond.share < 0.2
 
 
 def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, monkeypatch, capsys):
@@ -153,11 +179,19 @@ def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, monkeypatch
     assert command.main(given) == command.EXIT_REFUSED
     assert "pass --sigma" in capsys.readouterr().err
     given += ["--sigma", "0.25", "0.5"]
-    assert command.main([*given, "--limit", "1"]) == 0
-    assert command.main(given) == 0
     paths = [tmp_path / "out" / f"certify-sigma_{sigma}.tsv" for sigma in ("0.25", "0.5")]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *given], cwd=ROOT, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    left = paths[0].read_text()
+    assert left.endswith("\n2\t")  # one line on disk, and what was written of the next
+    assert not paths[1].exists()
+    assert command.main(given) == 0
+    assert paths[0].read_text().startswith(left[:-2])
     for path in paths:
         assert [line.number for line in logs.read(path).lines] == [0, 2, 4]
+    again = [*given, "--out", str(tmp_path / "again")]
+    assert command.main(again) == 0
+    assert lines_of(tmp_path / "again" / paths[0].name) == lines_of(paths[0])
     card = {
         "name": "tiny",
         "purpose": "a test",

@@ -81,7 +81,10 @@ def parser() -> argparse.ArgumentParser:
     )
     where.add_argument("--overwrite", action="store_true", help="start the logs anew")
     where.add_argument(
-        "--chunk-size", type=_count, metavar="C", help="draws at once (default: by memory)"
+        "--chunk-size",
+        type=_count,
+        metavar="C",
+        help="draws that a device holds at once (default: what suits it)",
     )
     return parser
 

@@ -43,6 +43,8 @@ class Job:
         radii: of interest, for drawing in stages; None makes all draws.
         seed: of all noise; an image's draws come from its number and this alone.
         precision: of the network's products. A certificate holds for the network as it was run.
+        platform: ``"cpu"``, ``"gpu"`` or ``"tpu"`` where products are narrow, as each rounds other
+            values of the network and so runs another function; None for float32.
     """
 
     checkpoint: str
@@ -60,6 +62,7 @@ class Job:
     radii: tuple[float, ...] | None
     seed: int
     precision: Precision
+    platform: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:

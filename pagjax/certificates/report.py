@@ -149,6 +149,7 @@ def card_entry(summary: Summary, settings: dict[str, Any]) -> dict[str, Any]:
         "alpha": settings["alpha"],
         "staged": settings["radii"] is not None,
         "precision": settings["precision"],
+        "platform": settings.get("platform"),
         "certified_accuracy": [
             {"radius": radius, **share._asdict()}
             for radius, share in zip(summary.radii, summary.accuracies, strict=True)
