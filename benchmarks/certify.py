@@ -3,9 +3,10 @@
     python benchmarks/certify.py [--network resnet50] [--num-draws 200] [--batch 20] [--rounds 4]
 
 The same random weights in float32, batches of the same size, votes counted as in Cohen et al.'s
-CERTIFY. PyTorch as its users run it at its best on a CPU: channels_last, eval mode, no gradients,
-as many threads as cores. Needs PyTorch (`pip install -e '.[test]'`). Also: peak memory after
---num-draws and after eight times as many.
+CERTIFY; then, in the same rounds, as many at once as pagjax chooses by itself. PyTorch as its users
+run it at its best: channels_last, eval mode, no gradients; as many threads as cores on a CPU, no
+TF32 on a GPU, as here. Needs PyTorch (`pip install -e '.[test]'`). Also: peak memory of the host
+after --num-draws and after eight times as many.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import step_torch  # noqa: E402
 from benchmarks.workers import Worker, peak_memory, serve, spread  # noqa: E402
 from pagjax.memory import keep_freed_memory  # noqa: E402
 
@@ -36,6 +38,7 @@ SIDES = {"cifar-resnet20": 32, "resnet50": 224}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", choices=list(SIDES), default="cifar-resnet20")
+    parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto")
     parser.add_argument("--num-draws", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=4)
@@ -43,9 +46,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
-        keep_freed_memory()
+        if args.device == "cpu":
+            keep_freed_memory()
         serve({"torch": torch_worker, "pagjax": pagjax_worker}[args.worker](args))
         return
+    args.device = step_torch.device() if args.device == "auto" else args.device
+    # PyTorch's process needs its part of a GPU's memory.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    os.environ["JAX_PLATFORMS"] = {"cpu": "cpu", "gpu": "cuda,cpu"}[args.device]
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "weights.npz", **_torch_weights(args.network))  # type: ignore[arg-type]
         compare(args, folder)
@@ -53,20 +61,26 @@ def main() -> None:
 
 def compare(args: argparse.Namespace, folder: str) -> None:
     flags = ["--folder", folder, "--network", args.network, "--num-draws", str(args.num_draws)]
-    command = [str(Path(__file__).resolve()), *flags, "--batch", str(args.batch), "--worker"]
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; {args.network}")
-    print(f"{args.num_draws} draws in batches of {args.batch}, {args.rounds} rounds")
+    flags += ["--batch", str(args.batch), "--device", args.device]
+    command = [str(Path(__file__).resolve()), *flags, "--worker"]
+    processor = platform.processor() or platform.machine()
     with Worker([*command, "torch"]) as theirs, Worker([*command, "pagjax"]) as ours:
-        theirs.ask("votes"), ours.ask("votes")  # warm-up
-        rounds = [(theirs.ask("votes"), ours.ask("votes")) for _ in range(args.rounds)]
+        print(f"{processor}, {os.cpu_count()} cores; {args.network} on {ours.ask('device')}")
+        print(
+            f"{args.num_draws} draws in batches of {args.batch}, {args.rounds} rounds", flush=True
+        )
+        programs = ((theirs, "votes"), (ours, "votes"), (ours, "chosen"))
+        for worker, name in programs:  # warm-up
+            worker.ask(name)
+        rounds = [[worker.ask(name) for worker, name in programs] for _ in range(args.rounds)]
         memory = ours.ask("memory")
         ours.ask("more")
         later = ours.ask("memory")
-    torch_rates, our_rates = (list(rates) for rates in zip(*rounds, strict=True))
-    print(f"PyTorch, draws a second: {spread(torch_rates)}")
-    print(f"pagjax, draws a second:  {spread(our_rates)}")
-    ratio = statistics.median(our / torch for torch, our in rounds)
-    print(f"pagjax / PyTorch in the same round, median: {ratio:.3f}")
+    names = ("PyTorch", "pagjax, the same batch", "pagjax, its own batch")
+    for column, name in enumerate(names):
+        rates = [row[column] for row in rounds]
+        ratio = statistics.median(row[column] / row[0] for row in rounds)
+        print(f"{name}: {spread(rates)} draws a second; {ratio:.3f} of PyTorch's in its round")
     print(f"peak memory: {memory:.2f} GB; after {LONGER} times as many draws {later:.2f} GB")
 
 
@@ -74,20 +88,24 @@ def torch_worker(args: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(os.cpu_count() or 1)
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
     torch.manual_seed(0)
+    device = {"cpu": "cpu", "gpu": "cuda"}[args.device]
     network = _torch_network(args.network).eval()
     weights = np.load(args.folder / "weights.npz")
     network.load_state_dict({key: torch.from_numpy(weights[key]) for key in weights.files})
-    network.to(memory_format=torch.channels_last)
-    image = torch.from_numpy(_image(args.network)).permute(2, 0, 1)[None]
+    network.to(device, memory_format=torch.channels_last)
+    image = torch.from_numpy(_image(args.network)).permute(2, 0, 1)[None].to(device)
 
     def votes() -> None:
-        counts = torch.zeros(network(image).shape[1], dtype=torch.int64)
+        counts = torch.zeros(network(image).shape[1], dtype=torch.int64, device=device)
         for _ in range(args.num_draws // args.batch):
             batch = image.repeat(args.batch, 1, 1, 1)
             batch = batch.contiguous(memory_format=torch.channels_last)
             labels = network(batch + SIGMA * torch.randn_like(batch)).argmax(1)
             counts += torch.bincount(labels, minlength=len(counts))
+        counts.tolist()  # waits
 
     def rate() -> float:
         with torch.no_grad():
@@ -115,7 +133,7 @@ def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
     network = base_network(description, torch_resnets.convert(state, found))
     image = jnp.asarray(_image(args.network))
 
-    def votes(num_draws: int) -> float:
+    def votes(num_draws: int, chunk_size: int | None = args.batch) -> float:
         def count() -> None:
             count_votes(
                 network.logits_fn,
@@ -123,13 +141,15 @@ def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
                 jax.random.key(0),
                 sigma=SIGMA,
                 num_draws=num_draws,
-                chunk_size=args.batch,
+                chunk_size=chunk_size,
             )
 
         return _rate(count, num_draws)
 
     return {
         "votes": lambda: votes(args.num_draws),
+        "chosen": lambda: votes(args.num_draws, None),
+        "device": lambda: f"{jax.devices()[0].platform} ({jax.devices()[0].device_kind})",
         "more": lambda: votes(LONGER * args.num_draws),
         "memory": peak_memory,
     }

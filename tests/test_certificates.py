@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -99,6 +100,11 @@ def test_a_killed_log_goes_on_to_the_same_lines(tmp_path):
     assert [line.prediction for line in lines_of(whole)] == [0, 1, 2, 0]
     with pytest.raises(logs.LogError, match=re.escape("alpha: 0.001, now 0.01")):
         jobs.begin(cut, a_job(alpha=0.01), overwrite=False)
+    # Narrow products round other values on other devices: another network.
+    narrow = a_job(precision="bfloat16", platform="cpu")
+    jobs.begin(cut, narrow, overwrite=True)
+    with pytest.raises(logs.LogError, match="platform: 'cpu', now 'gpu'"):
+        jobs.begin(cut, replace(narrow, platform="gpu"), overwrite=False)
     jobs.settings_file(cut).unlink()
     with pytest.raises(logs.LogError, match="no settings beside it"):
         jobs.begin(cut, job, overwrite=False)
@@ -128,16 +134,17 @@ from pagjax.training.data import open_data
 from tests import closed_forms
 assert jax.device_count() == 3
 network, image = closed_forms.smooth_network(jax.random.key(0)), closed_forms.image()
-for mesh in (None, make_mesh(1, 30)):
-    votes = count_votes(network, image, jax.random.key(1), sigma=0.5, num_draws=30, mesh=mesh)
+given = {"sigma": 0.5, "num_draws": 30}
+for mesh, at_once in ((None, None), (make_mesh(1, 30), None), (make_mesh(1, 30), 3)):
+    votes = count_votes(network, image, jax.random.key(1), **given, mesh=mesh, chunk_size=at_once)
     print(votes.tolist())
 """
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=3"}
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment, cwd=ROOT
     )
-    alone, shared_out = done.stdout.splitlines() or [done.stderr, ""]
-    assert alone == shared_out
+    alone, *shared_out = done.stdout.splitlines() or [done.stderr]
+    assert shared_out == [alone, alone]
     assert sum(json.loads(alone)) == 30
 
 
