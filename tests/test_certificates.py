@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import signal
@@ -11,7 +10,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +27,6 @@ from pagjax.checkpoints import store
 from pagjax.mesh import make_mesh
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
-from pagjax.runs import certified
 from pagjax.training.data import open_data
 from tests.training import tiny
 
@@ -217,18 +214,6 @@ def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, monkeypatch
     assert [entry["sigma"] for entry in written] == [0.25, 0.5]
     assert "certified (hard) at sigma 0.5, 3 images" in (network / "card.md").read_text()
     jax.config.update("jax_compilation_cache_dir", None)
-
-
-def test_pictures_are_certified_for_their_targets():
-    network = SimpleNamespace(logits_fn=jax.tree_util.Partial(brightest))
-    pictures = tiny.images(2).astype(np.float32) / 255
-    job = SimpleNamespace(sigma=0.25, seed=3)
-    right, wrong = certified.certify(network, job, pictures, np.array([0, 2]), 60)
-    assert (right.prediction, wrong.prediction) == (0, ABSTAIN)
-    assert certified.note(right) == f", R = {math.floor(right.radius * 100) / 100:.2f}"
-    assert certified.note(wrong) == ", no R"
-    record = certified.to_record(right, 0)
-    assert (record["certified"], record["vote_share"]) == (True, 1.0)
 
 
 @pytest.mark.parametrize(
