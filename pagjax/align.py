@@ -23,19 +23,21 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pagjax.align",
         description="Makes targeted pictures with several networks from the same starts, targets "
-        "and noise, lets networks that made none of them judge, and prints the numbers with 95% "
+        "and noise, lets networks that did not make them judge, and prints the numbers with 95% "
         "intervals. Believe the robust judge: adversarial grain carries over between vanilla "
         "networks, so a vanilla judge believes it. Interrupt it at any time: the same command "
         "goes on, and keeps what is done.",
     )
     parser.add_argument("--networks", nargs="+", required=True, metavar="NAME_OR_PATH")
     parser.add_argument(
-        "--judge", metavar="NAME_OR_PATH", help="robust network that makes no picture"
+        "--judge",
+        metavar="NAME_OR_PATH",
+        help="robust network; no judge is asked about pictures that it made itself",
     )
     parser.add_argument(
         "--vanilla-judge",
         metavar="NAME_OR_PATH",
-        help="vanilla network that makes no picture; judges the pictures, and blurred ones",
+        help="vanilla network; judges the pictures, and blurred ones",
     )
     parser.add_argument(
         "--data",
@@ -57,8 +59,14 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--epsilon", type=float, metavar="E", help="default: 40 at 224 pixels, scaled by side"
     )
-    parser.add_argument("--steps", type=int, metavar="K", help="default: 300")
-    parser.add_argument("--num-samples", type=int, metavar="N", help="default: 20")
+    parser.add_argument(
+        "--preset",
+        choices=["paper", "fast"],
+        default="paper",
+        help="fast: the same ball with a twentieth of the work (default: paper)",
+    )
+    parser.add_argument("--steps", type=int, metavar="K", help="default: the preset's")
+    parser.add_argument("--num-samples", type=int, metavar="N", help="default: the preset's")
     parser.add_argument(
         "--neighbours",
         type=int,
@@ -117,9 +125,14 @@ def run(args: argparse.Namespace) -> int:
         shutil.rmtree(args.out, ignore_errors=True)
     neighbours = None
     if train is not None:
-        neighbours = (
-            comparison.nearest_images(starts.images, targets, train, args.neighbours),
-            comparison.nearest_images(starts.images, others, train, args.neighbours),
+        neighbours = comparison.neighbours(
+            args.out / "neighbours.npz",
+            starts,
+            targets,
+            others,
+            f"{args.data} {args.train_split}",
+            train,
+            args.neighbours,
         )
     summaries: dict[str, Mapping[str, Interval]] = {}
     rows: list[dict[str, Any]] = []
@@ -134,18 +147,20 @@ def run(args: argparse.Namespace) -> int:
             num_steps=args.steps,
             num_samples=args.num_samples,
             seed=args.seed,
+            preset=args.preset,
         )
         folder = args.out / "networks" / Path(name).name
         with messages.progress_bar(job) as report:
             pictures = comparison.make_pictures(folder, network, job, starts, report)
+        asked, own_digests = inputs.impartial(judges, digests, name, network)
         measured = comparison.numbers(
             folder,
             network,
             job,
             starts,
             pictures,
-            judges=judges,
-            judge_digests=digests,
+            judges=asked,
+            judge_digests=own_digests,
             statistics=statistics,
             others=others,
             neighbours=neighbours,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import dataclasses
 import json
@@ -13,10 +14,12 @@ import pytest
 from PIL import Image
 
 from pagjax import align, synthesize
+from pagjax import checkpoints as pagjax_checkpoints
+from pagjax.alignment import batches
 from pagjax.checkpoints import store as checkpoints
 from pagjax.class_statistics import store
 from pagjax.class_statistics.fitting import fit_classes
-from pagjax.runs import seeds
+from pagjax.runs import comparison, comparison_inputs, seeds
 from pagjax.runs.files import read_arrays
 from pagjax.runs.job import JobError
 from tests import tiny_checkpoint
@@ -119,3 +122,87 @@ def test_several_networks_are_measured_and_kept(checkpoint, judge, statistics, t
     assert "other settings" in capsys.readouterr().err
     assert align.main([*given[:2], "--judge", str(checkpoint), *given[4:]]) == 2
     assert "cannot judge them" in capsys.readouterr().err
+
+
+def test_a_judge_that_makes_pictures_judges_those_of_others(checkpoint, judge, capsys):
+    networks = {str(path): pagjax_checkpoints.load(path) for path in (checkpoint, judge)}
+    args = argparse.Namespace(judge=str(judge), vanilla_judge=None)
+    judges, digests = comparison_inputs.read_judges(args, networks)
+    kept = [
+        list(comparison_inputs.impartial(judges, digests, name, network)[1])
+        for name, network in networks.items()
+    ]
+    assert kept == [["robust"], []]
+    assert f"{judge} does not judge its own pictures: no robust" in capsys.readouterr().err
+
+
+def test_presets_make_jobs(checkpoint):
+    starts = comparison.Starts("grey", np.full((3, 16, 16, 3), 0.5), np.zeros(3, int))
+    network = pagjax_checkpoints.load(checkpoint)
+    given = {"epsilon": None, "num_steps": None, "seed": 0, "preset": "fast"}
+    jobs = [
+        comparison.plan(
+            "tiny", network, starts, np.ones(3, int), sigma=sigma, num_samples=count, **given
+        )
+        for sigma, count in ((0.25, None), (0.25, 3), (0.0, None))
+    ]
+    assert [job.sampling for job in jobs] == ["antithetic", "independent", "independent"]
+    assert [job.num_samples for job in jobs] == [2, 3, 1]
+    assert {(job.schedule, job.momentum) for job in jobs} == {("linear", 0.8)}
+
+
+def test_pictures_of_another_machines_batches_are_taken_over(checkpoint, tmp_path):
+    starts = comparison.Starts("grey", np.full((3, 16, 16, 3), 0.5, np.float32), np.zeros(3, int))
+    network = pagjax_checkpoints.load(checkpoint)
+    given = {"sigma": 0.25, "epsilon": 1.0, "num_steps": 1, "num_samples": 2, "seed": 0}
+    job = comparison.plan("tiny", network, starts, np.ones(3, int), **given)
+    made = comparison.make_pictures(tmp_path, network, job, starts, lambda progress: None)
+    elsewhere = dataclasses.replace(job, batch_size=1)
+    found = comparison.make_pictures(tmp_path, None, elsewhere, starts, lambda progress: None)
+    np.testing.assert_array_equal(found, made)
+    with pytest.raises(JobError, match="other settings"):
+        comparison.make_pictures(
+            tmp_path, network, dataclasses.replace(job, epsilon=2.0), starts, lambda progress: None
+        )
+
+
+def test_accelerators_take_all_pictures_at_once(checkpoint, monkeypatch):
+    starts = comparison.Starts("grey", np.full((100, 16, 16, 3), 0.5), np.zeros(100, int))
+    network = pagjax_checkpoints.load(checkpoint)
+    given = {"sigma": 0.25, "epsilon": 1.0, "num_steps": 1, "num_samples": 20, "seed": 0}
+    sizes = []
+    for platform in ("cpu", "gpu"):
+        monkeypatch.setattr(jax, "default_backend", lambda platform=platform: platform)
+        sizes.append(
+            comparison.plan("tiny", network, starts, np.ones(100, int), **given).batch_size
+        )
+        batches.in_batches(lambda x: sizes.append(len(x)) or x, starts.images)
+    assert sizes[-2:] == [100, 100]
+    assert max(sizes[:-2]) <= 16
+
+
+def test_nearest_images_are_kept_with_what_they_were_looked_for(tmp_path):
+    data = tiny.data(60)
+    starts = comparison.from_data(data, 4, seed=0)
+    targets, others = (starts.classes + 1) % 3, (starts.classes + 2) % 3
+    opened = []
+
+    def look(file, source, own=others):
+        return comparison.neighbours(
+            file, starts, targets, own, source, lambda: opened.append(source) or data, 2
+        )
+
+    file = tmp_path / "neighbours.npz"
+    found = look(file, "tiny train")
+    for classes, images in zip((targets, others), found, strict=True):
+        for start, index, nearest in zip(starts.images, classes, images, strict=True):
+            pictures = data.images(np.flatnonzero(data.targets == index)) / 255
+            distances = np.sort(np.square(pictures - start).sum(axis=(1, 2, 3)))
+            np.testing.assert_allclose(
+                np.square(nearest - start).sum(axis=(1, 2, 3)), distances[:2], rtol=1e-4
+            )
+    np.testing.assert_array_equal(look(file, "tiny train"), found)
+    assert opened == ["tiny train"]
+    look(file, "tiny test")
+    look(file, "tiny test", targets)
+    assert opened == ["tiny train", "tiny test", "tiny test"]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from pagjax import draws
 
-PICTURES, DRAWS = 16, 20
-"""The most pictures, and the most noise draws of each, that are held at once."""
+DRAWS = 20
+"""The most noise draws of a picture that are held at once."""
+
+# Accelerators are filled by many pictures at once; they hold several times what a laptop does.
+_ON_CPU, _ON_ACCELERATORS = (16, draws.CHUNK_VALUES), (100, 3 * draws.CHUNK_VALUES)
 
 
 def in_batches(function: Callable[..., Array], *arrays: Array) -> Array:
@@ -30,7 +34,8 @@ def in_batches(function: Callable[..., Array], *arrays: Array) -> Array:
         (40,)
     """
     count = arrays[0].shape[0]
-    most = max(1, min(PICTURES, draws.CHUNK_VALUES // arrays[0][0].size))
+    pictures, values = _room()
+    most = max(1, min(pictures, values // arrays[0][0].size))
     size = -(-count // -(-count // most))
     parts = []
     for first in range(0, count, size):
@@ -42,10 +47,16 @@ def in_batches(function: Callable[..., Array], *arrays: Array) -> Array:
 def draws_at_once(pictures: Array) -> int:
     """The most draws of a picture held at once beside those of its batch.
 
-    Example:
+    Example, on a CPU:
         >>> import jax.numpy as jnp
         >>> draws_at_once(jnp.zeros((100, 32, 32, 3))), draws_at_once(jnp.zeros((100, 224, 224, 3)))
         (20, 1)
     """
-    values = pictures[0].size * min(PICTURES, pictures.shape[0])
-    return max(1, min(DRAWS, draws.CHUNK_VALUES // values))
+    at_once, values = _room()
+    batch = pictures[0].size * min(at_once, pictures.shape[0])
+    return max(1, min(DRAWS, values // batch))
+
+
+def _room() -> tuple[int, int]:
+    """The most pictures, and values of noisy copies, that are held at once."""
+    return _ON_CPU if jax.default_backend() == "cpu" else _ON_ACCELERATORS

@@ -48,12 +48,7 @@ class Measurements:
 
     def summary(self, alpha: float = 0.05) -> dict[str, intervals.Interval]:
         """The mean of every column with its interval: exact for shares, Student's for the rest."""
-        return {
-            name: intervals.share_interval(values > 0, alpha)
-            if name.endswith(HITS)
-            else intervals.mean_interval(values, alpha)
-            for name, values in self.columns.items()
-        }
+        return {name: _interval(name, values, alpha) for name, values in self.columns.items()}
 
 
 def measure(
@@ -201,6 +196,15 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> bytes:
     for row in rows:
         writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
     return buffer.getvalue().encode()
+
+
+def _interval(name: str, values: np.ndarray, alpha: float) -> intervals.Interval:
+    if name.endswith(HITS):
+        return intervals.share_interval(values > 0, alpha)
+    value, low, high = intervals.mean_interval(values, alpha)
+    if "probability" in name:  # no mean of probabilities lies outside [0, 1]
+        low, high = max(low, 0.0), min(high, 1.0)
+    return intervals.Interval(value, low, high)
 
 
 @jax.jit

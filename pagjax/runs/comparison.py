@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pagjax import paper
+from pagjax import presets
 from pagjax.alignment import Judge, Measurements, directions, measure
 from pagjax.class_statistics.store import ClassStatistics
 from pagjax.networks.base import BaseNetwork
@@ -25,9 +25,11 @@ from pagjax.runs import files
 from pagjax.runs.execute import Progress, StateFolder, execute
 from pagjax.runs.inputs import weights_digest
 from pagjax.runs.job import Job, JobError, default_batch_size, picture_keys
+from pagjax.targeted import draws_at_once
 from pagjax.training.data import LabelledImages
 
 OTHERS, MEASURING = 2**31 + 1, 2**31 + 2
+_MACHINE = ("batch_size", "chunk_size")  # of a job: where it was made, not what
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,59 @@ def draw_targets(starts: Starts, num_classes: int, seed: int) -> np.ndarray:
 def nearest_images(
     starts: np.ndarray, classes: np.ndarray, data: LabelledImages, count: int
 ) -> np.ndarray:
-    """The images of a class that are nearest to each start, shape ``[n, count, height, ...]``."""
-    found = np.zeros((len(starts), count, *starts.shape[1:]), np.float32)
+    """The images of classes that are nearest to each start.
+
+    Args:
+        starts: shape ``[n, height, width, 3]`` in [0, 1].
+        classes: for every start one class or several, ``[n, ...]``; a class's images are read once.
+        data: where to look.
+        count: how many of every class.
+
+    Returns:
+        Shape ``[n, ..., count, height, width, 3]``.
+    """
+    found = np.zeros((*classes.shape, count, *starts.shape[1:]), np.float32)
     for index in np.unique(classes):
-        own = np.flatnonzero(classes == index)
+        wanted = np.nonzero(classes == index)
         numbers = np.flatnonzero(data.targets == index)
         images = jnp.asarray(data.images(numbers).astype(np.float32) / 255)
-        closest, _ = directions.nearest(jnp.asarray(starts[own]), images, count)
-        found[own] = np.asarray(images[closest])
+        closest, _ = directions.nearest(jnp.asarray(starts[wanted[0]]), images, count)
+        found[wanted] = np.asarray(images[closest])
     return found
+
+
+def neighbours(
+    file: Path,
+    starts: Starts,
+    targets: np.ndarray,
+    others: np.ndarray,
+    source: str,
+    open_images: Callable[[], LabelledImages],
+    count: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest images of each start's target and other class, found, or read where they are kept.
+
+    Args:
+        file: where they are kept.
+        starts: the starts.
+        targets, others: a class for every start.
+        source: the data looked among.
+        open_images: opens it; not called where what is kept comes from it.
+        count: how many.
+
+    Returns:
+        Two arrays of shape ``[n, count, height, width, 3]``.
+    """
+    classes = np.stack([targets, others], axis=1)
+    origin = np.array(files.digest(starts.images, classes, np.array([source, str(count)])))
+    if file.exists():
+        kept = files.read_arrays(file)
+        if kept["origin"] == origin:
+            return kept["target"], kept["other"]
+    found = nearest_images(starts.images, classes, open_images(), count)
+    of_target, of_other = found[:, 0], found[:, 1]
+    files.write_arrays(file, {"origin": origin, "target": of_target, "other": of_other})
+    return of_target, of_other
 
 
 def plan(
@@ -85,8 +131,9 @@ def plan(
     num_steps: int | None,
     num_samples: int | None,
     seed: int,
+    preset: str = "paper",
 ) -> Job:
-    """A network's job: the paper's settings by side where none are given.
+    """A network's job: a preset's settings by side where none are given.
 
     Raises:
         JobError: if the noise level is known to nobody.
@@ -95,8 +142,11 @@ def plan(
     if sigma is None:
         raise JobError(f"{name} does not say under which noise it was trained: pass --sigma")
     count, height, width, _ = starts.images.shape
-    default = paper.settings((height * width) ** 0.5, sigma=sigma, objective=TARGET_CLASS_MAX)
-    num_samples = num_samples or default.num_samples
+    side = (height * width) ** 0.5
+    default = presets.settings(preset, side, sigma=sigma, objective=TARGET_CLASS_MAX)
+    num_samples = (num_samples or default.num_samples) if sigma else 1
+    # Draws asked for by number need not come in pairs, and a single one cannot.
+    paired = num_samples == default.num_samples
     return Job(
         checkpoint=name,
         checkpoint_sha256=weights_digest(network),
@@ -110,15 +160,26 @@ def plan(
         step_size=default.step_size,
         num_steps=num_steps or default.num_steps,
         num_samples=num_samples,
+        sampling=default.sampling if paired else "independent",
+        momentum=default.momentum,
+        schedule=default.schedule,
         objective="tcm",
         projection="ball-then-box",
         noise="fresh",
         keep="last",
         clip=True,
         seed=seed,
-        batch_size=default_batch_size(count, num_samples if sigma else 1, starts.images[0].size),
+        batch_size=_batch_size(count, num_samples, starts.images[0].size),
         chunk_size=None,
     )
+
+
+def _batch_size(count: int, num_samples: int, values: int) -> int:
+    """Pictures at once; accelerators take all that are there, as far as they have room."""
+    platform = jax.default_backend()
+    if platform == "cpu":
+        return default_batch_size(count, num_samples, values)
+    return min(count, max(1, draws_at_once(values, platform) // num_samples))
 
 
 def make_pictures(
@@ -136,8 +197,9 @@ def make_pictures(
     state = StateFolder(folder / ".unfinished")
     done, about = folder / "pictures.npz", folder / "job.json"
     settings = json.loads(json.dumps(job.to_json()))
-    for file in (about, state.job_file):
-        if file.exists() and json.loads(file.read_text(encoding="utf-8")) != settings:
+    for file, ignored in ((about, _MACHINE), (state.job_file, ())):
+        kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else settings
+        if kept | {name: settings[name] for name in ignored} != settings:
             raise JobError(
                 f"{folder} holds pictures made with other settings: choose another --out, or pass "
                 "--overwrite"

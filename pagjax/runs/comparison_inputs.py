@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -28,18 +29,22 @@ BLUR = 2
 def read_judges(
     args: argparse.Namespace, networks: Mapping[str, BaseNetwork]
 ) -> tuple[list[Judge], dict[str, str]]:
-    """The judges and the digests of their weights; a maker of pictures is refused."""
-    makers = {weights_digest(network): name for name, network in networks.items()}
+    """The judges and the digests of their weights, by the names of their judgements.
+
+    Raises:
+        JobError: if a judge made all pictures itself, or knows other classes.
+    """
+    makers = {weights_digest(network) for network in networks.values()}
     judges, digests = [], {}
     for kind, name in (("robust", args.judge), ("vanilla", args.vanilla_judge)):
         if name is None:
             print(f"no {kind} judge: its numbers are left out", file=sys.stderr)
             continue
         judge = checkpoints.load(name)
-        if weights_digest(judge) in makers:
+        if makers == {weights_digest(judge)}:
             raise JobError(
-                f"{name} makes pictures here (as {makers[weights_digest(judge)]}) and cannot judge "
-                "them: name a judge that is not among --networks"
+                f"{name} makes all pictures here and cannot judge them: name a judge that is not "
+                "the only one of --networks"
             )
         if judge.labels != next(iter(networks.values())).labels:
             raise JobError(f"{name} knows other classes than the networks: name another judge")
@@ -49,7 +54,20 @@ def read_judges(
         judges.append(Judge(kind, judge.logits_fn, sigma))
         if kind == "vanilla":
             judges.append(Judge("low_pass", judge.logits_fn, sigma, BLUR))
+            digests["low_pass"] = digests[kind]
     return judges, digests
+
+
+def impartial(
+    judges: Sequence[Judge], digests: Mapping[str, str], name: str, network: BaseNetwork
+) -> tuple[list[Judge], dict[str, str]]:
+    """The judges, and their digests, but those that made a network's pictures: itself."""
+    own = weights_digest(network)
+    kept = [judge for judge in judges if digests[judge.name] != own]
+    left_out = [judge.name for judge in judges if judge not in kept]
+    if left_out:
+        print(f"{name} does not judge its own pictures: no {', '.join(left_out)}", file=sys.stderr)
+    return kept, {judge.name: digests[judge.name] for judge in kept}
 
 
 def common_form(networks: Mapping[str, BaseNetwork]) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -81,8 +99,8 @@ def read_starts(
     args: argparse.Namespace,
     labels: Sequence[str],
     shape: Sequence[int],
-) -> tuple[Starts, LabelledImages | None]:
-    """Where pictures start, and the images among which neighbours are looked for."""
+) -> tuple[Starts, Callable[[], LabelledImages] | None]:
+    """Where pictures start, and what opens the images among which neighbours are looked for."""
     if args.count < 1 or args.neighbours < 0:
         raise JobError(f"--count {args.count} --neighbours {args.neighbours}: at least 1 and 0")
     if args.data is None:
@@ -100,7 +118,7 @@ def read_starts(
     starts = comparison.from_data(data, args.count, args.seed)
     if not args.neighbours:
         return starts, None
-    return starts, open_data(args.data, args.train_split, shape[0], args.data_dir)
+    return starts, partial(open_data, args.data, args.train_split, shape[0], args.data_dir)
 
 
 def draw_others(targets: np.ndarray, num_classes: int, seed: int) -> np.ndarray:
