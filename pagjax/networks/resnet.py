@@ -20,7 +20,10 @@ from pagjax.networks import convolutions, training_convolutions
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.pooling import max_pool_3x3
 
+Stem = Literal["imagenet", "cifar", "space_to_depth", "space_to_depth_4"]
+
 BATCH_NORM_EPSILON = 1e-5
+_BLOCK_SIDES = {"space_to_depth": 2, "space_to_depth_4": 4}
 _he_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
 
@@ -30,7 +33,8 @@ class ResNetConfig:
 
     Attributes:
         stem: ``"imagenet"`` is a 7x7 convolution of stride 2 and a max-pool; ``"cifar"`` a 3x3 one;
-            ``"space_to_depth"`` lays 2x2 blocks into channels before a 3x3 one.
+            ``"space_to_depth"`` lays 2x2 blocks into channels before a 3x3 one, and
+            ``"space_to_depth_4"`` 4x4 blocks.
         block: ``"basic"`` is two 3x3 convolutions; ``"bottleneck"`` is 1x1, 3x3, 1x1 with four
             times as many features at its end and the stride on the 3x3 (torchvision's v1.5).
         stage_sizes: blocks in each stage; every stage but the first halves the resolution.
@@ -40,7 +44,7 @@ class ResNetConfig:
             zeros (option A).
     """
 
-    stem: Literal["imagenet", "cifar", "space_to_depth"]
+    stem: Stem
     block: Literal["basic", "bottleneck"]
     stage_sizes: tuple[int, ...]
     width: int
@@ -63,10 +67,13 @@ class ConvNorm(nn.Module):
     fused: bool = False
 
     @nn.compact
-    def __call__(self, x: Array, train: bool = False) -> Array:
+    def __call__(self, x: Array, train: bool = False, noise: Array | None = None) -> Array:
         """Images ``[n, h, w, c]`` to ``[n, ceil(h / stride), ceil(w / stride), features]``."""
         if self.fused:
-            return self.variable("fused", "convolution", self._fold).value(x)
+            convolution = self.variable("fused", "convolution", self._fold).value
+            if noise is None:
+                return convolution(x)
+            return convolution(x) + convolutions.linear(convolution)(noise)
         pad = (self.size // 2, self.size // 2)
         x = nn.Conv(
             self.features,
@@ -138,23 +145,38 @@ class ResNet(nn.Module):
     fused: bool = False
 
     @nn.compact
-    def __call__(self, images: Array, train: bool = False) -> Outputs:
-        """Images ``[n, h, w, 3]`` in [0, 1] to `Outputs`; `train` uses the batch's statistics."""
+    def __call__(
+        self, images: Array, train: bool = False, noise: Array | None = None
+    ) -> Outputs:
+        """Images ``[n, h, w, 3]`` in [0, 1] to `Outputs`; `train` uses the batch's statistics.
+
+        With `noise`, of the images' shape, the outputs at ``images + noise``. Where ``fused``, it is
+        added after the first convolution, which is linear, so that the gradient of many draws at
+        one image passes that convolution once.
+        """
         config = self.config
+        if noise is not None and (not self.fused or self.normalizer.clamp):
+            images, noise = images + noise, None
         x = self.normalizer(images)
+        if noise is not None:
+            noise = self.normalizer.scale(noise)
+        if config.stem in _BLOCK_SIDES:
+            side = _BLOCK_SIDES[config.stem]
+            x = _blocks_to_channels(x, side)
+            noise = None if noise is None else _blocks_to_channels(noise, side)
+        size, stride = (7, 2) if config.stem == "imagenet" else (3, 1)
+        stem = ConvNorm(config.width, size, stride, self.fused, name="stem")
+        x = nn.relu(stem(x, train, noise))
         if config.stem == "imagenet":
-            x = nn.relu(ConvNorm(config.width, 7, 2, self.fused, name="stem")(x, train))
             x = max_pool_3x3(x)
-        else:
-            if config.stem == "space_to_depth":
-                x = _blocks_to_channels(x)
-            x = nn.relu(ConvNorm(config.width, 3, 1, self.fused, name="stem")(x, train))
         for stage, count in enumerate(config.stage_sizes):
             for index in range(count):
                 stride = 2 if stage > 0 and index == 0 else 1
                 name = f"stage{stage + 1}_block{index + 1}"
                 width = config.width * 2**stage
                 x = Block(config, width, stride, self.fused, name=name)(x, train)
+        if self.fused:  # narrow activations end here
+            x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         features = x.mean(axis=(1, 2))
         return Outputs(nn.Dense(self.num_classes, dtype=x.dtype, name="head")(features), features)
 
@@ -193,9 +215,12 @@ def fuse(
     return fused, {"fused": folded, "params": {"head": variables["params"]["head"]}}
 
 
-def _blocks_to_channels(x: Array) -> Array:
+def _blocks_to_channels(x: Array, side: int) -> Array:
     n, height, width, channels = x.shape
-    if height % 2 or width % 2:
-        raise ValueError(f"images of {height}x{width} pixels: this network needs even sides")
-    x = x.reshape(n, height // 2, 2, width // 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(n, height // 2, width // 2, 4 * channels)
+    if height % side or width % side:
+        raise ValueError(
+            f"images of {height}x{width} pixels: this network needs sides that {side} divides"
+        )
+    x = x.reshape(n, height // side, side, width // side, side, channels)
+    x = x.transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(n, height // side, width // side, side**2 * channels)

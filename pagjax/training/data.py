@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +50,7 @@ class LabelledImages:
         targets: class index of every image.
         side: side in pixels to which images are brought: shorter side resized, centre cut.
         read: indices to a list of Pillow pictures or 8-bit arrays; called from several threads.
+        held: all images decoded, ``[images, side, side, 3]``, where they fit into memory.
     """
 
     name: str
@@ -57,6 +58,7 @@ class LabelledImages:
     targets: np.ndarray
     side: int
     read: Callable[[Sequence[int]], Sequence[Any]]
+    held: np.ndarray | None = None
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -64,6 +66,8 @@ class LabelledImages:
 
     def images(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Images by number, in 8 bits, shape ``[len(indices), side, side, 3]``."""
+        if self.held is not None:
+            return np.asarray(self.held[np.asarray(indices)])
         parts = np.array_split(np.asarray(indices), min(_WORKERS, max(1, len(indices) // 8)))
         with ThreadPoolExecutor(_WORKERS) as pool:
             read = pool.map(lambda part: self.read([int(i) for i in part]), parts)
@@ -74,12 +78,7 @@ class LabelledImages:
         """The same with its images decoded once, where they fit into `MOST_IN_MEMORY`."""
         if len(self) * self.side**2 * 3 > MOST_IN_MEMORY:
             return self
-        held = self.images(np.arange(len(self)))
-
-        def read(indices: Sequence[int]) -> list[Any]:
-            return list(held[indices])
-
-        return LabelledImages(self.name, self.labels, self.targets, self.side, read)
+        return replace(self, held=self.images(np.arange(len(self))))
 
     def _bring_to_side(self, picture: Any) -> np.ndarray:
         if isinstance(picture, np.ndarray) and picture.shape == (self.side, self.side, 3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from pagjax.training.step import (
 
 STEPS_BETWEEN_REPORTS = 25
 SECONDS_BETWEEN_SAVES = 180.0
+MOST_TRIALS = 40
 _TRIAL_IMAGES = 1000
 _TRIAL_BATCH = 100
 
@@ -47,7 +49,7 @@ class Progress:
         seconds: since this process began training, pauses included.
         cpu_seconds: of all cores, spent by this process.
         test_accuracy: of the averaged weights on the first test images, one draw each, at the end
-            of an epoch; None between.
+            of an epoch, or of several where a run has more than `MOST_TRIALS`; None between.
     """
 
     step: int
@@ -105,6 +107,7 @@ def train(
     total = optimisers.total_steps(settings, per_epoch)
     last = total if stop_after is None else min(total, stop_after)
     first = int(state.step)
+    between_trials = per_epoch * max(1, math.ceil(settings.epochs / MOST_TRIALS))
     began = saved = reported = time.monotonic()
     measured: list[Measured] = []
     for number, batch in zip(
@@ -116,8 +119,8 @@ def train(
         state, seen = step_fn(state, *placed)
         measured.append(seen)
         step = number + 1
-        ends_epoch = step % per_epoch == 0 or step == last
-        if ends_epoch or len(measured) == STEPS_BETWEEN_REPORTS or number == first:
+        tries = step % between_trials == 0 or step == last
+        if tries or len(measured) == STEPS_BETWEEN_REPORTS or number == first:
             losses, accuracies = np.mean(jax.device_get(measured), axis=0)
             if not np.isfinite(losses):
                 raise TrainingError(
@@ -125,7 +128,7 @@ def train(
                 )
             now = time.monotonic()
             speed = len(measured) * settings.batch_size / (now - reported)
-            trial = _trial(trial_fn, state, test, settings) if ends_epoch else None
+            trial = _trial(trial_fn, state, test, settings) if tries else None
             report(
                 Progress(
                     step=step,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pagjax.networks.resnet import ResNetConfig
+from pagjax.networks.resnet import ResNetConfig, Stem
 
 
 class TrainingError(ValueError):
@@ -62,7 +62,7 @@ class Settings:
     test_split: str = "test"
     image_size: int = 32
     normalizer: str = "cifar10"
-    stem: Literal["imagenet", "cifar", "space_to_depth"] = "space_to_depth"
+    stem: Stem = "space_to_depth"
     block: Literal["basic", "bottleneck"] = "basic"
     stage_sizes: tuple[int, ...] = (1, 2, 2)
     width: int = 64
