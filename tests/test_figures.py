@@ -16,6 +16,7 @@ from scipy import stats
 from pagjax.checkpoints import shipped
 from pagjax.figures import gallery, make, panels, starts
 from pagjax.figures.__main__ import main
+from pagjax.figures.cast import Named
 from pagjax.figures.recipes import recipes
 from pagjax.runs.job import JobError
 
@@ -198,7 +199,10 @@ def test_bad_input_is_named(arguments, told, capsys, tmp_path):
 
 def test_a_missing_network_is_named_and_the_page_says_what_to_do(capsys, tmp_path):
     assert main(["15", "--sigma", "0.37", "--out", str(tmp_path)]) == 1
-    assert "needs a network for gaussian-0.37" in capsys.readouterr().err
+    assert (
+        "needs a network for gaussian-0.37 (cifar10-gaussian-0.37 is not there)"
+        in capsys.readouterr().err
+    )
     with pytest.raises(ValueError, match=r"pagjax\.figures 1"):
         gallery.write(tmp_path)
 
@@ -206,7 +210,7 @@ def test_a_missing_network_is_named_and_the_page_says_what_to_do(capsys, tmp_pat
 def test_networks_of_other_classes_do_not_share_a_figure():
     def named(labels):
         network = type("Network", (), {"labels": labels, "image_shape": (8, 8, 3)})()
-        return make.Named("a", network)
+        return Named("a", network)
 
     networks = {"gaussian-0.25": named(("a",)), "vanilla": named(("b",))}
     with pytest.raises(JobError, match="other classes"):

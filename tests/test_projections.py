@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pagjax.projections import ball_and_box, ball_then_box, only_inside, onto_ball, safe_norm
+from pagjax.projections import (
+    ball_and_box,
+    ball_then_box,
+    only_inside,
+    onto_ball,
+    safe_norm,
+    same_block_means,
+)
 
 SHAPE = (3, 2, 1)
 starts = arrays(np.float32, SHAPE, elements=st.floats(0, 1, width=32))
@@ -109,3 +116,31 @@ def test_nothing_moves_outside_a_mask():
     assert 0 < float(jnp.linalg.norm(moved)) <= 0.5 + 1e-6
     inside = ball_then_box(jnp.where(mask, point, start), start, 0.5)
     np.testing.assert_allclose(start + moved, inside, atol=1e-6)
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.4, 3.0])
+def test_detail_averages_out_to_the_small_image(radius):
+    generator = np.random.default_rng(0)
+    small = generator.random((2, 3, 3)).round(1).clip(0, 1)  # some means at the box's edge
+    start = small.repeat(4, axis=0).repeat(4, axis=1).astype(np.float32)
+    aim = start + 2 * generator.standard_normal(start.shape).astype(np.float32)
+    found = np.asarray(same_block_means(4)(jnp.asarray(aim), jnp.asarray(start), radius))
+    np.testing.assert_allclose(found.reshape(2, 4, 3, 4, 3).mean(axis=(1, 3)), small, atol=1e-6)
+    assert found.min() >= -1e-6
+    assert found.max() <= 1 + 1e-6
+    assert np.linalg.norm(found - start) <= radius + 1e-5
+    assert (np.linalg.norm(found - start) > 0) == (radius > 0)
+
+
+def test_without_a_box_the_detail_is_the_nearest(x64):
+    """Against least squares: no feasible point is nearer, and the block means hold."""
+    generator = np.random.default_rng(1)
+    start, aim = generator.random((2, 4, 4, 1))
+    free = np.asarray(same_block_means(2)(jnp.asarray(aim), jnp.asarray(start), 1e9, None))
+    means = np.kron(np.eye(2), np.ones((1, 2))) / 2
+    rows = np.kron(means, means)
+    lacking = rows @ (start - aim).ravel()
+    nearest = aim.ravel() + np.linalg.pinv(rows) @ lacking
+    np.testing.assert_allclose(free.ravel(), nearest, atol=1e-12)
+    with pytest.raises(ValueError, match="factor 3"):
+        same_block_means(3)(jnp.asarray(aim), jnp.asarray(start), 1.0)

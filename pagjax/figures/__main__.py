@@ -8,18 +8,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pagjax.figures.recipes import Recipe, recipes
 
-if TYPE_CHECKING:
-    from pagjax.figures.make import Named
-
 OUT = Path("pagjax-figures")
-JUDGE = "cifar10-judge-adversarial-l2"
-VANILLA_JUDGE = "cifar10-vanilla"
 EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
-_SHIPPED = {"vanilla": "cifar10-vanilla", "adversarial": "cifar10-adversarial-l2"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,8 +45,18 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--steps", type=int, help="default: the preset's")
     parser.add_argument("--num-samples", type=int, help="draws a step (default: the preset's)")
-    parser.add_argument("--judge", default=JUDGE, help=f"robust judge (default: {JUDGE})")
-    parser.add_argument("--vanilla-judge", default=VANILLA_JUDGE)
+    parser.add_argument(
+        "--judge",
+        metavar="NETWORK",
+        help="the robust judge (default: the shipped one; the adversarially trained network where "
+        "it is missing); none is asked about its own pictures",
+    )
+    parser.add_argument(
+        "--vanilla-judge",
+        metavar="NETWORK",
+        help="reported beside it as a warning: adversarial grain carries over (default: "
+        "cifar10-vanilla)",
+    )
     parser.add_argument(
         "--certify", type=int, metavar="N", help="also a certified radius from N draws a picture"
     )
@@ -94,18 +98,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]) -> int:
     """Makes the figures and the page; returns the exit status."""
     from pagjax.figures import gallery
+    from pagjax.figures.cast import Cast
     from pagjax.figures.make import Choice, make_figure
     from pagjax.runs import environment
 
     environment.prepare()
-    networks = _Networks(args.networks)
-    judges = {
-        which: networks.named(name)
-        for which, name in (("robust", args.judge), ("vanilla", args.vanilla_judge))
-        if networks.has(name)
-    }
-    if "robust" not in judges:
-        print(f"no judge: {args.judge} is not there", file=sys.stderr)
+    cast = Cast(args.networks)
+    judges = cast.judges(args.judge, args.vanilla_judge)
+    for which in ("robust", "vanilla"):
+        told = f"{judges[which].name}" if which in judges else "none; its numbers are left out"
+        print(f"{which} judge: {told}", file=sys.stderr)
     choice = Choice(
         tuple(args.images),
         tuple(args.targets),
@@ -120,20 +122,26 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
     )
     skipped = 0
     for recipe in wanted:
-        missing = [role for role in recipe.roles if not networks.has(networks.of_role(role))]
+        missing = cast.missing(recipe)
         if missing:
+            waits = ", ".join(f"{role} ({name} is not there)" for role, name in missing.items())
             print(
-                f"figure {recipe.number} needs a network for {', '.join(missing)}: pass "
-                f"--networks {missing[0]}=NAME_OR_PATH",
+                f"figure {recipe.number} needs a network for {waits}: pass "
+                f"--networks {next(iter(missing))}=NAME_OR_PATH",
                 file=sys.stderr,
             )
             skipped += 1
             continue
-        chosen = {role: networks.named(networks.of_role(role)) for role in recipe.roles}
         command = _command_of(recipe, args.figures, argv)
         with _bar(recipe) as report:
             folder = make_figure(
-                recipe, chosen, judges, choice, args.out, command=command, report=report
+                recipe,
+                cast.makers(recipe),
+                judges,
+                choice,
+                args.out,
+                command=command,
+                report=report,
             )
         print(f"figure {recipe.number}: {folder / 'figure.png'}")
     if skipped < len(wanted) or not wanted:
@@ -147,38 +155,6 @@ def _command_of(recipe: Recipe, figures: Sequence[str], argv: Sequence[str]) -> 
     for figure in figures:
         words.remove(figure)
     return shlex.join(["python", "-m", "pagjax.figures", str(recipe.number), *words])
-
-
-class _Networks:
-    """Base networks by role and by name, each loaded once."""
-
-    def __init__(self, given: Sequence[str]) -> None:
-        from pagjax.runs.job import JobError
-
-        wrong = [text for text in given if "=" not in text]
-        if wrong:
-            raise JobError(f"--networks {wrong[0]}: write ROLE=NAME_OR_PATH")
-        self.given = dict(text.split("=", 1) for text in given)
-        self.loaded: dict[str, Named] = {}
-
-    def of_role(self, role: str) -> str:
-        """The name or path of the network that plays a role."""
-        return self.given.get(role, _SHIPPED.get(role, f"cifar10-{role}"))
-
-    def has(self, name: str) -> bool:
-        """Whether there is such a network."""
-        from pagjax.checkpoints import shipped
-
-        return Path(name).is_dir() or name in shipped.names()
-
-    def named(self, name: str) -> Named:
-        """The network, loaded."""
-        from pagjax import checkpoints
-        from pagjax.figures.make import Named
-
-        if name not in self.loaded:
-            self.loaded[name] = Named(Path(name).name, checkpoints.load(name))
-        return self.loaded[name]
 
 
 @contextmanager

@@ -42,7 +42,9 @@ def draw(grid: Grid, *, title: str, footer: str) -> dict[str, bytes]:
     text(_MARGIN, _MARGIN, title, size=13, weight="bold", va="top")
     for column, label in enumerate(grid.column_labels):
         x = _LEFT + column * (cell + _GAP) + cell / 2
-        text(x, _TOP - 8, label, size=10, ha="center", va="bottom")
+        most = max(6, int(cell / 7))  # letters of about seven pixels
+        words = label if len(label) <= most else textwrap.fill(label.replace(", ", ",\n"), most)
+        text(x, _TOP - 8, words, size=10, ha="center", va="bottom", linespacing=1.1)
     for row, cells in enumerate(grid.cells):
         top = _TOP + row * (cell + _CAPTION + _GAP)
         label = "\n".join(

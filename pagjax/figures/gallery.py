@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pagjax.figures.claims import Claim
+from pagjax.figures.observations import Observation, hold
 from pagjax.runs import files
 
 PAGE = "index.html"
@@ -24,13 +26,16 @@ body { margin: 0 auto; max-width: 64rem; padding: 1.5rem 1rem 4rem; color: var(-
   background: var(--paper); font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; line-height: 1.2; } h2 { font-size: 1.2rem; margin: 0 0 .5rem; }
 section { border-top: 1px solid var(--line); padding: 1.5rem 0; }
+nav { margin-bottom: 1.5rem; }
 nav a { display: inline-block; margin: 0 .6rem .3rem 0; }
 a { color: inherit; }
 .sheet { display: block; max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; margin: 1rem 0; }
 th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child, .words td, .words th { text-align: left; }
+.words td, .words th { vertical-align: top; }
+.words td:nth-child(2) { min-width: 14rem; } .words td:nth-child(3) { white-space: nowrap; }
 code { display: block; overflow-x: auto; padding: .5rem; font-size: .8rem;
   border: 1px solid var(--line); border-radius: 4px; white-space: pre; }
 .ways { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1rem 0; }
@@ -38,7 +43,14 @@ code { display: block; overflow-x: auto; padding: .5rem; font-size: .8rem;
 .way canvas { width: 9rem; height: 9rem; image-rendering: pixelated; border-radius: 4px; }
 .way input { width: 100%; }
 .note { color: var(--faint); font-size: .9rem; }
-@media print { .ways { display: none; } section { break-inside: avoid; } body { max-width: none; } }
+@media (max-width: 40rem) {
+  th, td { padding: .2rem .35rem; } .words td:nth-child(2) { min-width: 9rem; }
+}
+@media print {
+  .ways { display: none; } section, tr { break-inside: avoid; } body { max-width: none; }
+  .scroll, code { overflow: visible; } code { white-space: pre-wrap; }
+  .sheet { max-height: 60vh; } table { font-size: .65rem; } th, td { padding: .15rem .3rem; }
+}
 """
 
 _SCRIPT = """
@@ -53,6 +65,18 @@ for (const way of document.querySelectorAll(".way")) {
 }
 """
 
+_ABOUT = """
+<p>The figures of Kaur, Cohen and Lipton (2019), drawn by pagjax. Under every picture stands the
+probability that a judge assigns to the target; intervals hold 95%.</p>
+<p><strong>Which judge is asked decides what is found.</strong> The one to believe is the robust
+judge: an adversarially trained network that took no part in making the picture. A vanilla judge
+stands beside it as a warning: adversarial grain carries over from one vanilla network to another,
+so that it finds the target in pictures in which nobody else does. The same vanilla judge of blurred
+pictures, from which the grain is gone, is a check. No network is asked about its own pictures.</p>
+<p>Own logit and p are those of the network that made the pictures. High frequencies are the share
+of the perturbation's spectral energy above a quarter of the Nyquist frequency.</p>
+"""
+
 _HEADINGS = {
     "variant": "",
     "pictures": "pictures",
@@ -61,9 +85,9 @@ _HEADINGS = {
     "logit": "own logit",
     "probability_start": "own p, start",
     "probability": "own p",
-    "judge_robust_hit": "judge sees target",
-    "judge_robust_probability": "judge p",
-    "judge_vanilla_hit": "vanilla judge sees it",
+    "judge_robust_hit": "robust judge sees target",
+    "judge_robust_probability": "its p",
+    "judge_vanilla_hit": "vanilla judge (warning)",
     "judge_vanilla_blurred_hit": "the same, blurred",
     "high_frequencies": "high frequencies",
     "certified_radius": "certified radius",
@@ -98,18 +122,52 @@ def write(folder: Path) -> Path:
         "<title>Perceptually-aligned gradients, figure by figure</title>"
         f"<style>{_STYLE}</style></head><body>"
         "<h1>Perceptually-aligned gradients, figure by figure</h1>"
-        "<p>The figures of Kaur, Cohen and Lipton (2019), drawn by pagjax. The judge is an "
-        "adversarially trained network that made none of the pictures; the number under a picture "
-        "is the probability that it assigns to the target, and intervals hold 95%. A vanilla judge "
-        "is no evidence: adversarial grain carries over from one vanilla network to another, so it "
-        "is reported only as a warning beside the robust one. Own logit and p are those of the "
-        "network that made the pictures. "
-        "High frequencies are the share of the perturbation's spectral energy above a quarter of "
-        "the Nyquist frequency.</p>"
-        f"<nav>{links}</nav>{''.join(sections)}<script>{_SCRIPT}</script></body></html>"
+        f"{_ABOUT}<nav>{links}</nav>{_overview(told)}{''.join(sections)}<script>{_SCRIPT}</script></body></html>"
     )
     files.write_bytes(folder / PAGE, page.encode())
     return folder / PAGE
+
+
+def observations(told: list[dict[str, Any]]) -> list[tuple[list[int], Observation]]:
+    """What the paper saw, held against the pictures of all figures that show the same.
+
+    Args:
+        told: records of figures.
+
+    Returns:
+        For every claim the figures' numbers, and what was found in them together.
+    """
+    alike: dict[str, list[dict[str, Any]]] = {}
+    for record in told:
+        alike.setdefault(json.dumps(record["claims"]), []).append(record)
+    return [
+        (
+            [record["figure"] for record in records],
+            hold(Claim(**claim), [row for record in records for row in record["rows"]]),
+        )
+        for records in alike.values()
+        for claim in records[0]["claims"]
+    ]
+
+
+def _overview(told: list[dict[str, Any]]) -> str:
+    rows = "".join(
+        f"<tr><td>{', '.join(map(_link, numbers))}</td><td>{html.escape(one.words)}</td>"
+        f"<td>{one.verdict}</td><td>{html.escape(one.number)}</td></tr>"
+        for numbers, one in observations(told)
+    )
+    return (
+        "<h2>Does what the paper saw hold for these networks?</h2>"
+        '<p class="note">A claim is held against the 95% interval of a mean over the pictures of '
+        "all figures that show the same; it is undecided where the interval reaches both sides of "
+        "the line.</p>"
+        '<div class="scroll"><table class="words"><thead><tr><th>figures</th><th>seen</th>'
+        f"<th>here</th><th>number</th></tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _link(number: int) -> str:
+    return f'<a href="#figure-{number}">{number}</a>'
 
 
 def _section(folder: Path, record: dict[str, Any]) -> str:

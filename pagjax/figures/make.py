@@ -7,22 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from pagjax import presets, sheets
-from pagjax.alignment.measure import as_csv
-from pagjax.figures import drawing, grid, numbers, panels, starts
+from pagjax import presets
+from pagjax.figures import grid, numbers, panels, starts, writing
+from pagjax.figures.cast import Named
 from pagjax.figures.recipes import Recipe, Variant
-from pagjax.images import to_pillow
 from pagjax.networks.base import BaseNetwork
 from pagjax.objectives import BY_NAME
-from pagjax.runs import environment, files, inputs
+from pagjax.runs import files, inputs
 from pagjax.runs.execute import Progress
 from pagjax.runs.job import Job, JobError, default_batch_size, make_pairs
-
-_WAYS = 3
 
 
 @dataclass(frozen=True)
@@ -54,14 +50,6 @@ class Choice:
     data_dir: Path | None = None
 
 
-@dataclass(frozen=True)
-class Named:
-    """A network and what it is called."""
-
-    name: str
-    network: BaseNetwork
-
-
 def make_figure(
     recipe: Recipe,
     networks: Mapping[str, Named],
@@ -77,7 +65,8 @@ def make_figure(
     Args:
         recipe: which.
         networks: one per role of the recipe, all of the same classes.
-        judges: ``"robust"`` and ``"vanilla"``, where there are any.
+        judges: ``"robust"`` and ``"vanilla"``, where there are any; one of other classes or images
+            is not asked.
         choice: what the user chose.
         out: panels are kept in ``out/panels``, the figure in ``out/figure-NN``.
         command: to write beside it.
@@ -94,6 +83,11 @@ def make_figure(
     for named in networks.values():
         if named.network.labels != first.labels:
             raise JobError(f"{named.name} has other classes than the figure's other networks")
+    judges = {
+        which: judge
+        for which, judge in judges.items()
+        if (judge.network.labels, judge.network.image_shape) == (first.labels, first.image_shape)
+    }
     side = first.image_shape[0]
     begun, pairs, targets = _pairs(recipe, choice, first, side)
     made, rows, means = [], [], []
@@ -119,10 +113,10 @@ def make_figure(
         rows.append(numbers.rows(recipe, variant, panel, found, begun.names, first.labels))
         means.append(numbers.means(variant, found))
     arranged = grid.arrange(recipe, begun, first.labels, made, rows)
-    settings = _settings(made[-1].job, max(panel.job.num_samples for panel in made), judges)
+    settings = writing.settings(made, judges)
     flat = [row for of_variant in rows for row in of_variant]
     folder = out / f"figure-{recipe.number:02d}"
-    return _write(recipe, arranged, flat, means, settings, command, folder)
+    return writing.write(recipe, arranged, flat, means, settings, command, folder)
 
 
 def _pairs(
@@ -201,61 +195,3 @@ def _job(
         batch_size=default_batch_size(len(pairs), num_samples, begun.pictures[0].size),
         chunk_size=None,
     )
-
-
-def _settings(job: Job, num_samples: int, judges: Mapping[str, Named]) -> str:
-    """What all cells share, in a sentence."""
-    way = "momentum, " if job.momentum else ""
-    steps = f"{job.num_steps} steps of {job.step_size:.3g}"
-    if job.schedule == "linear":
-        steps = f"{job.num_steps} steps falling from {job.step_size:.3g} to 0"
-    said = f"epsilon {job.epsilon:.3g}, {steps}, {way}{job.image_size[0]} pixels, "
-    said += f"N = {num_samples} where the figure does not say, seed {job.seed}. "
-    if "robust" in judges:
-        return said + f"Judge: {judges['robust'].name}, asked about pictures that it did not make."
-    return said + "No judge: own is the smoothed probability that the maker itself gives."
-
-
-def _write(
-    recipe: Recipe,
-    arranged: grid.Grid,
-    rows: list[dict[str, Any]],
-    means: list[dict[str, Any]],
-    settings: str,
-    command: str,
-    folder: Path,
-) -> Path:
-    title = f"Figure {recipe.number}. {recipe.title}"
-    (folder / "record.json").unlink(missing_ok=True)  # no record beside another figure's parts
-    for kind, content in drawing.draw(arranged, title=title, footer=settings).items():
-        files.write_bytes(folder / f"figure.{kind}", content)
-    files.write_bytes(folder / "numbers.csv", as_csv(rows))
-    files.write_bytes(folder / "means.csv", as_csv(means))
-    record = {
-        "figure": recipe.number,
-        "title": recipe.title,
-        "shows": recipe.shows,
-        "settings": settings,
-        "command": command,
-        "ways": _write_ways(arranged, folder),
-        "rows": rows,
-        "environment": environment.describe(),
-    }
-    files.write_json(folder / "record.json", record)
-    return folder
-
-
-def _write_ways(arranged: grid.Grid, folder: Path) -> list[dict[str, object]]:
-    """The ways from start to result of the first pictures, one a row of the grid and then more."""
-    last = [cells[-1] for cells in arranged.cells] + list(arranged.cells[-1][:-1][::-1])
-    ways: list[dict[str, object]] = []
-    for cell in last:
-        if cell.frames is None or cell.row is None or len(ways) == _WAYS:
-            continue
-        name = f"ways/{len(ways) + 1}.png"
-        side_by_side = np.concatenate(list(cell.frames), axis=1)
-        files.write_bytes(folder / name, sheets.png(to_pillow(side_by_side / 255)))
-        label = f"{cell.row['start']} to {cell.row['target']}, {cell.row['variant']}"
-        count, side = cell.frames.shape[:2]
-        ways.append({"file": name, "label": label, "frames": count, "side": side})
-    return ways

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pagjax.figures import claims
+
 VANILLA, ADVERSARIAL = "vanilla", "adversarial"
 
 Layout = Literal["targets", "variants", "seeds"]
@@ -46,6 +48,7 @@ class Recipe:
         rows, columns: size of the grid, the starting images' column apart.
         part: of a figure in several parts; each part starts from other images.
         shows: what is drawn, and what the paper saw.
+        claims: what the paper saw, as numbers.
     """
 
     number: int
@@ -56,6 +59,7 @@ class Recipe:
     columns: int
     part: int
     shows: str
+    claims: tuple[claims.Claim, ...]
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -126,19 +130,35 @@ def recipes(
     augmented = "Networks trained with Gaussian augmentation against networks trained with "
     augmented += "SmoothAdv at the same sigma. The paper sees aligned gradients in both, and in "
     augmented += "SmoothAdv's no less."
+    scaled = claims.noise_levels([variant.label for variant in noise])
+    compares = claims.no_less(training[1].label, training[0].label)
     listed = [
-        Recipe(1, "Vanilla, adversarially trained, smoothed", "variants", robust, 3, 3, 0, kinds),
-        Recipe(2, "A smoothed network's pictures", "targets", (smoothed,), 4, 5, 0, many),
-        Recipe(3, "Class-conditional synthesis", "seeds", (smoothed,), 2, 5, 0, synthesis),
-        Recipe(4, "The noise level", "variants", noise, 3, 4, 0, scale),
-        Recipe(5, "More pictures, part 1", "targets", (smoothed,), 5, 5, 1, many),
-        Recipe(6, "More pictures, part 2", "targets", (smoothed,), 5, 5, 2, many),
-        Recipe(7, "More synthesis, part 1", "seeds", (smoothed,), 2, 10, 1, synthesis),
-        Recipe(8, "More synthesis, part 2", "seeds", (smoothed,), 2, 10, 2, synthesis),
-        Recipe(9, "More noise levels, part 1", "variants", noise, 4, 4, 1, scale),
-        Recipe(10, "More noise levels, part 2", "variants", noise, 4, 4, 2, scale),
-        Recipe(11, "More noise levels, part 3", "variants", noise, 4, 4, 3, scale),
-        Recipe(12, "More of figure 1", "variants", robust, 5, 3, 1, kinds),
+        Recipe(
+            1,
+            "Vanilla, adversarially trained, smoothed",
+            "variants",
+            robust,
+            3,
+            3,
+            0,
+            kinds,
+            claims.THREE_TRAININGS,
+        ),
+        Recipe(
+            2, "A smoothed network's pictures", "targets", (smoothed,), 4, 5, 0, many, claims.SEEN
+        ),
+        Recipe(
+            3, "Class-conditional synthesis", "seeds", (smoothed,), 2, 5, 0, synthesis, claims.SEEN
+        ),
+        Recipe(4, "The noise level", "variants", noise, 3, 4, 0, scale, scaled),
+        Recipe(5, "More pictures, part 1", "targets", (smoothed,), 5, 5, 1, many, claims.SEEN),
+        Recipe(6, "More pictures, part 2", "targets", (smoothed,), 5, 5, 2, many, claims.SEEN),
+        Recipe(7, "More synthesis, part 1", "seeds", (smoothed,), 2, 10, 1, synthesis, claims.SEEN),
+        Recipe(8, "More synthesis, part 2", "seeds", (smoothed,), 2, 10, 2, synthesis, claims.SEEN),
+        Recipe(9, "More noise levels, part 1", "variants", noise, 4, 4, 1, scale, scaled),
+        Recipe(10, "More noise levels, part 2", "variants", noise, 4, 4, 2, scale, scaled),
+        Recipe(11, "More noise levels, part 3", "variants", noise, 4, 4, 3, scale, scaled),
+        Recipe(12, "More of figure 1", "variants", robust, 5, 3, 1, kinds, claims.THREE_TRAININGS),
         Recipe(
             13,
             "Target class max against cross-entropy",
@@ -149,6 +169,7 @@ def recipes(
             1,
             "Two objectives: the mean target logit, and the log of the mean target probability. "
             "The paper sees more of the target with the first.",
+            claims.OBJECTIVES,
         ),
         Recipe(
             14,
@@ -160,9 +181,10 @@ def recipes(
             1,
             "The same start and target with more and more noise draws a gradient. The paper sees "
             "little change beyond N = 20.",
+            claims.DRAWS,
         ),
-        Recipe(15, "SmoothAdv, part 1", "variants", training, 4, 2, 1, augmented),
-        Recipe(16, "SmoothAdv, part 2", "variants", training, 4, 2, 2, augmented),
-        Recipe(17, "SmoothAdv, part 3", "variants", training, 4, 2, 3, augmented),
+        Recipe(15, "SmoothAdv, part 1", "variants", training, 4, 2, 1, augmented, compares),
+        Recipe(16, "SmoothAdv, part 2", "variants", training, 4, 2, 2, augmented, compares),
+        Recipe(17, "SmoothAdv, part 3", "variants", training, 4, 2, 3, augmented, compares),
     ]
     return {recipe.number: recipe for recipe in listed}

@@ -1,0 +1,92 @@
+"""Which network plays which part: makers by role, and judges that made nothing they judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pagjax import checkpoints
+from pagjax.checkpoints import shipped
+from pagjax.figures.recipes import ADVERSARIAL, Recipe
+from pagjax.networks.base import BaseNetwork
+from pagjax.runs.job import JobError
+
+JUDGE = "cifar10-judge-adversarial-l2"
+VANILLA_JUDGE = "cifar10-vanilla"
+_SHIPPED = {"vanilla": "cifar10-vanilla", ADVERSARIAL: "cifar10-adversarial-l2"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A network and what it is called."""
+
+    name: str
+    network: BaseNetwork
+
+
+class Cast:
+    """Networks by role and by name, each loaded once.
+
+    Args:
+        given: ``ROLE=NAME_OR_PATH`` each; roles that are not given are played by shipped networks.
+
+    Raises:
+        JobError: for an entry without a role.
+
+    Example:
+        >>> Cast(["vanilla=my-folder"]).of_role("vanilla"), Cast().of_role("gaussian-0.50")
+        ('my-folder', 'cifar10-gaussian-0.50')
+    """
+
+    def __init__(self, given: Sequence[str] = ()) -> None:
+        """See the class."""
+        wrong = [text for text in given if "=" not in text]
+        if wrong:
+            raise JobError(f"--networks {wrong[0]}: write ROLE=NAME_OR_PATH")
+        self._given = dict(text.split("=", 1) for text in given)
+        self._loaded: dict[str, Named] = {}
+
+    def of_role(self, role: str) -> str:
+        """The name or path of the network that plays a role."""
+        return self._given.get(role, _SHIPPED.get(role, f"cifar10-{role}"))
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a network."""
+        return Path(name).is_dir() or name in shipped.names()
+
+    def missing(self, recipe: Recipe) -> dict[str, str]:
+        """Roles of a figure that nobody can play, and the network each waits for."""
+        names = {role: self.of_role(role) for role in recipe.roles}
+        return {role: name for role, name in names.items() if not self.has(name)}
+
+    def named(self, name: str) -> Named:
+        """The network of a name or path, loaded."""
+        if name not in self._loaded:
+            self._loaded[name] = Named(Path(name).name, checkpoints.load(name))
+        return self._loaded[name]
+
+    def makers(self, recipe: Recipe) -> dict[str, Named]:
+        """The networks of a figure by role."""
+        return {role: self.named(self.of_role(role)) for role in recipe.roles}
+
+    def judges(self, robust: str | None = None, vanilla: str | None = None) -> dict[str, Named]:
+        """The judges that are there, ``"robust"`` and ``"vanilla"``.
+
+        Where the shipped robust judge is missing the adversarially trained network stands in. A
+        figure asks no judge about pictures that it made itself.
+
+        Args:
+            robust: name or path of the headline's judge; None for the shipped one.
+            vanilla: name or path of the judge that serves as a warning; None for the shipped one.
+
+        Raises:
+            JobError: for a judge that was asked for and is not there.
+        """
+        for name in (robust, vanilla):
+            if name is not None and not self.has(name):
+                known = ", ".join(shipped.names())
+                raise JobError(f"judge {name}: no folder, and none of the shipped {known}")
+        shipped_one = JUDGE if self.has(JUDGE) else self.of_role(ADVERSARIAL)
+        asked = {"robust": robust or shipped_one, "vanilla": vanilla or VANILLA_JUDGE}
+        return {which: self.named(name) for which, name in asked.items() if self.has(name)}

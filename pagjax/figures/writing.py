@@ -1,0 +1,88 @@
+"""What is left of a figure on disk: drawing, tables, ways from start to result, record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pagjax import sheets
+from pagjax.alignment.measure import as_csv
+from pagjax.figures import drawing, grid
+from pagjax.figures.cast import Named
+from pagjax.figures.observations import hold
+from pagjax.figures.panels import Panel
+from pagjax.figures.recipes import Recipe
+from pagjax.images import to_pillow
+from pagjax.runs import environment, files
+
+_WAYS = 3
+
+
+def settings(made: Sequence[Panel], judges: Mapping[str, Named]) -> str:
+    """What all cells share, in a sentence."""
+    job = made[-1].job
+    counts = {panel.job.num_samples for panel in made if panel.job.sigma}
+    draws = f"N = {counts.pop()}, " if len(counts) == 1 else ""
+    way = "momentum, " if job.momentum else ""
+    steps = f"{job.num_steps} steps of {job.step_size:.3g}"
+    if job.schedule == "linear":
+        steps = f"{job.num_steps} steps falling from {job.step_size:.3g} to 0"
+    said = f"epsilon {job.epsilon:.3g}, {steps}, {way}{job.image_size[0]} pixels, "
+    said += f"{draws}seed {job.seed}. "
+    if "robust" in judges:
+        said += f"Judge: {judges['robust'].name}, asked about pictures that it did not make"
+        made_some = any(panel.job.checkpoint == judges["robust"].name for panel in made)
+        return said + ("; own is what the maker itself gives." if made_some else ".")
+    return said + "No judge: own is the smoothed probability that the maker itself gives."
+
+
+def write(
+    recipe: Recipe,
+    arranged: grid.Grid,
+    rows: list[dict[str, Any]],
+    means: list[dict[str, Any]],
+    settings: str,
+    command: str,
+    folder: Path,
+) -> Path:
+    """Writes a figure's files, the record last; gives their folder."""
+    title = f"Figure {recipe.number}. {recipe.title}"
+    (folder / "record.json").unlink(missing_ok=True)  # no record beside another figure's parts
+    for kind, content in drawing.draw(arranged, title=title, footer=settings).items():
+        files.write_bytes(folder / f"figure.{kind}", content)
+    files.write_bytes(folder / "numbers.csv", as_csv(rows))
+    files.write_bytes(folder / "means.csv", as_csv(means))
+    record = {
+        "figure": recipe.number,
+        "title": recipe.title,
+        "shows": recipe.shows,
+        "claims": [asdict(claim) for claim in recipe.claims],
+        "observations": [asdict(hold(claim, rows)) for claim in recipe.claims],
+        "settings": settings,
+        "command": command,
+        "ways": _write_ways(arranged, folder),
+        "rows": rows,
+        "environment": environment.describe(),
+    }
+    files.write_json(folder / "record.json", record)
+    return folder
+
+
+def _write_ways(arranged: grid.Grid, folder: Path) -> list[dict[str, object]]:
+    """The ways from start to result of the first pictures, one a row of the grid and then more."""
+    last = [cells[-1] for cells in arranged.cells] + list(arranged.cells[-1][:-1][::-1])
+    ways: list[dict[str, object]] = []
+    for cell in last:
+        if cell.frames is None or cell.row is None or len(ways) == _WAYS:
+            continue
+        name = f"ways/{len(ways) + 1}.png"
+        side_by_side = np.concatenate(list(cell.frames), axis=1)
+        files.write_bytes(folder / name, sheets.png(to_pillow(side_by_side / 255)))
+        label = f"{cell.row['start']} to {cell.row['target']}, {cell.row['variant']}"
+        count, side = cell.frames.shape[:2]
+        ways.append({"file": name, "label": label, "frames": count, "side": side})
+    return ways
