@@ -68,7 +68,7 @@ _SHIPPED = {
             num_noise=4,
             attack_steps=2,
             warmup_epochs=5.0,
-            epochs=40.0,
+            epochs=30.0,
             batch_size=256,
             peak_rate=0.1,
             init="cifar10-gaussian-0.25",
@@ -95,15 +95,14 @@ _SHIPPED = {
     "cifar10-judge-adversarial-l2": Recipe(
         replace(
             _CIFAR,
-            stem="cifar",
-            stage_sizes=(2, 2, 2),
-            width=40,
+            stage_sizes=(1, 1, 1, 1),
+            width=48,
             procedure="adversarial",
             epsilon=0.5,
-            attack_steps=4,
-            epochs=50.0,
-            batch_size=256,
-            peak_rate=0.2,
+            attack_steps=2,
+            epochs=7.0,
+            batch_size=50,
+            peak_rate=0.1,
             seed=1007,
         ),
         "judging pictures made with the others; never used to make any",
@@ -112,7 +111,7 @@ _SHIPPED = {
     ),
     "imagenette-gaussian-0.25": Recipe(
         replace(
-            _IMAGENETTE, procedure="gaussian", sigma=0.25, seed=8, epochs=120.0, batch_size=256
+            _IMAGENETTE, procedure="gaussian", sigma=0.25, seed=8, epochs=90.0, batch_size=256
         ),
         "smoothing at sigma 0.25 on real ImageNet classes",
         expected="aim: 70% under its noise",

@@ -127,16 +127,12 @@ def card_table(values: Mapping[str, Any]) -> str:
         attack = f"20-step l2 PGD, epsilon {reached['epsilon']:g}"
         rows.append((f"base network, {attack}", _percent(reached["attacked"])))
     rows += [_certified_row(entry) for entry in values.get("certified", [])]
+    if values.get("rounding"):
+        changes = [f"{by:+.2%} {name.replace('_', ' ')}" for name, by in values["rounding"].items()]
+        rows.append(("half precision on disk", ", ".join(changes)))
     rows += [
         ("data", f"{settings['data']}, {settings['image_size']} pixels"),
         ("procedure", f"{settings['procedure']}, seed {settings['seed']}"),
-        (
-            "half precision on disk",
-            ", ".join(
-                f"{change:+.2%} {name.replace('_', ' ')}"
-                for name, change in values.get("rounding", {}).items()
-            ),
-        ),
         ("precision of products", settings["precision"]),
         ("parameters", f"{values['parameters']:,}"),
         (
