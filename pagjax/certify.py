@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,11 +51,13 @@ def run(args: argparse.Namespace) -> int:
 
     from pagjax import checkpoints
     from pagjax.certificates import job as jobs
+    from pagjax.certificates.logs import LogError
     from pagjax.mesh import make_mesh, place
-    from pagjax.runs import environment
+    from pagjax.runs import environment, processes
     from pagjax.runs.job import JobError
     from pagjax.training.data import open_data
 
+    processes.start(args.coordinator, args.num_processes, args.process_id)
     environment.prepare()
     network = checkpoints.load(args.checkpoint, precision=args.precision)
     side = network.image_shape[0]
@@ -68,23 +71,37 @@ def run(args: argparse.Namespace) -> int:
     mesh = make_mesh(1, jobs_planned[0].num_draws, jax.local_devices())
     logits_fn = place(network.logits_fn, mesh)
     written = []
-    for job in jobs_planned:
-        log = args.out / f"{'predict' if args.predict else 'certify'}-sigma_{job.sigma:g}.tsv"
-        written.append(log)
-        done = jobs.begin(log, job, overwrite=args.overwrite)
-        left = [index for index in indices if index not in done]
-        print(f"{log}: {len(left)} images, {job.num_draws:,} draws, sigma {job.sigma:g}")
-        with tqdm(total=len(indices), initial=len(indices) - len(left), unit="image") as bar:
-            jobs.run(
-                job,
-                logits_fn,
-                data,
-                left,
-                log,
-                mesh=mesh,
-                chunk_size=args.chunk_size,
-                report=lambda line, bar=bar: bar.update(),  # type: ignore[misc]
-            )
+
+    def begin(log: Path, job: Job) -> list[int]:
+        try:
+            return sorted(jobs.begin(log, job, overwrite=args.overwrite))
+        except LogError as error:
+            raise JobError(str(error)) from error
+
+    with processes.losses_end_the_job("the same command, without --overwrite"):
+        for job in jobs_planned:
+            log = args.out / f"{'predict' if args.predict else 'certify'}-sigma_{job.sigma:g}.tsv"
+            written.append(log)
+            done = set(processes.from_first(partial(begin, log, job)))
+            left = [index for index in indices if index not in done]
+            if processes.is_first():
+                print(f"{log}: {len(left)} images, {job.num_draws:,} draws, sigma {job.sigma:g}")
+            initial = len(indices) - len(left)
+            hidden = not processes.is_first()
+            with tqdm(total=len(indices), initial=initial, unit="image", disable=hidden) as bar:
+                jobs.run(
+                    job,
+                    logits_fn,
+                    data,
+                    left,
+                    log,
+                    mesh=mesh,
+                    chunk_size=args.chunk_size,
+                    report=lambda line, bar=bar: bar.update(),  # type: ignore[misc]
+                )
+        processes.wait_for_all("logs")
+    if not processes.is_first():
+        return EXIT_DONE
     return report(report_parser().parse_args([str(log) for log in written]))
 
 

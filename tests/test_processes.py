@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from pagjax.certificates import logs
 from pagjax.runs import processes
 from pagjax.runs.files import read_arrays
 from pagjax.runs.job import JobError
@@ -135,6 +137,42 @@ print(json.dumps([done, told]))
     assert [done for done, _ in answers] == [[0, 2, 5, 1], [1, 40, 3]]
     expected = [*("x" * item for item in (0, 1, 2, 40, 5)), "three is too many"]
     assert [told for _, told in answers] == [expected, expected]
+
+
+def test_two_processes_certify_what_one_does(tmp_path):
+    tiny_checkpoint.save(tmp_path)
+    random = np.random.default_rng(0)
+    for index in range(3):
+        home = tmp_path / "data" / tiny_checkpoint.LABELS[index]
+        home.mkdir(parents=True)
+        pixels = random.integers(0, 256, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(home / "0.png")
+
+    def command(out: str, *more: str) -> subprocess.Popen[bytes]:
+        given = ["--checkpoint", tmp_path / "tiny", "--data", tmp_path / "data", "--num-draws", 100]
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pagjax.certify", "--out", str(tmp_path / out)),
+                *(*map(str, given), *more),
+            ],
+            env=_environment(tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    address = ["--coordinator", f"127.0.0.1:{_free_port()}", "--num-processes", "2"]
+    running = [command("two", *address, "--process-id", number) for number in "01"]
+    told = [process.communicate() for process in running]
+    assert [process.returncode for process in running] == [0, 0], told
+    assert b"ACR" in told[0][0]
+    assert b"ACR" not in told[1][0]
+    command("one").communicate()
+    one, two = (
+        [line[:5] for line in logs.read(tmp_path / out / "certify-sigma_0.25.tsv").lines]
+        for out in ("one", "two")
+    )
+    assert len(one) == 3
+    assert one == two
 
 
 def test_half_an_address_is_refused():

@@ -6,6 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
+from pagjax.runs.arguments import add_processes
+
 OUT = Path("pagjax-certificates")
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0)
 PREDICT_DRAWS, CERTIFY_DRAWS = 1000, 100_000
@@ -86,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="C",
         help="draws that a device holds at once (default: what suits it)",
     )
+    add_processes(parser)
     return parser
 
 

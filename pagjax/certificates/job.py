@@ -6,6 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +22,7 @@ from pagjax.certification import Certificate, MeanBound, certify, certify_soft, 
 from pagjax.certification.soft import Rivals
 from pagjax.checks import LogitsFn
 from pagjax.networks.convolutions import Precision
-from pagjax.runs import environment, files
+from pagjax.runs import environment, files, processes
 from pagjax.runs.job import JobError
 from pagjax.training.data import LabelledImages
 
@@ -179,34 +180,40 @@ def run(
 ) -> None:
     """Appends a line for every image, each on disk before the next is begun.
 
+    Several processes share the images out, each on its own devices; the first one writes.
+
     Args:
         job: what to do.
         logits_fn: the base network, on the mesh's devices.
         data: images of the job's size.
         indices: which images, none of which the log has.
         log: from `begin`.
-        mesh: from `pagjax.mesh.make_mesh`.
+        mesh: of this process's devices, from `pagjax.mesh.make_mesh`.
         chunk_size: the most draws a device holds at once; None chooses.
         report: told each line.
 
     Raises:
         JobError: if nothing can be certified: a network of one class, or of NaN logits.
     """
-    with log.open("a", encoding="utf-8") as file:
-        for index in indices:
-            started = time.monotonic()
-            pixels = data.images([index])[0].astype(np.float32) / 255
+
+    def answer(index: int) -> tuple[int, float | None, float]:
+        started = time.monotonic()
+        image = jnp.asarray(data.images([index])[0].astype(np.float32) / 255)
+        label = int(data.targets[index])
+        try:
+            found = job.of_image(logits_fn, image, index, label, chunk_size, mesh)
+        except ValueError as error:
+            raise JobError(f"image {index} of {data.name}: {error}") from error
+        return *found, time.monotonic() - started
+
+    answers = processes.shared_out(answer, indices)
+    with log.open("a", encoding="utf-8") if processes.is_first() else nullcontext() as file:
+        for index, (prediction, radius, seconds) in zip(indices, answers, strict=True):
             label = int(data.targets[index])
-            try:
-                prediction, radius = job.of_image(
-                    logits_fn, jnp.asarray(pixels), index, label, chunk_size, mesh
-                )
-            except ValueError as error:
-                raise JobError(f"image {index} of {data.name}: {error}") from error
-            seconds = time.monotonic() - started
             line = logs.Line(index, label, prediction, radius, prediction == label, seconds)
-            file.write(logs.text_of(line))
-            file.flush()
+            if file is not None:
+                file.write(logs.text_of(line))
+                file.flush()
             report(line)
 
 

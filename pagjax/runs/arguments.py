@@ -161,12 +161,7 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--chunk-size", type=_count, metavar="C", help="draws at once (default: by memory)"
     )
-    several = parser.add_argument_group(
-        "several processes", "found by themselves under SLURM, Open MPI and on TPU pods"
-    )
-    several.add_argument("--coordinator", metavar="HOST:PORT", help="address of the first process")
-    several.add_argument("--num-processes", type=_count, metavar="P", help="of the job")
-    several.add_argument("--process-id", type=int, metavar="I", help="this one's number, from 0")
+    add_processes(parser)
     where.add_argument(
         "--repeat",
         type=Path,
@@ -174,6 +169,16 @@ def parser() -> argparse.ArgumentParser:
         help="repeat the run of a record.json, into --out, and compare",
     )
     return parser
+
+
+def add_processes(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments by which a job's processes find each other."""
+    several = parser.add_argument_group(
+        "several processes", "found by themselves under SLURM, Open MPI and on TPU pods"
+    )
+    several.add_argument("--coordinator", metavar="HOST:PORT", help="address of the first process")
+    several.add_argument("--num-processes", type=_count, metavar="P", help="of the job")
+    several.add_argument("--process-id", type=int, metavar="I", help="this one's number, from 0")
 
 
 def _count(text: str) -> int:
