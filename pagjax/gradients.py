@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from pagjax import draws, mesh
-from pagjax.checks import LogitsFn
+from pagjax.checks import LogitsFn, noisy_logits
 from pagjax.objectives import Objective
 from pagjax.sampling import Sampling, group_size, sample
 
@@ -110,7 +110,8 @@ def smoothed_gradient(
 
     def scores_of_chunk(image: Array, noise: Array) -> Array:
         def of_draw(noise: Array) -> Array:
-            return objective.score(logits_fn((image + noise)[None])[0], jnp.asarray(target))
+            logits = noisy_logits(logits_fn, image[None], noise[None])[0]
+            return objective.score(logits, jnp.asarray(target))
 
         return jax.vmap(of_draw)(noise)
 

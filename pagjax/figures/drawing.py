@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 
 import numpy as np
@@ -31,7 +32,10 @@ def draw(grid: Grid, *, title: str, footer: str) -> dict[str, bytes]:
     zoom = max(1, -(-_CELL // side))
     cell = zoom * side
     across, down = len(grid.column_labels), len(grid.cells)
-    width = _LEFT + across * (cell + _GAP) + _MARGIN
+    beside = [_wrapped(label) for label in grid.row_labels]
+    # The labels' own width and not a guess: the longest class name is cut off otherwise.
+    start = max(_LEFT, *(_MARGIN + _width(label, 10) + _GAP for label in beside))
+    width = max(start + across * (cell + _GAP) + _MARGIN, _width(title, 13, "bold") + 2 * _MARGIN)
     lines = textwrap.wrap(footer, max(40, int((width - 2 * _MARGIN) / 6.9)))
     height = _TOP + down * (cell + _CAPTION + _GAP) + 14 * len(lines) + 2 * _MARGIN
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
@@ -41,18 +45,15 @@ def draw(grid: Grid, *, title: str, footer: str) -> dict[str, bytes]:
 
     text(_MARGIN, _MARGIN, title, size=13, weight="bold", va="top")
     for column, label in enumerate(grid.column_labels):
-        x = _LEFT + column * (cell + _GAP) + cell / 2
+        x = start + column * (cell + _GAP) + cell / 2
         most = max(6, int(cell / 7))  # letters of about seven pixels
         words = label if len(label) <= most else textwrap.fill(label.replace(", ", ",\n"), most)
         text(x, _TOP - 8, words, size=10, ha="center", va="bottom", linespacing=1.1)
     for row, cells in enumerate(grid.cells):
         top = _TOP + row * (cell + _CAPTION + _GAP)
-        label = "\n".join(
-            piece for line in grid.row_labels[row].split("\n") for piece in textwrap.wrap(line, 15)
-        )
-        text(_LEFT - _GAP, top + cell / 2, label, size=10, ha="right", va="center")
+        text(start - _GAP, top + cell / 2, beside[row], size=10, ha="right", va="center")
         for column, one in enumerate(cells):
-            left = _LEFT + column * (cell + _GAP)
+            left = start + column * (cell + _GAP)
             box = (left / width, 1 - (top + cell) / height, cell / width, cell / height)
             axes = figure.add_axes(box)
             axes.imshow(np.clip(one.picture, 0, 1), interpolation="nearest", aspect="auto")
@@ -78,3 +79,17 @@ def draw(grid: Grid, *, title: str, footer: str) -> dict[str, bytes]:
         figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
         drawn[kind] = buffer.getvalue()
     return drawn
+
+
+def _wrapped(label: str) -> str:
+    return "\n".join(piece for line in label.split("\n") for piece in textwrap.wrap(line, 15))
+
+
+def _width(words: str, size: float, weight: str = "normal") -> int:
+    """Pixels that the longest line of a text takes."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    font = FontProperties(weight=weight)
+    lines = [TextPath((0, 0), line, size=size, prop=font) for line in words.split("\n") if line]
+    return max((math.ceil(path.get_extents().x1 * _DPI / 72) for path in lines), default=0)

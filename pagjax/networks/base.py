@@ -150,6 +150,13 @@ class _Output:
         outputs: Outputs = self.network.apply(variables, images)  # type: ignore[assignment]
         return outputs._asdict()[self.name]
 
+    def noisy(self, variables: Mapping[str, Any], images: Array, noise: Array) -> Array:
+        """The output at ``images + noise``, see `pagjax.checks.noisy_logits`."""
+        outputs: Outputs = self.network.apply(  # type: ignore[assignment]
+            variables, images, noise=noise
+        )
+        return outputs._asdict()[self.name]
+
 
 def _widen(value: Any) -> Array:
     value = jnp.asarray(value)

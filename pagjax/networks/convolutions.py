@@ -1,15 +1,16 @@
 """Convolutions with frozen kernels, prepared once for fast input gradients.
 
 A prepared convolution is a pytree that holds its kernel in the layouts that its forward and its
-backward pass want, so that a compiled loop receives both as loop invariants. On the CPU this halves
-the loop: there XLA leaves the kernel's reversal inside the loop body and runs what follows on a
-slow path, unless the backward pass is a plain convolution with a kernel reversed beforehand.
+backward pass want, so that a compiled loop receives both as loop invariants. On CPUs 3x3 kernels
+go by minimal filtering (`winograd`), the 7x7 stem and others plainly (`direct`), 1x1 ones as matrix
+products; on GPUs and TPUs all are left to the compiler.
 
 Kernels are frozen: a gradient with respect to a prepared kernel is NaN, never a silent zero.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,34 +20,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from pagjax.networks import training_convolutions
-
-Pad = tuple[int, int]
+from pagjax.networks.direct import Direct, Pad, Stem, convolve
+from pagjax.networks.winograd import Winograd
 
 Precision = Literal["float32", "bfloat16"]
 """Of the operands of products, whose sums are float32; on GPUs and TPUs of activations too."""
-
-# The field's layouts: images NHWC, kernels HWIO, which is OIHW in PyTorch.
-_LAYOUTS = ("NHWC", "HWIO", "NHWC")
-
-
-def convolve(
-    x: Array, kernel: Array, stride: int, pads: tuple[Pad, Pad], dilation: int = 1
-) -> Array:
-    """A 2-D convolution with explicit padding; `dilation` spreads the input's rows and columns."""
-    return lax.conv_general_dilated(
-        x,
-        kernel,
-        (stride, stride),
-        pads,
-        lhs_dilation=(dilation, dilation),
-        dimension_numbers=_LAYOUTS,
-    )
-
-
-def reverse(kernel: Array) -> Array:
-    """The kernel of the input gradient: flipped in space, channels exchanged."""
-    return jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
 
 
 @partial(
@@ -84,117 +62,44 @@ class Pointwise:
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["forward", "backward", "bias"],
-    meta_fields=["stride", "pad"],
+    meta_fields=["stride"],
 )
 @dataclass(frozen=True)
-class Direct:
-    """A convolution whose input gradient is a plain convolution with a kernel made beforehand."""
+class NarrowPointwise:
+    """A 1x1 convolution of bfloat16 operands, summed in float32, for processors that have it."""
 
     forward: Array
     backward: Array
     bias: Array
     stride: int
-    pad: Pad
-
-    @classmethod
-    def of(cls, kernel: Array, bias: Array, stride: int, pad: Pad) -> Direct:
-        """Lays out the kernel for both passes."""
-        return cls(kernel, reverse(kernel), bias, stride, pad)
-
-    def __call__(self, x: Array) -> Array:
-        """Images ``[n, h, w, c]`` to ``[n, h', w', features]``."""
-        extents = x.shape[1:3]
-        return _direct(x, self.forward, self.backward, self.stride, self.pad, extents) + self.bias
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(3, 4, 5))
-def _direct(
-    x: Array, forward: Array, backward: Array, stride: int, pad: Pad, extents: tuple[int, ...]
-) -> Array:
-    del backward, extents  # for the gradient alone
-    return convolve(x, forward, stride, (pad, pad))
-
-
-def _direct_forward(
-    x: Array, forward: Array, backward: Array, stride: int, pad: Pad, extents: tuple[int, ...]
-) -> tuple[Array, tuple[Array, Array]]:
-    return _direct(x, forward, backward, stride, pad, extents), (forward, backward)
-
-
-def _direct_backward(
-    stride: int, pad: Pad, extents: tuple[int, ...], kernels: tuple[Array, Array], cotangent: Array
-) -> tuple[Array, Array, Array]:
-    forward, backward = kernels
-    size = forward.shape[0]
-    low = size - 1 - pad[0]
-
-    def pads(extent: int, outputs: int) -> Pad:
-        return low, extent + size - 2 - low - (outputs - 1) * stride
-
-    gradient = convolve(
-        cotangent,
-        backward,
-        1,
-        (pads(extents[0], cotangent.shape[1]), pads(extents[1], cotangent.shape[2])),
-        dilation=stride,
-    )
-    return gradient, jnp.full_like(forward, jnp.nan), jnp.full_like(backward, jnp.nan)
-
-
-_direct.defvjp(_direct_forward, _direct_backward)
-
-
-@partial(jax.tree_util.register_dataclass, data_fields=["blocks"], meta_fields=[])
-@dataclass(frozen=True)
-class SpaceToDepth:
-    """A 7x7 or 3x3 stride-2 convolution as a stride-1 one over 2x2 blocks laid into channels.
-
-    The 7x7 stem on 3 channels becomes 4x4 on 12, whose backward pass takes half the time on a CPU.
-    """
-
-    blocks: Direct
-
-    @classmethod
-    def of(cls, kernel: Array, bias: Array) -> SpaceToDepth:
-        """Lays out an odd kernel with ``(size + 1) / 2`` even, padded by ``(size - 1) / 2``."""
-        size, _, channels, features = kernel.shape
-        half = (size + 1) // 2
-        even = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
-        laid = even.reshape(half, 2, half, 2, channels, features).transpose(0, 2, 1, 3, 4, 5)
-        laid = laid.reshape(half, half, 4 * channels, features)
-        return cls(Direct.of(laid, bias, 1, (half // 2, half // 2 - 1)))
-
-    def __call__(self, x: Array) -> Array:
-        """Images ``[n, h, w, c]`` to ``[n, ceil(h / 2), ceil(w / 2), features]``."""
-        n, height, width, channels = x.shape
-        x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
-        rows, columns = x.shape[1] // 2, x.shape[2] // 2
-        laid = x.reshape(n, rows, 2, columns, 2, channels).transpose(0, 1, 3, 2, 4, 5)
-        return self.blocks(laid.reshape(n, rows, columns, 4 * channels))
-
-
-@partial(
-    jax.tree_util.register_dataclass, data_fields=["kernel", "bias"], meta_fields=["stride", "pad"]
-)
-@dataclass(frozen=True)
-class Narrow:
-    """A convolution of bfloat16 operands, for processors with instructions for them."""
-
-    kernel: Array
-    bias: Array
-    stride: int
-    pad: Pad
 
     def __call__(self, x: Array) -> Array:
         """Images ``[n, h, w, c]`` to ``[n, h', w', features]``, in the type of `x`."""
-        products = training_convolutions.conv_general_dilated(
-            x.astype(jnp.bfloat16),
-            self.kernel.astype(jnp.bfloat16),
-            (self.stride, self.stride),
-            (self.pad, self.pad),
-            dimension_numbers=_LAYOUTS,
+        return (
+            _narrow(x[:, :: self.stride, :: self.stride], self.forward, self.backward) + self.bias
         )
-        return products.astype(x.dtype) + self.bias
+
+
+@jax.custom_vjp
+def _narrow(x: Array, forward: Array, backward: Array) -> Array:
+    del backward  # for the gradient alone
+    contracted = (((x.ndim - 1,), (0,)), ((), ()))
+    return lax.dot_general(
+        x.astype(jnp.bfloat16), forward, contracted, preferred_element_type=x.dtype
+    )
+
+
+def _narrow_forward(x: Array, forward: Array, backward: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _narrow(x, forward, backward), (forward, backward)
+
+
+def _narrow_backward(kernels: tuple[Array, Array], cotangent: Array) -> tuple[Array, Array, Array]:
+    forward, backward = kernels
+    gradient = _narrow(cotangent, backward, forward)
+    return gradient, jnp.full_like(forward, jnp.nan), jnp.full_like(backward, jnp.nan)
+
+
+_narrow.defvjp(_narrow_forward, _narrow_backward)
 
 
 Prepared = Callable[[Array], Array]
@@ -211,17 +116,20 @@ def narrowed(prepared: Any) -> Any:
     """
 
     def narrow(layer: Any) -> Any:
-        if isinstance(layer, Direct):
-            return Narrow(layer.forward, layer.bias, layer.stride, layer.pad)
-        if isinstance(layer, Plain):
-            kernel, bias = (array.astype(jnp.bfloat16) for array in (layer.kernel, layer.bias))
-            return Plain(kernel, bias, layer.stride, layer.pad)
-        if isinstance(layer, Pointwise):
-            return Narrow(layer.kernel[None, None], layer.bias, layer.stride, (0, 0))
+        if isinstance(layer, Plain | Pointwise):
+            kernel, bias = layer.kernel.astype(jnp.bfloat16), layer.bias
+            if isinstance(layer, Pointwise):
+                return NarrowPointwise(kernel, kernel.T, bias, layer.stride)
+            return Plain(kernel, bias.astype(jnp.bfloat16), layer.stride, layer.pad)
         return layer
 
-    kinds = (Plain, Pointwise, Direct, SpaceToDepth)
+    kinds = (Plain, Pointwise)
     return jax.tree.map(narrow, prepared, is_leaf=lambda node: isinstance(node, kinds))
+
+
+def linear(prepared: Any) -> Prepared:
+    """A layer from `prepare` without its bias."""
+    return dataclasses.replace(prepared, bias=jnp.zeros_like(prepared.bias))
 
 
 def prepare(kernel: Array, bias: Array, stride: int, backend: str | None = None) -> Prepared:
@@ -249,5 +157,7 @@ def prepare(kernel: Array, bias: Array, stride: int, backend: str | None = None)
     if size == 1:
         return Pointwise(kernel[0, 0], bias, stride)
     if size == 7 and stride == 2:
-        return SpaceToDepth.of(kernel, bias)
+        return Stem.of(kernel, bias)
+    if size == 3:
+        return Winograd.of(kernel, bias, stride)
     return Direct.of(kernel, bias, stride, pad)

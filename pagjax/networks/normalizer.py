@@ -41,8 +41,11 @@ class Normalizer:
         """Images ``[n, h, w, channels]`` to the same shape."""
         if self.clamp:
             images = jnp.clip(images, 0, 1)
-        mean = jnp.asarray(self.mean, images.dtype)
-        return (images - mean) / jnp.asarray(self.sd, images.dtype)
+        return self.scale(images - jnp.asarray(self.mean, images.dtype))
+
+    def scale(self, differences: Array) -> Array:
+        """What the layer makes of differences of images, where it clamps none of them."""
+        return differences / jnp.asarray(self.sd, differences.dtype)
 
 
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

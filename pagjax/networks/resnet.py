@@ -145,14 +145,12 @@ class ResNet(nn.Module):
     fused: bool = False
 
     @nn.compact
-    def __call__(
-        self, images: Array, train: bool = False, noise: Array | None = None
-    ) -> Outputs:
+    def __call__(self, images: Array, train: bool = False, noise: Array | None = None) -> Outputs:
         """Images ``[n, h, w, 3]`` in [0, 1] to `Outputs`; `train` uses the batch's statistics.
 
-        With `noise`, of the images' shape, the outputs at ``images + noise``. Where ``fused``, it is
-        added after the first convolution, which is linear, so that the gradient of many draws at
-        one image passes that convolution once.
+        With `noise`, of the images' shape, the outputs at ``images + noise``. Where ``fused``, the
+        noise is added after the first convolution, which is linear, so that the gradient of many
+        draws at one image passes that convolution once.
         """
         config = self.config
         if noise is not None and (not self.fused or self.normalizer.clamp):

@@ -110,9 +110,7 @@ _SHIPPED = {
         expected="aim: 65% clean, 45% under 20-step PGD",
     ),
     "imagenette-gaussian-0.25": Recipe(
-        replace(
-            _IMAGENETTE, procedure="gaussian", sigma=0.25, seed=8, epochs=90.0, batch_size=256
-        ),
+        replace(_IMAGENETTE, procedure="gaussian", sigma=0.25, seed=8, epochs=90.0, batch_size=256),
         "smoothing at sigma 0.25 on real ImageNet classes",
         expected="aim: 70% under its noise",
     ),
