@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from pagjax.certificates import logs
+from pagjax.figures import __main__ as figures
 from pagjax.runs import processes
 from pagjax.runs.files import read_arrays
 from pagjax.runs.job import JobError
@@ -173,6 +174,45 @@ def test_two_processes_certify_what_one_does(tmp_path):
     )
     assert len(one) == 3
     assert one == two
+
+
+def test_two_processes_draw_the_figure_that_one_does(tmp_path):
+    tiny = tiny_checkpoint.save(tmp_path)
+
+    def arguments(out: str) -> list[str]:
+        given = ["13", "--networks", f"gaussian-0.25={tiny}", "--images", "sample:cat"]
+        given += ["--targets", "dog", "--rows", "1", "--steps", "2", "--num-samples", "4"]
+        return [*given, "--judge", str(tiny), "--vanilla-judge", str(tiny), "--out", out]
+
+    address = ["--coordinator", f"127.0.0.1:{_free_port()}", "--num-processes", "2"]
+    running = [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pagjax.figures", *arguments(str(tmp_path / "two"))),
+                *(*address, "--process-id", number),
+            ],
+            env=_environment(tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for number in "01"
+    ]
+    told = [process.communicate() for process in running]
+    assert [process.returncode for process in running] == [0, 0], told
+    assert b"figure.png" in told[0][0]
+    assert b"figure.png" not in told[1][0]
+    assert figures.main(arguments(str(tmp_path / "one"))) == 0
+    record = json.loads((tmp_path / "two" / "figure-13" / "record.json").read_text())
+    assert "--process-id" not in record["command"]
+    one, two = (
+        np.genfromtxt(
+            tmp_path / out / "figure-13" / "numbers.csv", delimiter=",", names=True, dtype=None
+        )
+        for out in ("one", "two")
+    )
+    assert len(one) == len(two) == 2
+    for name in ("logit", "distance", "total_variation"):
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-4)
 
 
 def test_half_an_address_is_refused():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pagjax.figures.recipes import Recipe, recipes
+from pagjax.runs.arguments import add_processes
 
 OUT = Path("pagjax-figures")
 EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data-dir", type=Path, help="where TFDS prepared data")
     parser.add_argument("--out", type=Path, default=OUT, help=f"default: {OUT}")
+    add_processes(parser)
     return parser
 
 
@@ -100,14 +102,16 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
     from pagjax.figures import gallery
     from pagjax.figures.cast import Cast
     from pagjax.figures.make import Choice, make_figure
-    from pagjax.runs import environment
+    from pagjax.runs import environment, processes
 
+    processes.start(args.coordinator, args.num_processes, args.process_id)
     environment.prepare()
+    tell = print if processes.is_first() else _say_nothing
     cast = Cast(args.networks)
     judges = cast.judges(args.judge, args.vanilla_judge)
     for which in ("robust", "vanilla"):
         told = f"{judges[which].name}" if which in judges else "none; its numbers are left out"
-        print(f"{which} judge: {told}", file=sys.stderr)
+        tell(f"{which} judge: {told}", file=sys.stderr)
     choice = Choice(
         tuple(args.images),
         tuple(args.targets),
@@ -125,7 +129,7 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
         missing = cast.missing(recipe)
         if missing:
             waits = ", ".join(f"{role} ({name} is not there)" for role, name in missing.items())
-            print(
+            tell(
                 f"figure {recipe.number} needs a network for {waits}: pass "
                 f"--networks {next(iter(missing))}=NAME_OR_PATH",
                 file=sys.stderr,
@@ -133,7 +137,8 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
             skipped += 1
             continue
         command = _command_of(recipe, args.figures, argv)
-        with _bar(recipe) as report:
+        resumed = processes.losses_end_the_job("the same command")
+        with resumed, _bar(recipe, shown=processes.is_first()) as report:
             folder = make_figure(
                 recipe,
                 cast.makers(recipe),
@@ -143,9 +148,10 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
                 command=command,
                 report=report,
             )
-        print(f"figure {recipe.number}: {folder / 'figure.png'}")
-    if skipped < len(wanted) or not wanted:
+        tell(f"figure {recipe.number}: {folder / 'figure.png'}")
+    if processes.is_first() and (skipped < len(wanted) or not wanted):
         print(f"page: {gallery.write(args.out)}")
+    processes.wait_for_all("page")
     return EXIT_SOME_SKIPPED if skipped else EXIT_DONE
 
 
@@ -154,14 +160,22 @@ def _command_of(recipe: Recipe, figures: Sequence[str], argv: Sequence[str]) -> 
     words = list(argv)
     for figure in figures:
         words.remove(figure)
+    for flag in ("--coordinator", "--num-processes", "--process-id"):
+        # How many machines made it is no part of how it is made.
+        words = [word for word in words if not word.startswith(f"{flag}=")]
+        if flag in words:
+            del words[words.index(flag) : words.index(flag) + 2]
     return shlex.join(["python", "-m", "pagjax.figures", str(recipe.number), *words])
 
 
 @contextmanager
-def _bar(recipe: Recipe) -> Iterator[Any]:
+def _bar(recipe: Recipe, *, shown: bool) -> Iterator[Any]:
     """A bar over the picture-steps of the variant in work."""
     from tqdm import tqdm
 
+    if not shown:
+        yield lambda label, progress: None
+        return
     bar = tqdm(unit="step", desc=f"figure {recipe.number}", smoothing=0.1)
 
     def show(label: str, progress: Any) -> None:
@@ -174,6 +188,10 @@ def _bar(recipe: Recipe) -> Iterator[Any]:
 
     with bar:
         yield show
+
+
+def _say_nothing(*_: object, **__: object) -> None:
+    """What processes but the first print."""
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from pagjax import presets
+from pagjax.alignment import Measurements
 from pagjax.figures import grid, numbers, panels, starts, writing
 from pagjax.figures.cast import Named
 from pagjax.figures.recipes import Recipe, Variant
 from pagjax.networks.base import BaseNetwork
 from pagjax.objectives import BY_NAME
-from pagjax.runs import files, inputs
+from pagjax.runs import files, inputs, processes
 from pagjax.runs.execute import Progress
 from pagjax.runs.job import Job, JobError, default_batch_size, make_pairs
 
@@ -62,6 +63,9 @@ def make_figure(
 ) -> Path:
     """Makes a figure, or what is left of it.
 
+    Several processes make the pictures together and share the variants' numbers out; the first one
+    writes.
+
     Args:
         recipe: which.
         networks: one per role of the recipe, all of the same classes.
@@ -90,32 +94,43 @@ def make_figure(
     }
     side = first.image_shape[0]
     begun, pairs, targets = _pairs(recipe, choice, first, side)
-    made, rows, means = [], [], []
+    made = []
     for variant in recipe.variants:
         named = networks[variant.role]
         job = _job(variant, named, begun, pairs, targets, choice)
-        panel = panels.make(
-            named.network,
-            job,
-            begun.pictures,
-            out / "panels",
-            partial(report, variant.label),
+        made.append(
+            panels.make(
+                named.network,
+                job,
+                begun.pictures,
+                out / "panels",
+                partial(report, variant.label),
+            )
         )
+
+    def measure(number: int) -> dict[str, list[float]]:
+        variant, panel = recipe.variants[number], made[number]
         impartial = {
             which: judge.network
             for which, judge in judges.items()
-            if inputs.weights_digest(judge.network) != job.checkpoint_sha256
+            if inputs.weights_digest(judge.network) != panel.job.checkpoint_sha256
         }
-        found = numbers.of_panel(
-            variant, panel, named.network, impartial, choice.certification_draws
-        )
-        made.append(panel)
+        network = networks[variant.role].network
+        found = numbers.of_panel(variant, panel, network, impartial, choice.certification_draws)
+        return {name: np.asarray(column).tolist() for name, column in found.columns.items()}
+
+    rows, means = [], []
+    measured = processes.shared_out(measure, range(len(made)))
+    for variant, panel, columns in zip(recipe.variants, made, measured, strict=True):
+        found = Measurements({name: np.array(column) for name, column in columns.items()})
         rows.append(numbers.rows(recipe, variant, panel, found, begun.names, first.labels))
         means.append(numbers.means(variant, found))
+    folder = out / f"figure-{recipe.number:02d}"
+    if not processes.is_first():
+        return folder
     arranged = grid.arrange(recipe, begun, first.labels, made, rows)
     settings = writing.settings(made, judges)
     flat = [row for of_variant in rows for row in of_variant]
-    folder = out / f"figure-{recipe.number:02d}"
     return writing.write(recipe, arranged, flat, means, settings, command, folder)
 
 

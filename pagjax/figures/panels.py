@@ -1,7 +1,8 @@
 """The engine of every figure: the pictures of one variant, made once and kept.
 
 A panel is a synthesis job with a folder named by everything that determines it. Made again with the
-same settings it is read, not computed; interrupted, it goes on.
+same settings it is read, not computed; interrupted, it goes on. Several processes make it together,
+as any job; the first one keeps it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import files
+from pagjax.runs import files, processes
 from pagjax.runs.execute import Progress, StateFolder, execute
 from pagjax.runs.job import Job
 
@@ -67,9 +68,10 @@ def make(
     """
     digest = hashlib.sha256(json.dumps(job.to_json(), sort_keys=True).encode()).hexdigest()[:16]
     kept = folder / f"{digest}.npz"
-    if not kept.exists():
+    arrays = processes.read_arrays(kept)
+    if arrays is None:
         state = StateFolder(folder / f"{digest}.state")
-        if not state.job_file.exists():
+        if not processes.from_first(state.job_file.exists):
             state.begin(job)
         done = execute(network, job, images, state, frames=True, report=report)
         assert done.frames is not None
@@ -80,8 +82,8 @@ def make(
             "frames": done.frames[:, picked],
             "objective": done.trace.objective,
         }
-        files.write_arrays(kept, arrays)
+        if processes.is_first():
+            files.write_arrays(kept, arrays)
         state.clear()
-    arrays = files.read_arrays(kept)
     starts = images[[image for image, _ in job.pairs]]
     return Panel(job, starts, arrays["results"], arrays["frames"], arrays["objective"])

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,12 @@ def losses_end_the_job(resume_command: str) -> Iterator[None]:
             yield
     except jax.errors.JaxRuntimeError as error:
         end(str(error).splitlines()[0])
+    except JobError:
+        raise  # everyone's
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)  # an orderly exit would wait for the others, who wait for this one
 
 
 @contextmanager
