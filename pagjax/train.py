@@ -10,6 +10,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pagjax.runs.arguments import add_processes
+
 if TYPE_CHECKING:
     from pagjax.training.recipes import Recipe
     from pagjax.training.settings import Settings
@@ -56,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--stop-after", type=int, metavar="STEPS", help="stop early, state saved, no evaluation"
     )
+    add_processes(parser)
     group = parser.add_argument_group("settings", "each overrides the recipe's")
     for name, (kind, default) in _setting_types().items():
         flag = "--" + name.replace("_", "-")
@@ -77,13 +80,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
     from pagjax.checkpoints import CheckpointError
+    from pagjax.runs.job import JobError
     from pagjax.training.settings import TrainingError
 
     try:
         return run(args)
-    except (CheckpointError, TrainingError) as error:
+    except (CheckpointError, JobError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_REFUSED
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on", file=sys.stderr)
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read the list has read enough; the interpreter shall not flush into the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -92,7 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.runs import environment
+    from pagjax.runs import environment, processes
+    from pagjax.runs.job import JobError
     from pagjax.training import loop, recipes, run_folder
     from pagjax.training.data import open_data
     from pagjax.training.settings import TrainingError
@@ -104,19 +112,29 @@ def run(args: argparse.Namespace) -> int:
     settings = chosen.settings
     if args.out is None:
         raise TrainingError("where to? pass --out DIR")
-    run_folder.begin(args.out, settings, overwrite=args.overwrite)
+    processes.start(args.coordinator, args.num_processes, args.process_id)
+
+    def begin() -> None:
+        try:
+            run_folder.begin(args.out, settings, overwrite=args.overwrite)
+        except TrainingError as error:
+            raise JobError(str(error)) from error
+
+    processes.from_first(begin)
     environment.prepare()
     start = run_folder.variables_of(settings.init)
     side = settings.image_size
     stored = side if settings.crop != "resized" else run_folder.stored_side(side)
     data = open_data(settings.data, settings.train_split, stored, args.data_dir).in_memory()
     test = open_data(settings.data, settings.test_split, side, args.data_dir).in_memory()
-    print(
-        f"{name}: {settings.procedure}, sigma {settings.sigma:g}, {len(data):,} images of "
-        f"{settings.data}, {settings.epochs:g} epochs"
-    )
-    try:
-        with _Bar() as report:
+    if processes.is_first():
+        print(
+            f"{name}: {settings.procedure}, sigma {settings.sigma:g}, {len(data):,} images of "
+            f"{settings.data}, {settings.epochs:g} epochs"
+        )
+    told = "the same command, without --overwrite"
+    with processes.losses_end_the_job(told, (JobError, TrainingError)):
+        with _bar() as report:
             state = loop.train(
                 settings,
                 data,
@@ -126,27 +144,25 @@ def run(args: argparse.Namespace) -> int:
                 report=lambda progress: report(args.out, progress),
                 stop_after=args.stop_after,
             )
-        if args.stop_after is not None:
-            return EXIT_DONE
-        if not args.evaluate:
+        table = ""
+        if args.stop_after is None and not args.evaluate:
             run_folder.write_checkpoint(args.out, name, chosen, state, data.labels)
-            return EXIT_DONE
-        with _Bar() as report:
-            table = run_folder.finish(
-                args.out,
-                name,
-                chosen,
-                state,
-                data.labels,
-                test,
-                command=["python", "-m", "pagjax.train", *_argv(args)],
-                num_draws=args.draws,
-                report=report.evaluation,
-            )
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    print(table)
+        elif args.stop_after is None:
+            with _bar() as report:
+                table = run_folder.finish(
+                    args.out,
+                    name,
+                    chosen,
+                    state,
+                    data.labels,
+                    test,
+                    command=["python", "-m", "pagjax.train", *_argv(args)],
+                    num_draws=args.draws,
+                    report=report.evaluation,
+                )
+        processes.wait_for_all("results")
+    if table:
+        print(table)
     return EXIT_DONE
 
 
@@ -208,6 +224,27 @@ def _list(by_name: dict[str, Recipe]) -> None:
     for name, recipe in by_name.items():
         state = "shipped" if name in shipped.names() else "not run here"
         print(f"{name:36} {state}: {recipe.purpose}; {recipe.expected}")
+
+
+def _bar() -> _Bar | _NoBar:
+    from pagjax.runs import processes
+
+    return _Bar() if processes.is_first() else _NoBar()
+
+
+class _NoBar:
+    """Of processes but the first."""
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __call__(self, *_: object) -> None:
+        """Keeps no record."""
+
+    evaluation = __call__
 
 
 class _Bar:

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pagjax import train
 from pagjax.certificates import logs
 from pagjax.figures import __main__ as figures
 from pagjax.runs import processes
 from pagjax.runs.files import read_arrays
 from pagjax.runs.job import JobError
+from pagjax.training import record
 from tests import tiny_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -111,6 +113,7 @@ def test_items_are_shared_out_and_everyone_hears_every_answer():
 import json, sys
 from pagjax.runs import processes
 from pagjax.runs.job import JobError
+from pagjax.training import record
 number = int(sys.argv[2])
 processes.start(sys.argv[1], 2, number)
 done = []
@@ -213,6 +216,53 @@ def test_two_processes_draw_the_figure_that_one_does(tmp_path):
     assert len(one) == len(two) == 2
     for name in ("logit", "distance", "total_variation"):
         np.testing.assert_allclose(two[name], one[name], rtol=1e-4)
+
+
+def test_two_processes_train_and_evaluate_as_one_does_and_go_on(tmp_path):
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for name in ("a", "b"):
+            (tmp_path / "data" / split / name).mkdir(parents=True)
+            for number in range(5):
+                pixels = random.integers(0, 256, (8, 8, 3), np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{number}.png")
+    settings = "--image-size 8 --stem cifar --stage-sizes 1 --width 4 --normalizer none"
+    settings += " --batch-size 4 --sigma 0.1 --epochs 3 --peak-rate 0.05 --draws 10"
+
+    def arguments(out: str, *more: str) -> list[str]:
+        given = ["--data", str(tmp_path / "data"), *settings.split()]
+        return [*given, "--out", str(tmp_path / out), *more]
+
+    def in_two(*more: str) -> None:
+        address = ["--coordinator", f"127.0.0.1:{_free_port()}", "--num-processes", "2"]
+        running = [
+            subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "pagjax.train", *arguments("two", *more), *address),
+                    *("--process-id", number),
+                ],
+                env=_environment(tmp_path),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            for number in "01"
+        ]
+        told = [process.communicate() for process in running]
+        assert [process.returncode for process in running] == [0, 0], told
+
+    in_two("--stop-after", "3")
+    in_two()
+    assert train.main(arguments("one")) == 0
+    (one, one_reached), (two, two_reached) = (
+        (
+            record.read(tmp_path / out)[-1],
+            json.loads((tmp_path / out / "checkpoint" / "card.json").read_text())["accuracies"],
+        )
+        for out in ("one", "two")
+    )
+    assert two["step"] == one["step"] == 6
+    np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-4)
+    assert two_reached == one_reached
 
 
 def test_half_an_address_is_refused():

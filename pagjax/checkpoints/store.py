@@ -19,6 +19,25 @@ class CheckpointError(ValueError):
     """A checkpoint that cannot be read or may not be written; the message says what to do."""
 
 
+def by_this_process() -> Any:
+    """Orbax's option for one process of a job to read or write without waiting for the others."""
+    from orbax.checkpoint.options import MultiprocessingOptions
+
+    own = jax.process_index()
+    return MultiprocessingOptions(
+        primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process-{own}"
+    )
+
+
+def _checkpointer() -> Any:
+    import orbax.checkpoint as ocp
+
+    own = by_this_process()
+    options = ocp.CompositeOptions(multiprocessing_options=own)
+    handler = ocp.CompositeCheckpointHandler(composite_options=options)
+    return ocp.Checkpointer(handler, multiprocessing_options=own)
+
+
 def save(
     path: str | Path,
     description: Description,
@@ -49,7 +68,7 @@ def save(
     writing = path.with_name(f".{path.name}.writing")
     shutil.rmtree(writing, ignore_errors=True)
     arrays = jax.tree.map(np.asarray, dict(variables))
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+    with _checkpointer() as checkpointer:
         items = {
             _VARIABLES: ocp.args.StandardSave(arrays),
             _DESCRIPTION: ocp.args.JsonSave(description.to_json()),
@@ -85,7 +104,7 @@ def restore(path: str | Path) -> tuple[Description, dict[str, Any]]:
             f"{path} is no pagjax checkpoint: convert a PyTorch file with "
             "`python convert_torch_weights.py SOURCE DESTINATION` first"
         )
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+    with _checkpointer() as checkpointer:
         try:
             described = checkpointer.restore(
                 path, ocp.args.Composite(**{_DESCRIPTION: ocp.args.JsonRestore()})

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
+from pagjax.runs import files
 from pagjax.runs.arguments import EXIT_INTERRUPTED
 from pagjax.runs.job import JobError
 
@@ -59,10 +60,14 @@ def start(coordinator: str | None, num_processes: int | None, process_id: int | 
 
 
 @contextmanager
-def losses_end_the_job(resume_command: str) -> Iterator[None]:
+def losses_end_the_job(
+    resume_command: str, refusals: tuple[type[Exception], ...] = (JobError,)
+) -> Iterator[None]:
     """Ends this process at once, with what to do, when another of the job's is gone.
 
-    It may be noticed here, by a sum that does not come, or by a thread of JAX's, which aborts.
+    It may be noticed here, by a sum that does not come, or by a thread of JAX's, which aborts. An
+    error here ends this process at once too, for the others to notice, unless it is one of
+    `refusals`, which all processes raise together.
     """
     if jax.process_count() == 1:
         yield
@@ -78,8 +83,8 @@ def losses_end_the_job(resume_command: str) -> Iterator[None]:
             yield
     except jax.errors.JaxRuntimeError as error:
         end(str(error).splitlines()[0])
-    except JobError:
-        raise  # everyone's
+    except refusals:
+        raise
     except Exception:
         traceback.print_exc()
         sys.stderr.flush()
@@ -167,14 +172,26 @@ def shared_out(function: Callable[[Item], Any], items: Sequence[Item]) -> Iterat
             yield from answer["values"]
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
-    """The first process's ``.npz``, for everyone; None where there is none."""
-    content = path.read_bytes() if is_first() and path.exists() else b""
-    content = _broadcast(content)
+def arrays_from_first(
+    function: Callable[[], Mapping[str, np.ndarray] | None],
+) -> dict[str, np.ndarray] | None:
+    """The named arrays that the first process's call gives, for everyone; or None."""
+    if jax.process_count() == 1:
+        found = function()
+        return None if found is None else dict(found)
+    packed = io.BytesIO()
+    if is_first() and (found := function()) is not None:
+        np.savez(packed, **found)  # type: ignore[arg-type]
+    content = _broadcast(packed.getvalue())
     if not content:
         return None
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
+    """The first process's ``.npz``, for everyone; None where there is none."""
+    return arrays_from_first(lambda: files.read_arrays(path) if path.exists() else None)
 
 
 def fetch(tree: Any) -> Any:

@@ -185,7 +185,12 @@ def _open(path: Path) -> Image.Image:
 
 
 def batches(
-    data: LabelledImages, batch_size: int, seed: int, first: int, last: int
+    data: LabelledImages,
+    batch_size: int,
+    seed: int,
+    first: int,
+    last: int,
+    rows: slice = slice(None),
 ) -> Iterator[Batch]:
     """Training batches number `first` to `last`, the next ones read while one is in use.
 
@@ -198,6 +203,7 @@ def batches(
         seed: of the order.
         first: number of the first batch.
         last: number after the last.
+        rows: of each batch, which ones are read, where others read the rest.
     """
     per_epoch = len(data) // batch_size
     if per_epoch == 0:
@@ -211,7 +217,7 @@ def batches(
             order = np.random.default_rng([seed, epoch]).permutation(len(data))
             orders.clear()
             orders[epoch] = order
-        chosen = order[position * batch_size : (position + 1) * batch_size]
+        chosen = order[position * batch_size : (position + 1) * batch_size][rows]
         return Batch(data.images(chosen), data.targets[chosen])
 
     return prefetched(load, range(first, last))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from jax.tree_util import Partial
 from pagjax import draws
 from pagjax.certification import abstains
 from pagjax.checks import LogitsFn, as_partial
-from pagjax.runs import files
+from pagjax.runs import files, processes
 from pagjax.smoothing import smoothed_votes
 from pagjax.training.attack import attack
 from pagjax.training.data import LabelledImages
@@ -185,31 +185,40 @@ def _visit(
     kept: Path | None,
     report: Report,
 ) -> np.ndarray:
-    """What a function says of every image, from where an earlier process was killed."""
+    """What a function says of every image, from where an earlier process was killed.
+
+    Several processes share the images out.
+    """
     path = None if kept is None else kept / f"{what.replace(', ', '-').replace(' ', '-')}.npz"
-    results: list[np.ndarray] = []
-    if path is not None and path.exists():
-        results = [files.read_arrays(path)["results"]]
+    left = None if path is None else processes.read_arrays(path)
+    results = [] if left is None else [left["results"]]
     done = sum(map(len, results))
     key = jax.random.key(seed)
     saved = time.monotonic()
-    for first, images, labels in _padded(data, done):
-        numbers = jnp.arange(first, first + len(images))
+
+    def answer(first: int) -> list[Any]:
+        images, labels = _padded(data, first, size)
+        numbers = jnp.arange(first, first + size)
         keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
-        results.append(np.asarray(function(images, labels, keys))[: len(data) - first])
-        done = first + len(results[-1])
+        answers: list[Any] = np.asarray(function(images, labels, keys))[
+            : len(data) - first
+        ].tolist()
+        return answers
+
+    size = BATCH_ON_CPU if jax.default_backend() == "cpu" else BATCH
+    for answers in processes.shared_out(answer, range(done, len(data), size)):
+        results.append(np.array(answers, np.int32))
+        done += len(answers)
         report(what, done, len(data))
         due = done == len(data) or time.monotonic() - saved > SECONDS_BETWEEN_SAVES
-        if path is not None and due:
+        if path is not None and due and processes.is_first():
             files.write_arrays(path, {"results": np.concatenate(results)})
             saved = time.monotonic()
     return np.concatenate(results)
 
 
-def _padded(data: LabelledImages, start: int) -> Iterator[tuple[int, Array, Any]]:
-    """Batches of equal size, the last filled up with its last image, so that nothing recompiles."""
-    size = BATCH_ON_CPU if jax.default_backend() == "cpu" else BATCH
-    for first in range(start, len(data), size):
-        indices = np.minimum(np.arange(first, first + size), len(data) - 1)
-        images = data.images(indices).astype(np.float32) / 255
-        yield first, jnp.asarray(images), jnp.asarray(data.targets[indices])
+def _padded(data: LabelledImages, first: int, size: int) -> tuple[Array, Array]:
+    """Images and labels from the first on, filled up with the last so that nothing recompiles."""
+    indices = np.minimum(np.arange(first, first + size), len(data) - 1)
+    images = data.images(indices).astype(np.float32) / 255
+    return jnp.asarray(images), jnp.asarray(data.targets[indices])

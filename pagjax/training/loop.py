@@ -14,8 +14,10 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from pagjax.mesh import place
 from pagjax.networks.convolutions import Precision
 from pagjax.networks.resnet import ResNet
+from pagjax.runs import processes
 from pagjax.training import optimisers, state_files
 from pagjax.training.data import LabelledImages, batches
 from pagjax.training.settings import Settings, TrainingError
@@ -89,7 +91,9 @@ def train(
         stop_after: steps after which to stop early, state saved.
 
     Returns:
-        The last state. On several devices the batch is split among them and the weights are on all.
+        The last state. On several devices, of one process or of several, the batch is split among
+        them and the weights are on all; each process reads its rows of a batch, and the first one
+        keeps the state.
     """
     network = network_of(settings, len(data.labels))
     per_epoch = len(data) // settings.batch_size
@@ -98,9 +102,9 @@ def train(
             f"{len(data)} training images do not fill a batch of {settings.batch_size}: "
             "choose a smaller --batch-size"
         )
-    everywhere, split = _placements(settings.batch_size)
-    state = jax.device_put(init(settings, network, per_epoch, start), everywhere)
-    state = state_files.restore(folder, state) or state
+    mesh, split = _placements(settings.batch_size)
+    state = init(settings, network, per_epoch, start)
+    state = place(state_files.restore(folder, state) or state, mesh)
     step_fn = make_step(settings, network, per_epoch)
     trial_fn = _classifier(network, settings.precision)
     rates = optimisers.schedule(settings, per_epoch)
@@ -112,10 +116,17 @@ def train(
     measured: list[Measured] = []
     for number, batch in zip(
         range(first, last),
-        batches(data, settings.batch_size, settings.seed, first, last),
+        batches(
+            data,
+            settings.batch_size,
+            settings.seed,
+            first,
+            last,
+            _rows_here(split, settings.batch_size),
+        ),
         strict=True,
     ):
-        placed = jax.device_put((batch.images, batch.labels), split)
+        placed = [jax.make_array_from_process_local_data(split, part) for part in batch]
         state, seen = step_fn(state, *placed)
         measured.append(seen)
         step = number + 1
@@ -145,7 +156,8 @@ def train(
             )
             measured, reported = [], time.monotonic()
             if step == last or reported - saved > SECONDS_BETWEEN_SAVES:
-                state_files.save(folder, state)
+                if processes.is_first():
+                    state_files.save(folder, state)
                 saved = time.monotonic()
     return state
 
@@ -158,7 +170,7 @@ def _classifier(network: ResNet, precision: Precision) -> Callable[[Variables, A
     return classify
 
 
-def _placements(batch_size: int) -> tuple[NamedSharding, NamedSharding]:
+def _placements(batch_size: int) -> tuple[Mesh, NamedSharding]:
     devices = jax.devices()
     if batch_size % len(devices):
         raise TrainingError(
@@ -166,19 +178,28 @@ def _placements(batch_size: int) -> tuple[NamedSharding, NamedSharding]:
             f"choose a multiple of {len(devices)}"
         )
     mesh = Mesh(np.array(devices), ("batch",))
-    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("batch"))
+    return mesh, NamedSharding(mesh, PartitionSpec("batch"))
+
+
+def _rows_here(split: NamedSharding, batch_size: int) -> slice:
+    """The rows of a batch that this process's devices hold."""
+    held = split.addressable_devices_indices_map((batch_size,)).values()
+    rows = [range(batch_size)[index[0]] for index in held if index is not None]
+    return slice(min(part.start for part in rows), max(part.stop for part in rows))
 
 
 def _trial(
     trial_fn: Callable[..., Array], state: State, test: LabelledImages, settings: Settings
 ) -> float:
     """Accuracy of the averaged weights on the first test images, under one draw of the noise."""
-    right = 0
     count = min(_TRIAL_IMAGES, len(test)) // _TRIAL_BATCH * _TRIAL_BATCH or len(test)
     size = min(_TRIAL_BATCH, count)
-    for first in range(0, count, size):
+    average = jax.tree.map(lambda leaf: leaf.addressable_data(0), state.average)
+
+    def right(first: int) -> int:
         images = jnp.asarray(test.images(np.arange(first, first + size)), jnp.float32) / 255
         noise = jax.random.normal(jax.random.key(first), images.shape)
-        predicted = trial_fn(state.average, images + settings.sigma * noise)
-        right += int(np.sum(np.asarray(predicted) == test.targets[first : first + size]))
-    return right / count
+        predicted = trial_fn(average, images + settings.sigma * noise)
+        return int(np.sum(np.asarray(predicted) == test.targets[first : first + size]))
+
+    return sum(processes.shared_out(right, range(0, count, size))) / count

@@ -16,7 +16,7 @@ import numpy as np
 from pagjax.checkpoints import shipped, store
 from pagjax.networks.base import Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
-from pagjax.runs import environment, files
+from pagjax.runs import environment, files, processes
 from pagjax.training import record
 from pagjax.training.data import LabelledImages
 from pagjax.training.evaluation import evaluate
@@ -74,7 +74,8 @@ def write_checkpoint(
     if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(half)):
         raise TrainingError("weights that half precision cannot hold: train longer or more gently")
     described = _description(name, recipe.settings, labels, {})
-    store.save(folder / _CHECKPOINT, described, half, overwrite=True)
+    if processes.is_first():
+        store.save(folder / _CHECKPOINT, described, half, overwrite=True)
     return kept, half
 
 
@@ -92,10 +93,10 @@ def finish(
 ) -> str:
     """Writes the checkpoint, evaluates it as written, and writes its card.
 
-    A killed evaluation goes on where it was.
+    A killed evaluation goes on where it was. Several processes share it out; the first one writes.
 
     Returns:
-        The card as a table.
+        The card as a table; nothing in processes but the first.
     """
     settings = recipe.settings
     trained, half = write_checkpoint(folder, name, recipe, state, labels)
@@ -112,6 +113,8 @@ def finish(
         epsilon=recipe.evaluate_epsilon,
         kept=folder / _EVALUATION / "written",
     )
+    if not processes.is_first():
+        return ""
     values = record.card(
         name,
         settings.to_json(),
