@@ -173,8 +173,8 @@ class ResNet(nn.Module):
                 name = f"stage{stage + 1}_block{index + 1}"
                 width = config.width * 2**stage
                 x = Block(config, width, stride, self.fused, name=name)(x, train)
-        if self.fused:  # narrow activations end here
-            x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        if self.fused and x.dtype == jnp.bfloat16:  # narrow activations end here
+            x = x.astype(jnp.float32)
         features = x.mean(axis=(1, 2))
         return Outputs(nn.Dense(self.num_classes, dtype=x.dtype, name="head")(features), features)
 
