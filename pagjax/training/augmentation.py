@@ -1,4 +1,4 @@
-"""Random crops and flips on the device, inside the compiled step."""
+"""Random crops, flips and cutouts on the device, inside the compiled step."""
 
 from __future__ import annotations
 
@@ -84,6 +84,37 @@ def random_resized_crop(key: Array, images: Array, size: int, least_area: float)
         )
 
     return jax.vmap(resize)(images, corners, extents)
+
+
+def random_cutout(key: Array, images: Array, side: int) -> Array:
+    """Covers a square of each image with the image's mean colour (DeVries and Taylor 2017, Cutout).
+
+    Every pixel is as likely as any other to be the centre, so that squares at a border are cut off.
+
+    Args:
+        key: a typed key.
+        images: float, shape ``[batch, height, width, channels]``.
+        side: of the square, in pixels.
+
+    Returns:
+        The images' shape.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> random_cutout(jax.random.key(0), jnp.ones((2, 32, 32, 3)), 16).shape
+        (2, 32, 32, 3)
+    """
+    count, height, width, _ = images.shape
+    centres = jax.random.randint(key, (count, 2), 0, jnp.array([height, width]))
+    starts = centres - side // 2
+
+    def covered(length: int, start: Array) -> Array:
+        places = jnp.arange(length) - start[:, None]
+        return (places >= 0) & (places < side)
+
+    rows, columns = covered(height, starts[:, 0]), covered(width, starts[:, 1])
+    square = rows[:, :, None, None] & columns[:, None, :, None]
+    return jnp.where(square, images.mean(axis=(1, 2), keepdims=True), images)
 
 
 def center_crop(images: Array, size: int) -> Array:

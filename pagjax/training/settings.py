@@ -39,6 +39,7 @@ class Settings:
             random rectangles of `least_area` to all of the image; ``"none"`` does neither.
         least_area: smallest share of the image that a resized crop keeps.
         flip: whether images are mirrored at random.
+        cutout: side in pixels of a square covered at random in each image, 0 for none.
         epochs: passes over the training images; fractions allowed.
         batch_size: images a step, over all devices.
         optimizer: ``"sgd"`` with Nesterov momentum, ``"heavy-ball"`` SGD, or ``"adamw"``.
@@ -79,6 +80,7 @@ class Settings:
     crop: Literal["pad", "resized", "none"] = "pad"
     least_area: float = 0.25
     flip: bool = True
+    cutout: int = 0
     epochs: float = 12.0
     batch_size: int = 128
     optimizer: Literal["sgd", "heavy-ball", "adamw"] = "sgd"
@@ -101,6 +103,8 @@ class Settings:
         for name in ("image_size", "num_noise", "attack_steps", "batch_size", "width"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} = {getattr(self, name)}: must be at least 1")
+        if not 0 <= self.cutout <= 2 * self.image_size:
+            raise TrainingError(f"cutout = {self.cutout}: a side in pixels, 0 for none")
         if not 0 < self.epochs < float("inf"):
             raise TrainingError(f"epochs = {self.epochs}: must be above 0")
         for name in ("average", "momentum", "rise"):

@@ -145,7 +145,7 @@ def make_step(settings: Settings, network: ResNet, steps_per_epoch: int) -> Step
 
 
 def augment(settings: Settings, key: Array, images: Array) -> Array:
-    """8-bit images to float ones of the network's size, cropped and mirrored by the settings."""
+    """8-bit images to float ones of the network's size, changed at random as the settings say."""
     crop_key, flip_key = jax.random.split(key)
     size = settings.image_size
     if settings.crop == "pad":
@@ -158,7 +158,11 @@ def augment(settings: Settings, key: Array, images: Array) -> Array:
         images = augmentation.to_float(augmentation.center_crop(images, size))
     else:
         raise TrainingError(f"crop {settings.crop!r}: choose 'pad', 'resized' or 'none'")
-    return augmentation.random_flip(flip_key, images) if settings.flip else images
+    if settings.flip:
+        images = augmentation.random_flip(flip_key, images)
+    if settings.cutout:
+        images = augmentation.random_cutout(jax.random.fold_in(key, 2), images, settings.cutout)
+    return images
 
 
 def frozen_logits(

@@ -11,6 +11,7 @@ import optax
 import pytest
 
 from pagjax.training import optimisers, procedures
+from pagjax.training.augmentation import random_cutout
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.step import State, augment, init, make_step, network_of
 from tests.training import tiny
@@ -96,9 +97,9 @@ def test_sgd_is_nesterov_with_weight_decay():
         assert float(ours) == pytest.approx(parameter, rel=1e-5)
 
 
-@pytest.mark.parametrize("crop", ["pad", "resized", "none"])
-def test_augmented_images_have_the_networks_size_and_range(crop):
-    settings = replace(tiny.SETTINGS, crop=crop, image_size=6, stem="space_to_depth")
+@pytest.mark.parametrize(("crop", "cutout"), [("pad", 0), ("resized", 0), ("none", 3)])
+def test_augmented_images_have_the_networks_size_and_range(crop, cutout):
+    settings = replace(tiny.SETTINGS, crop=crop, cutout=cutout, image_size=6, stem="space_to_depth")
     seen = augment(settings, jax.random.key(0), jnp.asarray(tiny.images(16)))
     assert seen.shape == (16, 6, 6, 3)
     assert seen.dtype == jnp.float32
@@ -106,9 +107,28 @@ def test_augmented_images_have_the_networks_size_and_range(crop):
     assert float(seen.max()) <= 1
 
 
+def test_cutout_covers_a_square_about_each_pixel_equally_often():
+    images = jax.random.uniform(jax.random.key(0), (4000, 7, 9, 3))
+    seen = np.asarray(random_cutout(jax.random.key(1), images, 3))
+    covered = (seen != images).all(axis=-1)
+    assert (seen[~covered] == images[~covered]).all()
+    means = np.broadcast_to(images.mean(axis=(1, 2), keepdims=True), images.shape)
+    np.testing.assert_allclose(seen[covered], means[covered], rtol=1e-6)
+    for picture in covered[:100]:
+        rows, columns = picture.any(axis=1), picture.any(axis=0)
+        assert 2 <= rows.sum() <= 3
+        assert 2 <= columns.sum() <= 3
+        np.testing.assert_array_equal(picture, np.outer(rows, columns))
+    shares = covered.mean(axis=0)
+    reach = np.outer([2, 3, 3, 3, 3, 3, 2], [2, 3, 3, 3, 3, 3, 3, 3, 2]) / 63
+    assert (abs(shares - reach) < 5 * np.sqrt(reach * (1 - reach) / 4000)).all()
+
+
 def test_wrong_settings_are_refused_by_name():
     with pytest.raises(TrainingError, match="sigma = -1"):
         replace(tiny.SETTINGS, sigma=-1.0)
+    with pytest.raises(TrainingError, match="cutout = -1"):
+        replace(tiny.SETTINGS, cutout=-1)
     with pytest.raises(TrainingError, match="macer"):
         _start(replace(tiny.SETTINGS, procedure="magic"))
     with pytest.raises(TrainingError, match="cifar10-centered"):
