@@ -18,9 +18,7 @@ NETWORKS = {
     "resnet50": (lambda: torch_networks.resnet50(10, width=8), (64, 72)),
     "resnet18": (lambda: torch_networks.resnet18(10, width=8), (65, 33)),
     "cohen-20": (lambda: torch_networks.cohen_cifar(20), (32, 32)),
-    "cohen-110": (lambda: torch_networks.cohen_cifar(110), (32, 32)),
     "akamaster-20": (lambda: torch_networks.akamaster_cifar(20), (32, 32)),
-    "akamaster-56": (lambda: torch_networks.akamaster_cifar(56), (32, 32)),
     "madry-cifar-50": (lambda: torch_networks.madry_cifar_resnet50(width=8), (32, 32)),
 }
 everywhere = pytest.mark.parametrize("name", NETWORKS)

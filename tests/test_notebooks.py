@@ -30,10 +30,23 @@ def test_the_pair_agrees_and_holds_no_outputs(name):
         assert not cell.get("outputs")
 
 
+# The same cells on fewer and rougher pictures. The compiler's work stays, but for two figures that
+# differ from others in their recipes alone; instead of them, what is done is shown again.
+_SMALLER = {
+    "rows=2, columns=4": "rows=1, columns=1",
+    "num_steps=40": "num_steps=2",
+    "show(12)": "show(1)",
+    "show(14)": "show(2)",
+}
+
+
 @pytest.mark.skipif(not shipped.names(), reason="no network is shipped")
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs(name, tmp_path):
     notebook = jupytext.read(FOLDER / f"{name}.py")
+    for cell in notebook.cells:
+        for whole, smaller in _SMALLER.items():
+            cell.source = cell.source.replace(whole, smaller)
     client = NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
     )

@@ -226,9 +226,11 @@ def test_batches_do_not_change_the_pictures(checkpoint, pictures, tmp_path):
     np.testing.assert_allclose(first, second, atol=1e-5)
 
 
-# The command, saving its state often, so that a test need not wait for the first one.
+# The command, saving its state often, so that a test need not wait for the first one. A shell's
+# background jobs inherit a SIGINT that is ignored.
 _IMPATIENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pagjax import synthesize
 from pagjax.runs import execute
 execute.SECONDS_BETWEEN_SAVES = 0.1
