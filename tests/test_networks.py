@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,10 +50,15 @@ def test_logits_and_input_gradients_in_float64(name):
     given = _channels_first(images).requires_grad_(True)
     logits = theirs(given)
     logits[:, 3].sum().backward()
-    np.testing.assert_allclose(ours.logits_fn(images), logits.detach().numpy(), rtol=1e-9)
-    training_form = ours.network.apply(ours.variables, images).logits
+    training_form = jax.jit(ours.network.apply)(ours.variables, images).logits
     np.testing.assert_allclose(training_form, logits.detach().numpy(), rtol=1e-9)
-    slope = jax.jit(jax.grad(lambda x: ours.logits_fn(x)[:, 3].sum()))(jnp.asarray(images))
+
+    def score(images):
+        logits = ours.logits_fn(images)
+        return logits[:, 3].sum(), logits
+
+    slope, fused = jax.jit(jax.grad(score, has_aux=True))(jnp.asarray(images))
+    np.testing.assert_allclose(fused, logits.detach().numpy(), rtol=1e-9)
     expected = given.grad.numpy().transpose(0, 2, 3, 1)
     error = np.linalg.norm(slope - expected) / np.linalg.norm(expected)
     assert error < 1e-9
@@ -81,9 +88,10 @@ def test_every_layer_in_float32(name):
         logits = theirs(_channels_first(images)).numpy()
     fused = ours.logits_fn.func.network
     for network, variables in ((ours.network, ours.variables), (fused, ours.logits_fn.args[0])):
-        outputs, kept = network.apply(
-            variables, jnp.asarray(images), capture_intermediates=True, mutable=["intermediates"]
+        look = jax.jit(
+            partial(network.apply, capture_intermediates=True, mutable=["intermediates"])
         )
+        outputs, kept = look(variables, jnp.asarray(images))
         np.testing.assert_allclose(outputs.logits, logits, rtol=1e-4, atol=1e-4)
         for torch_name, expected in seen.items():
             tree = kept["intermediates"]
@@ -96,10 +104,13 @@ def test_every_layer_in_float32(name):
 def test_features_lead_to_logits():
     _, ours, images = _both("cohen-20", torch.float32)
     head = ours.variables["params"]["head"]
-    features = ours.features_fn(jnp.asarray(images))
+    features = jax.jit(ours.features_fn)(jnp.asarray(images))
     assert features.shape == (2, 64)
     np.testing.assert_allclose(
-        features @ head["kernel"] + head["bias"], ours.logits_fn(images), rtol=1e-5, atol=1e-5
+        features @ head["kernel"] + head["bias"],
+        jax.jit(ours.logits_fn)(images),
+        rtol=1e-5,
+        atol=1e-5,
     )
 
 
