@@ -72,7 +72,7 @@ def _kill_one_in_the_middle(folder: Path, number: int, *more: str) -> None:
     told = both[1 - number].communicate()[1].decode()
     both[number].communicate()
     assert both[number].returncode == -signal.SIGKILL
-    assert processes.LOST in told
+    assert processes.LOST in told, told[-4000:]
     assert "--resume" in told
     assert both[1 - number].returncode == 130
     assert not (folder / "two" / "record.json").exists()
@@ -91,14 +91,21 @@ def test_two_processes_each_killed_once_resume_to_what_one_does(tmp_path):
     np.testing.assert_allclose(two["objective"], one["objective"], atol=1e-3)
 
 
-def test_a_runtime_that_aborts_ends_the_job_with_what_to_do():
-    """As JAX's threads do when the first process is gone while this one computes."""
-    program = """
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "os.abort()",  # as JAX's threads do when the first process is gone while this one computes
+        "raise jax.errors.JaxRuntimeError('UNAVAILABLE: heartbeat timed out')",
+        "raise ValueError('UNKNOWN: Gloo all-reduce failed: Read error: Connection reset by peer')",
+    ],
+)
+def test_a_loss_ends_the_job_with_what_to_do_however_it_is_told(failure):
+    program = f"""
 import os, jax
 jax.process_count = lambda: 2
 from pagjax.runs import processes
 with processes.losses_end_the_job("the command --resume"):
-    os.abort()
+    {failure}
 """
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False
@@ -106,6 +113,22 @@ with processes.losses_end_the_job("the command --resume"):
     assert done.returncode == 130
     assert processes.LOST in done.stderr
     assert "go on, in every process, with: the command --resume" in done.stderr
+
+
+def test_an_error_of_its_own_is_not_taken_for_a_loss():
+    program = """
+import jax
+jax.process_count = lambda: 2
+from pagjax.runs import processes
+with processes.losses_end_the_job("the command --resume"):
+    raise ValueError("sigma = -1")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 1
+    assert "sigma = -1" in done.stderr
+    assert processes.LOST not in done.stderr
 
 
 def test_items_are_shared_out_and_everyone_hears_every_answer():

@@ -30,6 +30,8 @@ Item = TypeVar("Item")
 LOST = "another process of this job ended or cannot be reached"
 # A process that has died is noticed within this time where no connection breaks at once.
 _HEARTBEAT_SECONDS = 30
+# Who sums over processes, by the names that its errors carry.
+_COLLECTIVES = ("gloo", "nccl", "mpi collective", "coordination service")
 
 
 def start(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
@@ -81,14 +83,21 @@ def losses_end_the_job(
     try:
         with _on_abort(lambda: end("see above")):
             yield
-    except jax.errors.JaxRuntimeError as error:
-        end(str(error).splitlines()[0])
     except refusals:
         raise
-    except Exception:
+    except Exception as error:
+        if _tells_of_a_loss(error):
+            end(str(error).splitlines()[0])
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)  # an orderly exit would wait for the others, who wait for this one
+
+
+def _tells_of_a_loss(error: Exception) -> bool:
+    """JAX raises most failures of a collective as its own error, a few as Python's plain ones."""
+    if isinstance(error, jax.errors.JaxRuntimeError):
+        return True
+    return any(word in str(error).lower() for word in _COLLECTIVES)
 
 
 @contextmanager
