@@ -26,6 +26,8 @@ _HELP = {
     "num_noise": "noise draws of an image in a step",
     "init": "checkpoint to start from: a shipped name, or a folder",
     "average": "decay per step of the averaged weights, which are kept; 0 keeps the last",
+    "average_from": "epoch from which on it takes equal shares instead; 0 for never",
+    "average_every": "steps between two of those",
     "precision": "float32 or bfloat16 activations",
 }
 

@@ -6,6 +6,27 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from pagjax.training.settings import Settings, TrainingError
+
+
+def augment(settings: Settings, key: Array, images: Array) -> Array:
+    """8-bit images to float ones of the network's size, changed at random as the settings say."""
+    crop_key, flip_key = jax.random.split(key)
+    size = settings.image_size
+    if settings.crop == "pad":
+        images = to_float(random_pad_crop(crop_key, images, size))
+    elif settings.crop == "resized":
+        images = random_resized_crop(crop_key, to_float(images), size, settings.least_area)
+    elif settings.crop == "none":
+        images = to_float(center_crop(images, size))
+    else:
+        raise TrainingError(f"crop {settings.crop!r}: choose 'pad', 'resized' or 'none'")
+    if settings.flip:
+        images = random_flip(flip_key, images)
+    if settings.cutout:
+        images = random_cutout(jax.random.fold_in(key, 2), images, settings.cutout)
+    return images
+
 
 def to_float(images: Array) -> Array:
     """8-bit pixels as float32 in [0, 1]."""

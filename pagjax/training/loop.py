@@ -19,6 +19,7 @@ from pagjax.networks.convolutions import Precision
 from pagjax.networks.resnet import ResNet
 from pagjax.runs import processes
 from pagjax.training import optimisers, state_files
+from pagjax.training.batch_statistics import measured_anew
 from pagjax.training.data import LabelledImages, batches
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.step import (
@@ -103,6 +104,7 @@ def train(
             "choose a smaller --batch-size"
         )
     mesh, split = _placements(settings.batch_size)
+    rows = _rows_here(split, settings.batch_size)
     state = init(settings, network, per_epoch, start)
     state = place(state_files.restore(folder, state) or state, mesh)
     step_fn = make_step(settings, network, per_epoch)
@@ -116,14 +118,7 @@ def train(
     measured: list[Measured] = []
     for number, batch in zip(
         range(first, last),
-        batches(
-            data,
-            settings.batch_size,
-            settings.seed,
-            first,
-            last,
-            _rows_here(split, settings.batch_size),
-        ),
+        batches(data, settings.batch_size, settings.seed, first, last, rows),
         strict=True,
     ):
         placed = [jax.make_array_from_process_local_data(split, part) for part in batch]
@@ -159,6 +154,9 @@ def train(
                 if processes.is_first():
                     state_files.save(folder, state)
                 saved = time.monotonic()
+    if settings.average_from and last == total:
+        average = measured_anew(settings, network, data, state.average, split, rows)
+        state = state._replace(average=average)
     return state
 
 

@@ -52,6 +52,9 @@ class Settings:
         weight_decay: added to the gradient as ``weight_decay * parameter`` (decoupled in adamw).
         average: decay per step of the running average of weights that is evaluated and kept; 0
             keeps the last weights.
+        average_from: epoch from which on the average takes equal shares instead (stochastic weight
+            averaging); 0 for never.
+        average_every: steps between two of those shares.
         precision: type of activations, ``"float32"`` or ``"bfloat16"``; parameters and batch
             statistics stay float32.
         init: checkpoint from which the weights start, or None.
@@ -91,6 +94,8 @@ class Settings:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     average: float = 0.999
+    average_from: float = 0.0
+    average_every: int = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     init: str | None = None
     seed: int = 0
@@ -100,13 +105,25 @@ class Settings:
         for name in ("sigma", "epsilon", "warmup_epochs", "weight", "weight_decay", "peak_rate"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise TrainingError(f"{name} = {getattr(self, name)}: must be finite, at least 0")
-        for name in ("image_size", "num_noise", "attack_steps", "batch_size", "width"):
+        for name in (
+            "image_size",
+            "num_noise",
+            "attack_steps",
+            "batch_size",
+            "width",
+            "average_every",
+        ):
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} = {getattr(self, name)}: must be at least 1")
         if not 0 <= self.cutout <= 2 * self.image_size:
             raise TrainingError(f"cutout = {self.cutout}: a side in pixels, 0 for none")
         if not 0 < self.epochs < float("inf"):
             raise TrainingError(f"epochs = {self.epochs}: must be above 0")
+        if not 0 <= self.average_from < self.epochs:
+            raise TrainingError(
+                f"average_from = {self.average_from}: an epoch before the last, {self.epochs:g}, "
+                "0 for never"
+            )
         for name in ("average", "momentum", "rise"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"{name} = {getattr(self, name)}: must be in [0, 1)")

@@ -21,8 +21,8 @@ def save(folder: Path, state: State) -> Path:
 
     Of several processes one does, and needs no other for it: all have the whole state.
     """
-    step = int(state.step)
-    path = folder.absolute() / f"{_PREFIX}{step}"
+    folder, step = folder.absolute(), int(state.step)
+    path = folder / f"{_PREFIX}{step}"
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,10 @@ from jax import Array
 from pagjax.networks.convolutions import Precision
 from pagjax.networks.normalizer import NORMALIZERS
 from pagjax.networks.resnet import Outputs, ResNet, fuse
-from pagjax.training import augmentation, optimisers, procedures
+from pagjax.training import optimisers, procedures
+from pagjax.training.augmentation import augment
 from pagjax.training.settings import Settings, TrainingError
+from pagjax.training.weight_averaging import averaged
 
 Variables = dict[str, Any]
 
@@ -25,7 +27,7 @@ class State(NamedTuple):
     Attributes:
         step: how many steps were taken.
         variables: collections ``"params"`` and ``"batch_stats"``.
-        average: running average of `variables`.
+        average: of `variables` over the steps, see `weight_averaging`.
         optimizer: Optax's state.
     """
 
@@ -90,29 +92,15 @@ def make_step(settings: Settings, network: ResNet, steps_per_epoch: int) -> Step
         the state given is consumed. All randomness comes from the settings' seed and the state's
         step number.
     """
-    if settings.procedure not in procedures.BY_NAME:
-        raise TrainingError(
-            f"procedure {settings.procedure!r}: one of {', '.join(procedures.BY_NAME)}"
-        )
-    procedure = procedures.BY_NAME[settings.procedure]
+    _check_procedure(settings)
     optimiser = optimisers.optimiser(settings, steps_per_epoch)
     precision = jnp.dtype(settings.precision)
     warmup = settings.warmup_epochs * steps_per_epoch
 
     def step(state: State, images: Array, labels: Array) -> tuple[State, Measured]:
         key = jax.random.fold_in(jax.random.key(settings.seed), state.step)
-        augmentation_key, procedure_key = jax.random.split(key)
         rise = jnp.minimum(1.0, state.step / warmup) if warmup else 1.0
-        plan = procedure(
-            procedures.Step(
-                images=augment(settings, augmentation_key, images),
-                labels=labels,
-                key=procedure_key,
-                logits_fn=frozen_logits(network, state.variables, settings.precision),
-                epsilon=settings.epsilon * jnp.asarray(rise),
-                settings=settings,
-            )
-        )
+        plan = plan_of(settings, network, state.variables, key, images, labels, rise)
 
         def loss_of(params: Variables) -> tuple[Array, tuple[Array, Variables]]:
             outputs, changed = network.apply(
@@ -136,7 +124,7 @@ def make_step(settings: Settings, network: ResNet, steps_per_epoch: int) -> Step
         following = State(
             step=state.step + 1,
             variables=variables,
-            average=_averaged(settings.average, state, variables),
+            average=averaged(settings, steps_per_epoch, state.step, state.average, variables),
             optimizer=optimizer,
         )
         return following, Measured(loss, right.mean())
@@ -144,25 +132,36 @@ def make_step(settings: Settings, network: ResNet, steps_per_epoch: int) -> Step
     return jax.jit(step, donate_argnums=0)
 
 
-def augment(settings: Settings, key: Array, images: Array) -> Array:
-    """8-bit images to float ones of the network's size, changed at random as the settings say."""
-    crop_key, flip_key = jax.random.split(key)
-    size = settings.image_size
-    if settings.crop == "pad":
-        images = augmentation.to_float(augmentation.random_pad_crop(crop_key, images, size))
-    elif settings.crop == "resized":
-        images = augmentation.random_resized_crop(
-            crop_key, augmentation.to_float(images), size, settings.least_area
+def plan_of(
+    settings: Settings,
+    network: ResNet,
+    variables: Variables,
+    key: Array,
+    images: Array,
+    labels: Array,
+    rise: Array | float = 1.0,
+) -> procedures.Plan:
+    """What the procedure trains on, of a batch of 8-bit images.
+
+    Args:
+        settings: of the run.
+        network: from `network_of`.
+        variables: weights that an attack meets.
+        key: of augmentation and noise.
+        images, labels: the batch.
+        rise: share of the full epsilon that an attack has.
+    """
+    augmentation_key, procedure_key = jax.random.split(key)
+    return procedures.BY_NAME[settings.procedure](
+        procedures.Step(
+            images=augment(settings, augmentation_key, images),
+            labels=labels,
+            key=procedure_key,
+            logits_fn=frozen_logits(network, variables, settings.precision),
+            epsilon=settings.epsilon * jnp.asarray(rise),
+            settings=settings,
         )
-    elif settings.crop == "none":
-        images = augmentation.to_float(augmentation.center_crop(images, size))
-    else:
-        raise TrainingError(f"crop {settings.crop!r}: choose 'pad', 'resized' or 'none'")
-    if settings.flip:
-        images = augmentation.random_flip(flip_key, images)
-    if settings.cutout:
-        images = augmentation.random_cutout(jax.random.fold_in(key, 2), images, settings.cutout)
-    return images
+    )
 
 
 def frozen_logits(
@@ -178,12 +177,11 @@ def frozen_logits(
     return logits_fn
 
 
-def _averaged(decay: float, state: State, variables: Variables) -> Variables:
-    if not decay:
-        return variables
-    # Early on the average forgets faster, so that random initial weights leave no trace.
-    keep = jnp.minimum(decay, (1 + state.step) / (10 + state.step))
-    return jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, state.average, variables)
+def _check_procedure(settings: Settings) -> None:
+    if settings.procedure not in procedures.BY_NAME:
+        raise TrainingError(
+            f"procedure {settings.procedure!r}: one of {', '.join(procedures.BY_NAME)}"
+        )
 
 
 def _check_same_shapes(ours: Variables, given: Any) -> None:

@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pagjax.training import loop, record
+from pagjax.training import loop, record, state_files
 from pagjax.training.settings import TrainingError
 from tests.training import tiny
 
@@ -43,6 +44,13 @@ def test_interrupted_equals_uninterrupted_bit_for_bit(whole, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_state_in_a_folder_named_from_here_is_kept(whole, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    state_files.save(Path("run"), whole[0]._replace(step=jnp.asarray(3)))
+    path = state_files.save(Path("run"), whole[0])
+    assert [found.name for found in Path("run").iterdir()] == [path.name] == ["step-4"]
+
+
 def test_progress_says_where_the_run_stands(whole, tmp_path):
     _, seen = whole
     last = seen[-1]
@@ -56,6 +64,21 @@ def test_progress_says_where_the_run_stands(whole, tmp_path):
     lines = record.read(tmp_path)
     assert [line["step"] for line in lines] == [p.step for p in seen]
     assert record.draw_curves(tmp_path).stat().st_size > 1000
+
+
+def test_averaged_weights_get_the_statistics_of_what_is_trained_on(tmp_path):
+    plain = {"procedure": "vanilla", "sigma": 0.0, "crop": "none", "flip": False}
+    settings = replace(tiny.SETTINGS, **plain, batch_size=len(TRAIN), epochs=4.0, average_from=1.0)
+    state, _ = _train(tmp_path, settings)
+    again, _ = _train(tmp_path, settings)
+    images = TRAIN.images(np.arange(len(TRAIN))).astype(np.float32) / 255
+    kernel = state.average["params"]["stem"]["conv"]["kernel"]
+    layout = ("NHWC", "HWIO", "NHWC")
+    seen = jax.lax.conv_general_dilated(images, kernel, (1, 1), "SAME", dimension_numbers=layout)
+    measured = state.average["batch_stats"]["stem"]["norm"]
+    np.testing.assert_allclose(measured["mean"], seen.mean((0, 1, 2)), rtol=0.01, atol=1e-3)
+    np.testing.assert_allclose(measured["var"], seen.var((0, 1, 2)), rtol=0.01)
+    jax.tree.map(np.testing.assert_array_equal, state.average, again.average)
 
 
 def test_clocks_add_up_over_processes():

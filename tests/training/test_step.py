@@ -11,9 +11,9 @@ import optax
 import pytest
 
 from pagjax.training import optimisers, procedures
-from pagjax.training.augmentation import random_cutout
+from pagjax.training.augmentation import augment, random_cutout
 from pagjax.training.settings import Settings, TrainingError
-from pagjax.training.step import State, augment, init, make_step, network_of
+from pagjax.training.step import State, init, make_step, network_of
 from tests.training import tiny
 
 IMAGES, LABELS = tiny.images(4), np.arange(4, dtype=np.int32) % tiny.CLASSES
@@ -54,6 +54,19 @@ def test_the_average_is_the_running_mean_of_the_weights():
         keep = min(0.2, (1 + number) / (10 + number))
         expected = keep * expected + (1 - keep) * leaf(state.variables)
     np.testing.assert_allclose(leaf(state.average), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_equal_shares_average_every_second_step_after_the_first_epoch():
+    settings = replace(tiny.SETTINGS, average_from=0.5, average_every=2)  # 6 steps an epoch
+    state, step = _start(settings)
+    leaf = lambda tree: np.asarray(tree["params"]["head"]["kernel"])  # noqa: E731
+    seen = []
+    for _ in range(9):
+        state, _ = step(state, IMAGES, LABELS)
+        seen.append(leaf(state.variables))
+        taken = [seen[number - 1] for number in (4, 6, 8) if number <= len(seen)]
+        expected = np.mean(taken, axis=0) if taken else seen[min(len(seen), 3) - 1]
+        np.testing.assert_allclose(leaf(state.average), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_starting_weights_are_taken_over_and_checked():

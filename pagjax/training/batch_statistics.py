@@ -1,0 +1,52 @@
+"""Batch statistics of weights that no training step saw, such as averaged ones."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.sharding import NamedSharding
+
+from pagjax.networks.resnet import ResNet
+from pagjax.training.data import LabelledImages, batches
+from pagjax.training.settings import Settings
+from pagjax.training.step import Variables, plan_of
+
+# The network's own running statistics have forgotten the old ones after the first few batches.
+_BATCHES, _FORGETTING = 180, 60
+
+
+def measured_anew(
+    settings: Settings,
+    network: ResNet,
+    data: LabelledImages,
+    variables: Variables,
+    split: NamedSharding,
+    rows: slice,
+) -> Variables:
+    """The same weights, with batch statistics measured on what the procedure trains on.
+
+    Args:
+        settings: of the run.
+        network: the Flax module.
+        data: training images.
+        variables: collections ``"params"`` and ``"batch_stats"``.
+        split: how a batch lies on the devices.
+        rows: of a batch that this process's devices hold.
+    """
+
+    @jax.jit
+    def measure(variables: Variables, key: Array, images: Array, labels: Array) -> Variables:
+        plan = plan_of(settings, network, variables, key, images, labels)
+        _, changed = network.apply(variables, plan.images, train=True, mutable=["batch_stats"])
+        return {**variables, "batch_stats": changed["batch_stats"]}
+
+    seed = settings.seed + 1  # another order and other noise than training's
+    total = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
+    for number, batch in enumerate(batches(data, settings.batch_size, seed, 0, _BATCHES, rows)):
+        placed = [jax.make_array_from_process_local_data(split, part) for part in batch]
+        variables = measure(variables, jax.random.fold_in(jax.random.key(seed), number), *placed)
+        if number >= _FORGETTING:
+            total = jax.tree.map(jnp.add, total, variables["batch_stats"])
+    mean = jax.tree.map(lambda leaf: leaf / (_BATCHES - _FORGETTING), total)
+    return {**variables, "batch_stats": mean}
