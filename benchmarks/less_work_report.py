@@ -207,23 +207,29 @@ def sheet(found: Sequence[tuple[str, dict[str, np.ndarray]]]) -> bytes:
     """The first pictures: starts, then a row for each recipe."""
     from pagjax import sheets
 
-    firsts: dict[str, dict[str, np.ndarray]] = {}
+    batches: dict[str, list[dict[str, np.ndarray]]] = {}
     for recipe, run in found:
-        firsts.setdefault(recipe, run)
-    some = next(iter(firsts.values()))
-    columns = [str(label) for label in some["labels"][:_ON_A_SHEET]]
-    rows = {"start": some["start"], **{name: run["images"][-1] for name, run in firsts.items()}}
-    logits = {name: [f"{v:.2f}" for v in run["logits"][-1]] for name, run in firsts.items()}
-    logits["start"] = [""] * len(some["start"])
+        batches.setdefault(recipe, []).append(run)
+    count = min(_ON_A_SHEET, *(len(_joined(own, "labels")) for own in batches.values()))
+    one = next(iter(batches.values()))
+    rows, logits = {"start": _joined(one, "start")[:count]}, {"start": [""] * count}
+    for recipe, own in batches.items():
+        rows[recipe] = _joined(own, "images", last=True)[:count]
+        logits[recipe] = [f"{value:.2f}" for value in _joined(own, "logits", last=True)[:count]]
     return sheets.png(
         sheets.contact_sheet(
-            [[picture / 255 for picture in pictures[:_ON_A_SHEET]] for pictures in rows.values()],
+            [[picture / 255 for picture in pictures] for pictures in rows.values()],
             row_labels=list(rows),
-            column_labels=columns,
+            column_labels=[str(label) for label in _joined(one, "labels")[:count]],
             captions=[logits[name] for name in rows],
             footer="Each column a picture and its target; below each its smoothed target logit.",
         )
     )
+
+
+def _joined(runs: Sequence[dict[str, np.ndarray]], name: str, last: bool = False) -> np.ndarray:
+    """An array of several batches of pictures; of the last point if asked."""
+    return np.concatenate([run[name][-1] if last else run[name] for run in runs])
 
 
 def figure(rows: Sequence[dict[str, Any]]) -> bytes:

@@ -78,3 +78,13 @@ def test_a_run_of_other_settings_is_refused(tmp_path):
     for settings, numbers in (("b", np.arange(2)), ("a", np.arange(3))):
         with pytest.raises(SystemExit, match="choose another --out"):
             report.is_done(file, settings, numbers)
+
+
+def test_a_sheet_shows_pictures_of_every_batch():
+    """Three pictures in one batch or in two make the same sheet, wider than that of one."""
+    whole = _run([[1, 2, 3], [2, 4, 6]], [[1, 1, 1], [0, 1, 1]], range(3))
+    first = _run([[1], [2]], [[1], [0]], range(1))
+    rest = _run([[2, 3], [4, 6]], [[1, 1], [1, 1]], range(1, 3))
+    parts = report.sheet([("paper", first), ("paper", rest)])
+    assert parts == report.sheet([("paper", whole)])
+    assert parts != report.sheet([("paper", first)])
