@@ -18,7 +18,7 @@ demo: .venv/run.stamp
 	$(BIN)/python -m pagjax.synthesize
 
 test: lint types .venv/test.stamp
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

@@ -172,7 +172,9 @@ def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, monkeypatch
     description = Description(
         "tiny", ResNetConfig("cifar", "basic", (1,), 4), 3, NORMALIZERS["none"], (8, 8)
     )
-    variables = description.network().init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))
+    variables = jax.jit(description.network().init)(
+        jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32)
+    )
     network = store.save(tmp_path / "tiny", description, variables)
     for index, pixels in enumerate(tiny.images(6)):
         home = tmp_path / "data" / ("blue", "green", "red")[index % 3]

@@ -25,5 +25,5 @@ def save(folder: Path) -> Path:
         0.25,
     )
     image = np.zeros((1, 16, 16, 3), np.float32)
-    variables = description.network().init(jax.random.key(0), image)
+    variables = jax.jit(description.network().init)(jax.random.key(0), image)
     return store.save(folder / "tiny", description, variables)

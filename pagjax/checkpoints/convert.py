@@ -113,13 +113,9 @@ def convert(
     chosen = names[0]
     if probe_folder is not None:
         files, classes = probe.labelled_pictures(probe_folder, labels, architecture.num_classes)
-        candidates = {
-            name: base_network(
-                dataclasses.replace(description, normalizer=_normalizer(name, layout)), variables
-            )
-            for name in names
-        }
-        chosen, accuracy = probe.choose(candidates, files, classes, sigma or 0.0)
+        plain = base_network(dataclasses.replace(description, normalizer=Normalizer()), variables)
+        candidates = {name: _normalizer(name, layout) for name in names}
+        chosen, accuracy = probe.choose(plain, candidates, files, classes, sigma or 0.0)
         origin |= {"probe": {"pictures": len(files), "accuracy": accuracy}}
         warnings = []
     description = dataclasses.replace(

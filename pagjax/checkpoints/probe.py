@@ -12,6 +12,7 @@ from scipy import stats
 
 from pagjax import images
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.networks import Normalizer
 from pagjax.networks.base import BaseNetwork
 
 BATCH = 20
@@ -60,18 +61,23 @@ def labelled_pictures(
 
 
 def choose(
-    candidates: dict[str, BaseNetwork], files: Sequence[Path], classes: np.ndarray, sigma: float
+    network: BaseNetwork,
+    candidates: dict[str, Normalizer],
+    files: Sequence[Path],
+    classes: np.ndarray,
+    sigma: float,
 ) -> tuple[str, dict[str, float]]:
-    """The candidate that classifies the pictures best, if it is clearly the best.
+    """The normaliser with which a network classifies the pictures best, if it is clearly the best.
 
     "Clearly" is an exact sign test between the best and each other candidate, on the pictures that
     only one of the two gets right (McNemar 1947), at p < 0.001.
 
     Args:
-        candidates: networks that differ in their normaliser, by its name.
+        network: without a normaliser of its own.
+        candidates: normalisers by name.
         files: pictures.
         classes: their class indices.
-        sigma: noise level added to every picture once, in pixel units; what the networks expect.
+        sigma: noise level added to every picture once, in pixel units; what the network expects.
 
     Returns:
         The chosen name, and every candidate's accuracy.
@@ -79,15 +85,15 @@ def choose(
     Raises:
         CheckpointError: if no candidate is clearly the best.
     """
-    size = next(iter(candidates.values())).image_shape[:2]
+    size = network.image_shape[:2]
     correct: dict[str, list[np.ndarray]] = {name: [] for name in candidates}
     for first in range(0, len(files), BATCH):
         chunk = slice(first, first + BATCH)
         pictures = np.stack([images.read(file, size, resize=256 / 224) for file in files[chunk]])
         noise = jax.random.normal(jax.random.key(first), pictures.shape)
         noisy = jnp.asarray(pictures) + sigma * noise
-        for name, network in candidates.items():
-            guesses = np.asarray(network.logits_fn(noisy).argmax(axis=-1))
+        for name, normalizer in candidates.items():
+            guesses = np.asarray(network.logits_fn(normalizer(noisy)).argmax(axis=-1))
             correct[name].append(guesses == classes[chunk])
     right = {name: np.concatenate(parts) for name, parts in correct.items()}
     accuracy = {name: float(values.mean()) for name, values in right.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -147,15 +148,23 @@ class _Output:
     name: str
 
     def __call__(self, variables: Mapping[str, Any], images: Array) -> Array:
-        outputs: Outputs = self.network.apply(variables, images)  # type: ignore[assignment]
-        return outputs._asdict()[self.name]
+        return _compiled(self, variables, images)
 
     def noisy(self, variables: Mapping[str, Any], images: Array, noise: Array) -> Array:
         """The output at ``images + noise``, see `pagjax.checks.noisy_logits`."""
-        outputs: Outputs = self.network.apply(  # type: ignore[assignment]
-            variables, images, noise=noise
-        )
-        return outputs._asdict()[self.name]
+        return _compiled(self, variables, images, noise)
+
+
+# Called by itself a network compiles in one piece, not operation by operation; within a larger
+# program it leaves no trace.
+@partial(jax.jit, static_argnums=0, inline=True)
+def _compiled(
+    output: _Output, variables: Mapping[str, Any], images: Array, noise: Array | None = None
+) -> Array:
+    outputs: Outputs = output.network.apply(  # type: ignore[assignment]
+        variables, images, noise=noise
+    )
+    return outputs._asdict()[output.name]
 
 
 def _widen(value: Any) -> Array:
