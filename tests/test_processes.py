@@ -92,16 +92,20 @@ def test_two_processes_each_killed_once_resume_to_what_one_does(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "failure",
+    ("failure", "reason"),
     [
-        "os.abort()",  # as JAX's threads do when the first process is gone while this one computes
-        "raise jax.errors.JaxRuntimeError('UNAVAILABLE: heartbeat timed out')",
-        "raise ValueError('UNKNOWN: Gloo all-reduce failed: Read error: Connection reset by peer')",
+        # As JAX's threads do when the first process is gone while this one computes.
+        ("os.abort()", processes.LOST),
+        ("raise jax.errors.JaxRuntimeError('UNAVAILABLE: heartbeat timed out')", processes.LOST),
+        ("raise ValueError('UNKNOWN: Gloo all-reduce failed: Read error')", processes.LOST),
+        ("raise KeyboardInterrupt", "interrupted"),
     ],
 )
-def test_a_loss_ends_the_job_with_what_to_do_however_it_is_told(failure):
+def test_a_loss_ends_the_job_with_what_to_do_however_it_is_told(failure, reason):
+    """An orderly exit, that waits for the others, is not what happens."""
     program = f"""
-import os, jax
+import atexit, os, jax
+atexit.register(print, "an orderly exit")
 jax.process_count = lambda: 2
 from pagjax.runs import processes
 with processes.losses_end_the_job("the command --resume"):
@@ -111,7 +115,8 @@ with processes.losses_end_the_job("the command --resume"):
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert done.returncode == 130
-    assert processes.LOST in done.stderr
+    assert done.stdout == ""
+    assert reason in done.stderr
     assert "go on, in every process, with: the command --resume" in done.stderr
 
 

@@ -68,26 +68,28 @@ def losses_end_the_job(
     """Ends this process at once, with what to do, when another of the job's is gone.
 
     It may be noticed here, by a sum that does not come, or by a thread of JAX's, which aborts. An
-    error here ends this process at once too, for the others to notice, unless it is one of
-    `refusals`, which all processes raise together.
+    error or an interruption here ends this process at once too, for the others to notice, unless
+    it is one of `refusals`, which all processes raise together.
     """
     if jax.process_count() == 1:
         yield
         return
 
     def end(reason: str) -> None:
-        told = f"\n{LOST} ({reason})\ngo on, in every process, with: {resume_command}\n"
+        told = f"\n{reason}\ngo on, in every process, with: {resume_command}\n"
         os.write(sys.stderr.fileno(), told.encode())
         os._exit(EXIT_INTERRUPTED)  # an orderly exit would wait for the one that is gone
 
     try:
-        with _on_abort(lambda: end("see above")):
+        with _on_abort(lambda: end(f"{LOST} (see above)")):
             yield
+    except KeyboardInterrupt:
+        end("interrupted")
     except refusals:
         raise
     except Exception as error:
         if _tells_of_a_loss(error):
-            end(str(error).splitlines()[0])
+            end(f"{LOST} ({str(error).splitlines()[0]})")
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)  # an orderly exit would wait for the others, who wait for this one
