@@ -120,9 +120,12 @@ def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
 
     from pagjax.certification.votes import count_votes
     from pagjax.checkpoints import torch_resnets
+    from pagjax.mesh import make_mesh, place, use_cores
     from pagjax.networks import NORMALIZERS
     from pagjax.networks.base import Description, base_network
 
+    use_cores()
+    mesh = make_mesh(1, args.num_draws)
     weights = np.load(args.folder / "weights.npz")
     state = {key: weights[key] for key in weights.files if not key.endswith("tracked")}
     found = torch_resnets.identify(state)
@@ -131,17 +134,19 @@ def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
         found.name, found.config, found.num_classes, NORMALIZERS["none"], side
     )
     network = base_network(description, torch_resnets.convert(state, found))
+    logits_fn = place(network.logits_fn, mesh)
     image = jnp.asarray(_image(args.network))
 
     def votes(num_draws: int, chunk_size: int | None = args.batch) -> float:
         def count() -> None:
             count_votes(
-                network.logits_fn,
+                logits_fn,
                 image,
                 jax.random.key(0),
                 sigma=SIGMA,
                 num_draws=num_draws,
                 chunk_size=chunk_size,
+                mesh=mesh,
             )
 
         return _rate(count, num_draws)

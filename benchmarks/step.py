@@ -8,8 +8,9 @@ precision, such as ``loop:float32``:
 
     torch   PyTorch as its users run it at its best: channels_last, eval mode, parameters frozen;
             on a GPU the fastest of eager, `torch.compile` and either one in a CUDA graph
-    loop    pagjax's compiled loop, as `pagjax.synthesize` runs it
-    naive   the same loop over the network as it was trained, batch norms and all
+    loop    pagjax's compiled loop, as `pagjax.synthesize` runs it: every core of a CPU a device
+    single  the same loop on a single device
+    naive   that over the network as it was trained, batch norms and all
     alone   pagjax's step, compiled alone and called in a Python loop
 
 Precisions are float32, bfloat16, and tf32 on GPUs. Compilation is timed apart. The share of the

@@ -19,6 +19,7 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     import jax
     import jax.numpy as jnp
 
+    from pagjax import mesh as meshes
     from pagjax import pgd
     from pagjax.gradients import smoothed_gradient
     from pagjax.objectives import TARGET_CLASS_MAX
@@ -30,7 +31,10 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     if on_gpu and precision == "float32":  # a GPU's default for float32 is TF32
         jax.config.update("jax_default_matmul_precision", "highest")
     folder = Path(args.folder)
-    logits_fn = network(folder, args, kind == "naive", precision)
+    if kind == "loop":
+        meshes.use_cores()
+    mesh = meshes.make_mesh(1, args.num_samples)
+    logits_fn = meshes.place(network(folder, args, kind == "naive", precision), mesh)
     problem = np.load(folder / "problem.npz")
     start, noise = jnp.asarray(problem["image"]), jnp.asarray(problem["noise"])
     key = jax.random.key(0)
@@ -46,6 +50,7 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
             step_size=STEP_SIZE,
             num_steps=args.steps,
             num_samples=args.num_samples,
+            mesh=mesh,
         ).images.block_until_ready()
 
     @jax.jit

@@ -110,9 +110,11 @@ def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
     from pagjax import checkpoints
     from pagjax.alignment.measure import as_csv
+    from pagjax.mesh import use_cores
     from pagjax.runs import comparison, environment, files, messages
     from pagjax.runs import comparison_inputs as inputs
 
+    use_cores()
     environment.prepare()
     networks = {name: checkpoints.load(name) for name in dict.fromkeys(args.networks)}
     judges, digests = inputs.read_judges(args, networks)

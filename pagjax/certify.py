@@ -52,11 +52,12 @@ def run(args: argparse.Namespace) -> int:
     from pagjax import checkpoints
     from pagjax.certificates import job as jobs
     from pagjax.certificates.logs import LogError
-    from pagjax.mesh import make_mesh, place
+    from pagjax.mesh import make_mesh, place, use_cores
     from pagjax.runs import environment, processes
     from pagjax.runs.job import JobError
     from pagjax.training.data import open_data
 
+    use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
     environment.prepare()
     network = checkpoints.load(args.checkpoint, precision=args.precision)

@@ -8,6 +8,7 @@ devices. One device is a mesh of one by one.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,44 @@ from jax.sharding import PartitionSpec as P
 
 IMAGES, DRAWS = "images", "draws"
 
+# Each device holds the weights and a chunk of its own.
+MOST_CORES = 8
+
+
+def use_cores(most: int = MOST_CORES) -> None:
+    """Makes a CPU as many devices as it has cores; to be called before the first computation.
+
+    XLA divides one operation among cores poorly; on two cores a mesh that gives each pictures or
+    draws of its own takes 0.6 to 0.7 of the time for small networks, 0.9 for a ResNet-50 at
+    224x224. Nothing is changed where JAX has begun to compute, or where
+    ``JAX_NUM_CPU_DEVICES`` or ``--xla_force_host_platform_device_count`` in ``XLA_FLAGS`` says
+    already how many devices there are. GPUs and TPUs stay what they are.
+
+    Args:
+        most: devices at most; further cores help with each one's operations.
+
+    Example:
+        >>> use_cores()
+    """
+    forced = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if forced or getattr(jax.config, "jax_num_cpu_devices", -1) > 0:
+        return
+    try:
+        jax.config.update("jax_num_cpu_devices", min(num_cores(), most))
+    except RuntimeError:  # computing already
+        return
+
+
+def num_cores() -> int:
+    """Cores that this process may use, at least 1.
+
+    Example:
+        >>> num_cores() >= 1
+        True
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
 
 def make_mesh(
     num_images: int, num_samples: int, devices: Sequence[jax.Device] | None = None
@@ -27,27 +66,38 @@ def make_mesh(
 
     Args:
         num_images: images at once.
-        num_samples: noise draws of each.
+        num_samples: noise draws of each; of dependent draws, their groups (`sampling.group_size`).
         devices: None means all devices of all processes.
 
     Returns:
         A mesh with the axes ``"images"`` and ``"draws"``. Of arrangements that give the fullest
-        device equally much, the one with the most devices along images, which never communicate.
+        device equally much, the one of the fewest devices, where a single process has them all, and
+        then the one with the most along images, which never communicate.
 
     Example, on the one device of a test:
         >>> dict(make_mesh(4, 20, jax.devices()[:1]).shape)
         {'images': 1, 'draws': 1}
     """
     devices = jax.devices() if devices is None else devices
-    count = len(devices)
-    shapes = [(count // along, along) for along in range(1, count + 1) if count % along == 0]
+    # Every process takes part in a mesh that spans several.
+    spans = len({device.process_index for device in devices}) > 1
+    counts = range(len(devices) if spans else 1, len(devices) + 1)
+    shapes = [
+        (count // along, along)
+        for count in counts
+        for along in range(1, count + 1)
+        if count % along == 0
+    ]
 
-    def most_work(shape: tuple[int, int]) -> int:
-        return math.ceil(num_images / shape[0]) * math.ceil(num_samples / shape[1])
+    def cost(shape: tuple[int, int]) -> tuple[int, int, int]:
+        most_work = math.ceil(num_images / shape[0]) * math.ceil(num_samples / shape[1])
+        return most_work, math.prod(shape), shape[1]
 
-    best = min(shapes, key=lambda shape: (most_work(shape), shape[1]))
+    best = min(shapes, key=cost)
     kinds = (AxisType.Auto, AxisType.Auto)
-    return jax.make_mesh(best, (IMAGES, DRAWS), axis_types=kinds, devices=devices)
+    return jax.make_mesh(
+        best, (IMAGES, DRAWS), axis_types=kinds, devices=devices[: math.prod(best)]
+    )
 
 
 def place(tree: Any, mesh: Mesh, *, rows: bool = False) -> Any:

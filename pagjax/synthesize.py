@@ -41,10 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
     from pagjax import checkpoints
+    from pagjax.mesh import use_cores
     from pagjax.runs import environment, inputs, messages, processes, results
     from pagjax.runs.execute import StateFolder, execute
     from pagjax.runs.job import JobError
 
+    use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
     state = StateFolder(args.out / ".unfinished")
     unfinished = processes.from_first(lambda: _unfinished(args, state))

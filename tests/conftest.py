@@ -12,6 +12,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "allow")
+# Whichever test comes first; the commands' own choice is tested in processes of their own.
+jax.config.update("jax_num_cpu_devices", 1)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from pagjax.certificates import job as jobs
 from pagjax.certificates import logs
 from pagjax.certification import ABSTAIN, certify
 from pagjax.checkpoints import store
-from pagjax.mesh import make_mesh
+from pagjax.mesh import MOST_CORES, make_mesh, num_cores
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
 from pagjax.training.data import open_data
@@ -123,7 +123,7 @@ def test_several_devices_count_the_same_votes():
 import jax
 from pagjax.certification.votes import count_votes
 from pagjax.checkpoints import store
-from pagjax.mesh import make_mesh
+from pagjax.mesh import MOST_CORES, make_mesh, num_cores
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
 from pagjax.runs import certified
@@ -191,6 +191,9 @@ def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, monkeypatch
     left = paths[0].read_text()
     assert left.endswith("\n2\t")  # one line on disk, and what was written of the next
     assert not paths[1].exists()
+    settings = jobs.read_settings(paths[0])
+    assert settings is not None
+    assert len(settings["devices"]) == min(num_cores(), MOST_CORES)
     assert command.main(given) == 0
     assert paths[0].read_text().startswith(left[:-2])
     for path in paths:

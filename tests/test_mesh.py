@@ -11,7 +11,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from pagjax.mesh import make_mesh
+from pagjax.mesh import MOST_CORES, make_mesh, num_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -48,3 +48,29 @@ def test_gradients_of_draws_meet_in_one_all_reduce_and_nothing_else_crosses(foun
 @pytest.mark.parametrize("num_images", [1, 5])
 def test_one_device_is_a_mesh_of_one_by_one(num_images):
     assert dict(make_mesh(num_images, 20, jax.devices()[:1]).shape) == {"images": 1, "draws": 1}
+
+
+def devices_after(statements, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", f"import jax; from pagjax.mesh import *; {statements}"],
+        env={**os.environ, "JAX_PLATFORMS": "cpu", **environment},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_core_becomes_a_device_unless_somebody_has_said_how_many():
+    ask = "use_cores(); print(jax.device_count())"
+    assert devices_after(ask) == min(num_cores(), MOST_CORES)
+    assert devices_after(ask, XLA_FLAGS="--xla_force_host_platform_device_count=3") == 3
+    assert devices_after(ask, JAX_NUM_CPU_DEVICES="5") == 5
+    assert devices_after(f"jax.devices(); {ask}") == 1  # computing already
+
+
+def test_a_mesh_takes_no_more_devices_than_shorten_the_work():
+    shapes = "[list(make_mesh(*work).shape.values()) for work in ((3, 1), (1, 5), (2, 4), (9, 2))]"
+    found = devices_after(f"print({shapes})", JAX_NUM_CPU_DEVICES="8")
+    assert found == [[3, 1], [1, 5], [2, 4], [3, 2]]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -17,6 +18,7 @@ from PIL import Image
 
 from pagjax import synthesize
 from pagjax.runs.files import read_arrays
+from pagjax.runs.job import Job
 from tests import tiny_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -271,3 +273,12 @@ def test_an_interrupted_run_resumes_to_the_same_bits(checkpoint, pictures, tmp_p
     first, second = (read_arrays(tmp_path / out / "arrays.npz") for out in ("stopped", "whole"))
     for name in first:
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+def test_devices_share_out_pairs_of_draws_and_not_their_halves(checkpoint, pictures, tmp_path):
+    changes = {"steps": "1", "num-samples": "4", "sampling": "antithetic"}
+    assert synthesize.main(_arguments(checkpoint, pictures, tmp_path / "out", **changes)) == 0
+    job = Job.from_json(json.loads((tmp_path / "out" / "record.json").read_text())["job"])
+    assert job.most_groups() == 2
+    assert replace(job, sampling="independent", last_num_samples=None).most_groups() == 4
+    assert replace(job, sigma=0.0).most_groups() == 1

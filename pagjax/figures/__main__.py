@@ -102,8 +102,10 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
     from pagjax.figures import gallery
     from pagjax.figures.cast import Cast
     from pagjax.figures.make import Choice, make_figure
+    from pagjax.mesh import use_cores
     from pagjax.runs import environment, processes
 
+    use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
     environment.prepare()
     tell = print if processes.is_first() else _say_nothing

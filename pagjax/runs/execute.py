@@ -141,7 +141,7 @@ def execute(
     total = len(job.pairs) * job.num_steps
     logits_fn, mesh, outcomes = network.logits_fn, None, []
     if len(jax.devices()) > 1:
-        mesh = make_mesh(job.batch_size, max(job.draws_by_step()))
+        mesh = make_mesh(job.batch_size, job.most_groups())
         logits_fn = place(logits_fn, mesh)
     for number, first in enumerate(range(0, len(job.pairs), job.batch_size)):
         # The last batch is filled up with copies of its last picture, so that one program does.

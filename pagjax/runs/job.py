@@ -121,6 +121,12 @@ class Job:
             )
         return counts if self.sigma else (1,) * self.num_steps
 
+    def most_groups(self) -> int:
+        """What devices can share of a picture's step: draws, or groups of dependent ones."""
+        if not self.sigma:
+            return 1
+        return max(count // group_size(self.sampling, count) for count in self.draws_by_step())
+
     def strategy(self) -> Strategy:
         """How directions, steps and the stop depart from plain steps."""
         return presets.strategy(self.momentum, self.schedule, self.num_steps, self.settles_after)
