@@ -58,7 +58,7 @@ class DrawStream:
         platform = jax.default_backend() if mesh is None else mesh.devices.flat[0].platform
         share, largest = -(-most // devices), draws.forward_chunk(image.size, platform)
         at_once = draws.balanced_chunk(share, chunk_size or largest, image.size)
-        parts = min(_PARTS, -(-share // at_once)) if platform == "cpu" else 1
+        parts = _parts_a_call(-(-share // at_once)) if platform == "cpu" else 1
         self._chunk, self._most = parts * at_once * devices, most
         self._taken = self._started = 0
         self._waiting: deque[Array] = deque()
@@ -102,3 +102,12 @@ class DrawStream:
             self._waiting.append(self._start(self._started))
             self._started += self._chunk
         return np.asarray(self._waiting.popleft())
+
+
+def _parts_a_call(needed: int) -> int:
+    """Of the numbers of parts that compute the fewest in vain, the largest."""
+
+    def computed(parts: int) -> int:
+        return -(-needed // parts) * parts
+
+    return min(range(1, _PARTS + 1), key=lambda parts: (computed(parts), -parts))
