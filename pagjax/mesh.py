@@ -20,8 +20,9 @@ from jax.sharding import PartitionSpec as P
 
 IMAGES, DRAWS = "images", "draws"
 
-# Each device holds the weights and a chunk of its own.
-MOST_CORES = 8
+# Each device holds the weights, half a gigabyte for a ResNet-50, and a chunk of its own; what more
+# than two bring was not measured.
+MOST_CORES = 4
 
 
 def use_cores(most: int = MOST_CORES) -> None:
