@@ -25,7 +25,7 @@ IMAGES, DRAWS = "images", "draws"
 MOST_CORES = 4
 
 
-def use_cores(most: int = MOST_CORES) -> None:
+def use_cores(most: int = MOST_CORES) -> bool:
     """Makes a CPU as many devices as it has cores; to be called before the first computation.
 
     XLA divides one operation among cores poorly; on two cores a mesh that gives each pictures or
@@ -37,16 +37,21 @@ def use_cores(most: int = MOST_CORES) -> None:
     Args:
         most: devices at most; further cores help with each one's operations.
 
+    Returns:
+        Whether it was done.
+
     Example:
-        >>> use_cores()
+        >>> use_cores() in (True, False)
+        True
     """
     forced = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if forced or getattr(jax.config, "jax_num_cpu_devices", -1) > 0:
-        return
+        return False
     try:
         jax.config.update("jax_num_cpu_devices", min(num_cores(), most))
     except RuntimeError:  # computing already
-        return
+        return False
+    return True
 
 
 def num_cores() -> int:

@@ -68,6 +68,7 @@ def test_every_core_becomes_a_device_unless_somebody_has_said_how_many():
     assert devices_after(ask, XLA_FLAGS="--xla_force_host_platform_device_count=3") == 3
     assert devices_after(ask, JAX_NUM_CPU_DEVICES="5") == 5
     assert devices_after(f"jax.devices(); {ask}") == 1  # computing already
+    assert devices_after("print(str([use_cores(), use_cores()]).lower())") == [True, False]
 
 
 def test_a_mesh_takes_no_more_devices_than_shorten_the_work():
