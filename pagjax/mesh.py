@@ -29,8 +29,8 @@ def use_cores(most: int = MOST_CORES) -> bool:
     """Makes a CPU as many devices as it has cores; to be called before the first computation.
 
     XLA divides one operation among cores poorly; on two cores a mesh that gives each pictures or
-    draws of its own takes 0.6 to 0.7 of the time for small networks, 0.9 for a ResNet-50 at
-    224x224. Nothing is changed where JAX has begun to compute, or where
+    draws of its own takes 0.6 to 0.7 of the time for small networks, 0.8 to 1 for a ResNet-50
+    at 224x224. Nothing is changed where JAX has begun to compute, or where
     ``JAX_NUM_CPU_DEVICES`` or ``--xla_force_host_platform_device_count`` in ``XLA_FLAGS`` says
     already how many devices there are. GPUs and TPUs stay what they are.
 

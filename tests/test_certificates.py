@@ -123,7 +123,7 @@ def test_several_devices_count_the_same_votes():
 import jax
 from pagjax.certification.votes import count_votes
 from pagjax.checkpoints import store
-from pagjax.mesh import MOST_CORES, make_mesh, num_cores
+from pagjax.mesh import make_mesh
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
 from pagjax.runs import certified

@@ -9,24 +9,28 @@ import pytest
 from jax import lax
 
 from pagjax.networks import convolutions
+from pagjax.networks.direct import Direct
 from pagjax.networks.pooling import max_pool_3x3
+from pagjax.networks.winograd import Winograd
 
 pytestmark = pytest.mark.usefixtures("x64")
 SIZES = [(8, 8), (9, 7), (7, 10), (4, 5), (16, 12), (3, 3)]
+MANY = 17  # the fewest channels that minimal filtering is for
 
 
-def _problem(size, kernel_size):
+def _problem(size, kernel_size, channels=3):
     keys = jax.random.split(jax.random.key(kernel_size), 4)
-    images = jax.random.normal(keys[0], (2, *size, 3))
-    kernel = jax.random.normal(keys[1], (kernel_size, kernel_size, 3, 5))
-    return images, kernel, jax.random.normal(keys[2], (5,)), keys[3]
+    images = jax.random.normal(keys[0], (2, *size, channels))
+    kernel = jax.random.normal(keys[1], (kernel_size, kernel_size, channels, channels + 2))
+    kernel *= (3 / channels) ** 0.5
+    return images, kernel, jax.random.normal(keys[2], (channels + 2,)), keys[3]
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("kernel_size", [1, 3, 7])
+@pytest.mark.parametrize(("kernel_size", "channels"), [(1, 3), (3, 3), (3, MANY), (7, 3)])
 @pytest.mark.parametrize(("size", "backend"), [(size, "cpu") for size in SIZES] + [((9, 7), "gpu")])
-def test_values_gradients_and_second_derivatives(size, kernel_size, stride, backend):
-    images, kernel, bias, key = _problem(size, kernel_size)
+def test_values_gradients_and_second_derivatives(size, kernel_size, channels, stride, backend):
+    images, kernel, bias, key = _problem(size, kernel_size, channels)
     pad = kernel_size // 2
     prepared = convolutions.prepare(kernel, bias, stride, backend)
 
@@ -58,9 +62,11 @@ def test_values_gradients_and_second_derivatives(size, kernel_size, stride, back
     np.testing.assert_allclose(actual[2], expected[2], rtol=1e-9, atol=1e-8)
 
 
-def test_frozen_kernels_have_no_silent_gradient():
-    images, kernel, bias, _ = _problem((8, 8), 3)
+@pytest.mark.parametrize(("channels", "form"), [(16, Direct), (MANY, Winograd)])
+def test_frozen_kernels_have_no_silent_gradient(channels, form):
+    images, kernel, bias, _ = _problem((8, 8), 3, channels)
     prepared = convolutions.prepare(kernel, bias, 1, "cpu")
+    assert isinstance(prepared, form)
     slopes = jax.grad(lambda layer: layer(images).sum())(prepared)
     assert bool(jnp.all(jnp.isnan(slopes.forward)))
 
@@ -99,7 +105,8 @@ def test_narrow_operands_round_and_sum_wide(size, kernel_size, backend, stride):
 
 
 def test_minimal_filtering_keeps_its_operands_wide():
-    layer = convolutions.prepare(jnp.ones((3, 3, 2, 2)), jnp.zeros(2), 1, "cpu")
+    layer = convolutions.prepare(jnp.ones((3, 3, MANY, MANY)), jnp.zeros(MANY), 1, "cpu")
+    assert isinstance(layer, Winograd)
     same = jax.tree.map(lambda a, b: a is b, convolutions.narrowed(layer), layer)
     assert all(jax.tree.leaves(same))
 

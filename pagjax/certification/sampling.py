@@ -105,7 +105,12 @@ class DrawStream:
 
 
 def _parts_a_call(needed: int) -> int:
-    """Of the numbers of parts that compute the fewest in vain, the largest."""
+    """Of the numbers of parts that compute the fewest in vain, the largest.
+
+    Example:
+        >>> [_parts_a_call(needed) for needed in (1, 4, 5, 6, 80)]
+        [1, 4, 1, 3, 4]
+    """
 
     def computed(parts: int) -> int:
         return -(-needed // parts) * parts
