@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
+import dataclasses
 import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pagjax.runs.arguments import EXIT_DONE, EXIT_INTERRUPTED, EXIT_REFUSED, parser
+from pagjax.runs.arguments import EXIT_DONE, parser
+from pagjax.runs.command_line import guarded, resume_command
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pagjax.runs.execute import StateFolder
     from pagjax.runs.job import Job
 
+STATE = ".unfinished"
 # What runs where no argument is given: half a minute on two cores, by the preset `fast`.
 DEMO_CHECKPOINT = "cifar10-gaussian-0.25"
 DEMO_IMAGES = ("sample:cat", "sample:coffee", "sample:astronaut")
@@ -27,30 +29,32 @@ DEMO_TARGETS = ("airplane", "automobile", "bird", "deer", "ship")
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    from pagjax.checkpoints import CheckpointError
-    from pagjax.images import ImageError
-    from pagjax.runs.job import JobError
-
-    try:
-        return run(args)
-    except (CheckpointError, ImageError, JobError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_REFUSED
+    return guarded(run, args, again=f"go on with: {resume_command()}")
 
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax import checkpoints
     from pagjax.mesh import use_cores
+    from pagjax.runs import inputs, processes
+
+    use_cores()
+    processes.start(args.coordinator, args.num_processes, args.process_id)
+    repeated = None if args.repeat is None else inputs.read_record(args.repeat)
+    processes.from_first(lambda: _check_output(args, repeated))
+    with processes.locked(args.out):
+        return _run(args, repeated)
+
+
+def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
+    """Does so in a folder that is this job's alone."""
+    from pagjax import checkpoints
+    from pagjax.io import replacing
     from pagjax.runs import environment, inputs, messages, processes, results
     from pagjax.runs.execute import StateFolder, execute
     from pagjax.runs.job import JobError
 
-    use_cores()
-    processes.start(args.coordinator, args.num_processes, args.process_id)
-    state = StateFolder(args.out / ".unfinished")
+    state = StateFolder(args.out / STATE)
     unfinished = processes.from_first(lambda: _unfinished(args, state))
-    repeated = None if args.repeat is None else inputs.read_record(args.repeat)
     environment.prepare()
     skipped: tuple[str, ...] = ()
     if repeated is not None:
@@ -58,36 +62,49 @@ def run(args: argparse.Namespace) -> int:
         job, images = inputs.recorded_job(repeated, network)
     else:
         _fill_demo(args)
-        if unfinished is not None and args.batch_size is None:
-            args.batch_size = unfinished.get("batch_size")  # whatever devices it was chosen for
         network = checkpoints.load(args.checkpoint)
         job, images, skipped = _plan(args, network)
     if args.certify is not None and not job.sigma:
         raise JobError("--certify needs noise: pass --sigma above 0")
     for reason in skipped:
         print(f"skipped: {reason}", file=sys.stderr)
-    if unfinished is None:
-        state.begin(job)
-    else:
-        inputs.check_same_job(job, unfinished)
+    job, goes_on = _take_up(args, job, unfinished)
+    if not goes_on:
+        state.begin(job, frames=args.animate)
     if processes.is_first():
         messages.announce(job, network)
-    try:
-        with processes.losses_end_the_job(messages.resume_command()):
-            with messages.progress_bar(job, shown=processes.is_first()) as report:
-                finished = execute(network, job, images, state, frames=args.animate, report=report)
-            if processes.is_first():
-                record = results.write(
-                    args.out, job, network, images, finished, certification_draws=args.certify
-                )
-                state.clear()
-            processes.wait_for_all("results")
-    except KeyboardInterrupt:
-        print(f"\ninterrupted; go on with: {messages.resume_command()}", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    with processes.losses_end_the_job(resume_command()):
+        with messages.progress_bar(job, shown=processes.is_first()) as report:
+            finished = execute(network, job, images, state, frames=args.animate, report=report)
+        if processes.is_first():
+            replacing.remove_folder(state.result)
+            record = results.write(
+                state.result, job, network, images, finished, certification_draws=args.certify
+            )
+            replacing.install(state.folder, remove=results.ours(args.out))
+        processes.wait_for_all("results")
     if not processes.is_first():
         return EXIT_DONE
     return messages.conclude(args.out, record, repeated, len(skipped))
+
+
+def _check_output(args: argparse.Namespace, repeated: dict[str, Any] | None) -> None:
+    """Refuses a folder that is not this command's, before anything is written there."""
+    from pagjax import samples
+    from pagjax.io.ownership import check_output
+    from pagjax.runs import results, seeds, state
+
+    job = {} if repeated is None else repeated["job"]
+    given = [*(args.images or ()), *job.get("images", ())]
+    named = [args.checkpoint, args.statistics, job.get("checkpoint")]
+    inputs = [text for text in given if not text.startswith((samples.PREFIX, seeds.PREFIX))]
+    check_output(
+        args.out,
+        [*inputs, *(name for name in named if name is not None)],
+        ours=results.ours(args.out),
+        states=state.PATTERNS,
+        maker="pagjax.synthesize",
+    )
 
 
 def _plan(
@@ -155,22 +172,47 @@ def _plan(
 
 
 def _unfinished(args: argparse.Namespace, state: StateFolder) -> dict[str, Any] | None:
-    """The unfinished job to resume, if that is asked for; refuses to lose anything."""
+    """The unfinished job in the folder, if it may be gone on with; refuses to lose anything."""
+    from pagjax.io import replacing
+    from pagjax.io.errors import RefusedError
     from pagjax.runs import results
     from pagjax.runs.job import JobError
 
-    unfinished = state.job_file.exists()
-    if args.overwrite:
-        return None
-    if args.resume and unfinished:
-        return dict(json.loads(state.job_file.read_text()))
+    replacing.finish(state.folder)  # what was whole when a kill came
+    try:
+        unfinished = state.recorded()
+    except RefusedError:
+        if args.overwrite and not state.folder.is_symlink():
+            return None
+        raise
+    if args.overwrite or (args.resume and unfinished is not None):
+        return unfinished
     if (args.out / results.RECORD).exists():
         raise JobError(f"{args.out} holds a result: choose another --out, or pass --overwrite")
-    if unfinished:
+    if unfinished is not None:
         raise JobError(f"{args.out} holds an unfinished run: pass --resume or --overwrite")
     if args.resume:
         print(f"nothing to resume in {args.out}: starting", file=sys.stderr)
     return None
+
+
+def _take_up(
+    args: argparse.Namespace, job: Job, unfinished: dict[str, Any] | None
+) -> tuple[Job, bool]:
+    """The job as it was begun, and whether it goes on; another one is refused or forgotten."""
+    from pagjax.runs import inputs
+
+    if unfinished is None:
+        return job, False
+    begun = unfinished.get("batch_size")
+    if args.batch_size is None and isinstance(begun, int) and begun > 0:
+        job = dataclasses.replace(job, batch_size=begun)  # whatever devices it was chosen for
+    if not args.overwrite:
+        inputs.check_same_job(job, unfinished)
+        return job, True
+    return job, not inputs.differing(job, unfinished) and (
+        not args.animate or bool(unfinished.get("frames"))
+    )
 
 
 def _fill_demo(args: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -75,6 +76,12 @@ def guarded(
             raise
         print(f"error: {told}", file=sys.stderr)
         return refused
+
+
+def resume_command() -> str:
+    """The command line that goes on with an interrupted run of `pagjax.synthesize`."""
+    given = [argument for argument in sys.argv[1:] if argument not in ("--overwrite", "--resume")]
+    return shlex.join(["python", "-m", "pagjax.synthesize", *given, "--resume"])
 
 
 def explain(error: Exception) -> str | None:

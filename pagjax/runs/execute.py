@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +15,13 @@ from jax.sharding import Mesh
 
 from pagjax import pgd
 from pagjax.checks import LogitsFn
+from pagjax.io.atomic import Form
 from pagjax.mesh import make_mesh, place
 from pagjax.networks.base import BaseNetwork
 from pagjax.pgd import PGDState
-from pagjax.runs import files, processes
+from pagjax.runs import processes
 from pagjax.runs.job import PROJECTIONS, Job, JobError, picture_keys
+from pagjax.runs.state import StateFolder as StateFolder
 from pagjax.targeted import targeted_pgd
 
 NO_FRAMES = "the interrupted run kept no frames: resume without --animate, or start anew"
@@ -63,41 +64,6 @@ class Finished:
     frames: np.ndarray | None
 
 
-class StateFolder:
-    """The state of an unfinished job: its settings, finished batches, and the batch in work."""
-
-    def __init__(self, folder: Path) -> None:
-        """The state in `folder`, which may not exist yet."""
-        self.folder = folder
-
-    @property
-    def job_file(self) -> Path:
-        """The settings that the state belongs to."""
-        return self.folder / "job.json"
-
-    def batch(self, number: int) -> Path:
-        """A finished batch."""
-        return self.folder / f"batch-{number:05d}.npz"
-
-    @property
-    def current(self) -> Path:
-        """The batch in work."""
-        return self.folder / "current.npz"
-
-    def begin(self, job: Job) -> None:
-        """Empties the state and says whose it is; the first process does."""
-        if not processes.is_first():
-            return
-        shutil.rmtree(self.folder, ignore_errors=True)
-        files.write_json(self.job_file, job.to_json())
-
-    def clear(self) -> None:
-        """Removes the state, once the results are written; the first process does."""
-        if not processes.is_first():
-            return
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
 def steps_a_call(num_steps: int) -> int:
     """Steps between two looks at the state: a divisor of all steps, so that one program does.
 
@@ -133,7 +99,7 @@ def execute(
         A `Finished`; the same bits whether or not the run was interrupted.
 
     Raises:
-        JobError: if the state on disk is another job's.
+        RefusedError: if the state on disk is another job's, was edited or cut off.
     """
     start = images[[image for image, _ in job.pairs]]
     targets = np.array([job.targets[target] for _, target in job.pairs])
@@ -146,25 +112,30 @@ def execute(
     for number, first in enumerate(range(0, len(job.pairs), job.batch_size)):
         # The last batch is filled up with copies of its last picture, so that one program does.
         picked = np.minimum(np.arange(first, first + job.batch_size), len(job.pairs) - 1)
-        outcome = processes.read_arrays(state_folder.batch(number))
+        chosen = start[picked], targets[picked], keys[picked]
+        batch = _Batch(logits_fn, mesh, job, *chosen, frames)
+        outcome = state_folder.read_batch(job, number, batch.forms(done=True))
         if outcome is None:
-            chosen = start[picked], targets[picked], keys[picked]
-            batch = _Batch(logits_fn, mesh, job, *chosen, frames)
+            left = state_folder.read_current(job, number, batch.forms(done=False))
+            if left is not None:
+                batch.restore(left)
             real = min(job.batch_size, len(job.pairs) - first)
-            for steps, objective, distance in batch.run(state_folder.current):
+            for steps, objective, distance in batch.run(
+                partial(state_folder.keep, state_folder.current, job, number)
+            ):
                 done = first * job.num_steps + steps * real
                 report(Progress(done, total, objective, distance))
             outcome = batch.arrays()
-            if processes.is_first():
-                files.write_arrays(state_folder.batch(number), outcome)
-                state_folder.current.unlink(missing_ok=True)
+            state_folder.keep(state_folder.batch(number), job, number, outcome)
+            state_folder.drop_current()
+        if frames and "frames" not in outcome:
+            raise JobError(NO_FRAMES)
         outcomes.append(outcome)
     joined = {
         name: np.concatenate([outcome[name] for outcome in outcomes])[: len(job.pairs)]
         for name in outcomes[0]
+        if name != "frames" or frames
     }
-    if frames and "frames" not in joined:
-        raise JobError(NO_FRAMES)
     kept = joined["image"] if job.keep == "last" else joined["best_image"]
     trace = HostTrace(*(joined[name] for name in HostTrace._fields))
     return Finished(kept, trace, joined.get("frames"))
@@ -190,15 +161,14 @@ class _Batch:
         self.traces: list[HostTrace] = []
         self.frames: list[np.ndarray] | None = [_to_bytes(start)] if frames else None
 
-    def run(self, current: Path) -> Iterator[tuple[int, float, float]]:
-        """Steps to the end, from what `current` holds if it exists.
+    def run(
+        self, keep: Callable[[dict[str, np.ndarray]], None]
+    ) -> Iterator[tuple[int, float, float]]:
+        """Steps to the end, giving what is done to `keep` every few seconds.
 
         Yields:
             After every few steps: how many are done, mean objective, mean distance.
         """
-        left = processes.read_arrays(current)
-        if left is not None:
-            self._restore(left)
         saved = time.monotonic()
         done = self._steps_done()
         while done < self.job.num_steps:
@@ -211,9 +181,7 @@ class _Batch:
                 return
             is_due = time.monotonic() - saved > SECONDS_BETWEEN_SAVES
             if processes.from_first(lambda due=is_due: due):  # type: ignore[misc]
-                arrays = self.arrays()
-                if processes.is_first():
-                    files.write_arrays(current, arrays)
+                keep(self.arrays())
                 saved = time.monotonic()
 
     def _advance(self, count: int) -> HostTrace:
@@ -263,9 +231,13 @@ class _Batch:
             arrays["frames"] = np.stack(self.frames, axis=1)
         return arrays
 
-    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
-        strategy = self.job.strategy()
-        begun = jax.eval_shape(jax.vmap(lambda image: pgd.init(image, strategy)), self.start)
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Goes on from `arrays` of an interrupted run.
+
+        Raises:
+            JobError: if frames are wanted and it kept none.
+        """
+        begun = self._begun()
         leaves = [jnp.asarray(arrays[name]) for name in _named(begun)]
         self.state = jax.tree.unflatten(jax.tree.structure(begun), leaves)
         self.traces = [HostTrace(*(arrays[name] for name in HostTrace._fields))]
@@ -274,8 +246,27 @@ class _Batch:
                 raise JobError(NO_FRAMES)
             self.frames = list(arrays["frames"].swapaxes(0, 1))
 
+    def forms(self, *, done: bool) -> dict[str, Form]:
+        """What `arrays` gives, before there is anything; of all steps where `done`."""
+        job, count = self.job, len(self.start)
+        steps: int | range = job.num_steps if done else range(1, job.num_steps + 1)
+        forms = {
+            name: Form(leaf.shape, leaf.dtype.name) for name, leaf in _named(self._begun()).items()
+        }
+        for name in HostTrace._fields:
+            forms[name] = Form((count, steps), "bool" if name == "settled" else "float32")
+        kept = range(1, job.num_steps + 2)
+        forms["frames"] = Form((count, kept, *self.start.shape[1:]), "uint8")
+        return forms
 
-def _named(state: PGDState) -> dict[str, np.ndarray]:
+    def _begun(self) -> PGDState:
+        strategy = self.job.strategy()
+        begin = jax.vmap(lambda image: pgd.init(image, strategy))
+        state: PGDState = jax.eval_shape(begin, self.start)
+        return state
+
+
+def _named(state: PGDState) -> dict[str, Any]:
     """A state's arrays by their place in it, such as ``image`` and ``direction.trace``."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}

@@ -197,6 +197,12 @@ def recorded_job(record: dict[str, Any], network: BaseNetwork) -> tuple[Job, np.
     return job, np.stack([picture for _, picture in found if picture is not None])
 
 
+def differing(job: Job, recorded: dict[str, Any]) -> list[str]:
+    """The names of a job's settings that are recorded otherwise."""
+    ours = json.loads(json.dumps(job.to_json()))
+    return [name for name in ours if name not in recorded or ours[name] != recorded[name]]
+
+
 def check_same_job(job: Job, recorded: dict[str, Any]) -> None:
     """Refuses to resume a run with other settings than it was begun with.
 
@@ -204,7 +210,6 @@ def check_same_job(job: Job, recorded: dict[str, Any]) -> None:
         JobError: naming every setting that differs.
     """
     ours = json.loads(json.dumps(job.to_json()))
-    differing = [name for name in ours if ours[name] != recorded.get(name)]
-    if differing:
-        shown = "; ".join(f"{n}: {recorded.get(n)!r}, now {ours[n]!r}" for n in differing)
+    if names := differing(job, recorded):
+        shown = "; ".join(f"{n}: {recorded.get(n)!r}, now {ours[n]!r}" for n in names)
         raise JobError(f"the unfinished run had other settings ({shown}): repeat its arguments")

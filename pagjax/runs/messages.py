@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,9 +73,3 @@ def progress_bar(job: Job, *, shown: bool = True) -> Iterator[Callable[[Progress
 
     with bar:
         yield show
-
-
-def resume_command() -> str:
-    """The command line that goes on with an interrupted run."""
-    given = [argument for argument in sys.argv[1:] if argument not in ("--overwrite", "--resume")]
-    return shlex.join(["python", "-m", "pagjax.synthesize", *given, "--resume"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import json
+import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import jax
@@ -24,6 +25,7 @@ from pagjax.smoothing import smoothed_mean
 RECORD, ARRAYS, SHEET, IMAGES = "record.json", "arrays.npz", "sheet.png", "images"
 EVALUATION_SAMPLES = 100
 EVALUATION_CHUNK = 20
+MOST_NAME_BYTES = 80
 
 
 def image_names(job: Job) -> list[str]:
@@ -32,11 +34,40 @@ def image_names(job: Job) -> list[str]:
 
 
 def picture_names(job: Job, labels: Sequence[str]) -> list[str]:
-    """One file stem per picture, from the image's name and the target's."""
-    stems = image_names(job)
+    """One file stem per picture, from the image's name and the target's, each cut where long."""
+    stems = [shortened(name) for name in image_names(job)]
+    labels = [shortened(_plain(label)) for label in labels]
     return unique_names(
-        [f"{stems[image]}-to-{_plain(labels[job.targets[target]])}" for image, target in job.pairs]
+        [f"{stems[image]}-to-{labels[job.targets[target]]}" for image, target in job.pairs]
     )
+
+
+def shortened(name: str) -> str:
+    """A part of a file name, cut to what all file systems take beside others like it.
+
+    Example:
+        >>> len(shortened("a" * 300).encode()), shortened("golf-ball")
+        (80, 'golf-ball')
+    """
+    return os.fsencode(name)[:MOST_NAME_BYTES].decode("utf-8", "ignore")
+
+
+def ours(folder: Path) -> set[str]:
+    """The files of a result of this command, by its record; none where there is none.
+
+    Example:
+        >>> ours(Path("no-such-folder"))
+        set()
+    """
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        pictures = [PurePosixPath(picture["file"]) for picture in record["pictures"]]
+        record["job"]["checkpoint"], record["x_star_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    made = [path for path in pictures if path.parent == PurePosixPath(IMAGES)]
+    frames = [path.with_suffix(".gif") for path in made if path.name]
+    return {RECORD, ARRAYS, SHEET, *map(str, made), *map(str, frames)}
 
 
 def evaluate(network: BaseNetwork, job: Job, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +111,7 @@ def write(
     *,
     certification_draws: int | None = None,
 ) -> dict[str, Any]:
-    """Writes everything, the record last; returns the record.
+    """Writes everything into a folder of its own; returns the record.
 
     With `certification_draws` each picture also gets a certified radius from so many draws.
     """
@@ -94,8 +125,6 @@ def write(
     offsets = (finished.x_star.astype(np.float64) - start).reshape(len(names), -1)
     distances = np.linalg.norm(offsets, axis=1)
     broken = (~np.isfinite(finished.trace.gradient_norm)).sum(axis=1)
-    (folder / RECORD).unlink(missing_ok=True)  # no record beside pictures of another run
-    shutil.rmtree(folder / IMAGES, ignore_errors=True)
     for name, x_star in zip(names, finished.x_star, strict=True):
         files.write_bytes(folder / IMAGES / f"{name}.png", sheets.png(to_pillow(x_star)))
     if finished.frames is not None:

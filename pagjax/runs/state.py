@@ -1,0 +1,143 @@
+"""The state of an unfinished job on disk, which says whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pagjax.io import atomic, replacing
+from pagjax.io.atomic import Form
+from pagjax.io.errors import RefusedError
+from pagjax.runs import processes
+from pagjax.runs.job import Job
+
+NAME = ".unfinished"
+ANEW = "pass --overwrite to start anew"
+_STAMP = {"job": Form((), "<U64"), "batch": Form((), "int64")}
+# What may lie in a state folder, for `pagjax.io.ownership.check_output`.
+PATTERNS = tuple(
+    f"{name}{hidden}"
+    for name in (f"{NAME}/", f"*/{NAME}/")
+    for hidden in (
+        "job.json",
+        ".job.json.writing",
+        "batch-[0-9][0-9][0-9][0-9][0-9].npz",
+        ".batch-[0-9][0-9][0-9][0-9][0-9].npz.writing",
+        "current.npz",
+        ".current.npz.writing",
+        replacing.PLAN,
+        f".{replacing.PLAN}.writing",
+        f"{replacing.RESULT}/*",
+    )
+)
+
+
+class StateFolder:
+    """Settings, finished batches, and the batch in work; every file carries its job's digest."""
+
+    def __init__(self, folder: Path, anew: str = ANEW) -> None:
+        """The state in `folder`, which may not exist yet; `anew` is how to get rid of it."""
+        self.folder, self.anew = folder, anew
+
+    @property
+    def job_file(self) -> Path:
+        """The settings that the state belongs to."""
+        return self.folder / "job.json"
+
+    def batch(self, number: int) -> Path:
+        """A finished batch."""
+        return self.folder / f"batch-{number:05d}.npz"
+
+    @property
+    def current(self) -> Path:
+        """The batch in work."""
+        return self.folder / "current.npz"
+
+    @property
+    def result(self) -> Path:
+        """Where results are made, to be installed once they are whole."""
+        return self.folder / replacing.RESULT
+
+    def begin(self, job: Job, *, frames: bool = False) -> None:
+        """Empties the state and says whose it is; the first process does."""
+        if not processes.is_first():
+            return
+        replacing.remove_state(self.folder)
+        atomic.write_json(self.job_file, {**job.to_json(), "frames": frames})
+
+    def clear(self) -> None:
+        """Removes the state, once the results are written; the first process does."""
+        if processes.is_first():
+            replacing.remove_state(self.folder)
+
+    def recorded(self) -> dict[str, Any] | None:
+        """The settings of the job that was begun here; None where there is none.
+
+        Raises:
+            RefusedError: if they cannot be read, or the folder is a link to another's.
+        """
+        if self.folder.is_symlink():
+            raise RefusedError(f"{self.folder} is a link, and not this job's: remove it")
+        if not self.job_file.exists():
+            return None
+        found = atomic.read_json(self.job_file, self.anew)
+        if not isinstance(found, dict):
+            raise RefusedError(f"{self.job_file} holds no settings: {self.anew}")
+        return found
+
+    def keep(self, path: Path, job: Job, number: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Writes a batch, or the one in work, with whose it is; the first process does."""
+        if processes.is_first():
+            stamp = {"job": np.array(_digest(job)), "batch": np.array(number, np.int64)}
+            atomic.write_arrays(path, {**arrays, **stamp})
+
+    def read_batch(
+        self, job: Job, number: int, forms: Mapping[str, Form]
+    ) -> dict[str, np.ndarray] | None:
+        """A finished batch, for every process; None where it is not finished.
+
+        Args:
+            job: whose it must be.
+            number: of the batch.
+            forms: of its arrays.
+
+        Raises:
+            RefusedError: if it is another job's, was edited or cut off.
+        """
+        return processes.arrays_from_first(
+            lambda: self._read(self.batch(number), job, number, forms)
+        )
+
+    def read_current(
+        self, job: Job, number: int, forms: Mapping[str, Form]
+    ) -> dict[str, np.ndarray] | None:
+        """The batch in work, if it is number `number`; see `read_batch`."""
+        return processes.arrays_from_first(lambda: self._read(self.current, job, number, forms))
+
+    def drop_current(self) -> None:
+        """Removes the batch in work, once it is finished; the first process does."""
+        if processes.is_first():
+            self.current.unlink(missing_ok=True)
+
+    def _read(
+        self, path: Path, job: Job, number: int, forms: Mapping[str, Form]
+    ) -> dict[str, np.ndarray] | None:
+        if not path.exists():
+            return None
+        wanted = {**forms, **_STAMP}
+        arrays = atomic.read_arrays(path, wanted, optional=["frames"], cure=self.anew)
+        owner, position = str(arrays.pop("job")), int(arrays.pop("batch"))
+        if owner != _digest(job):
+            raise RefusedError(f"{path} belongs to another job: {self.anew}")
+        if position != number:
+            if path == self.current and position < number:
+                return None  # finished; a kill came before it was removed
+            raise RefusedError(f"{path} holds batch {position}, not {number}: {self.anew}")
+        return arrays
+
+
+def _digest(job: Job) -> str:
+    return atomic.digest_json(job.to_json())
