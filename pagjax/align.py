@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pagjax.runs.arguments import EXIT_DONE
+from pagjax.runs.command_line import guarded
 
 if TYPE_CHECKING:
     from pagjax.alignment.intervals import Interval
     from pagjax.networks.base import BaseNetwork
 
-EXIT_DONE, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 2, 130
 OUT = Path("pagjax-alignment")
 EVALUATION_SAMPLES = 100
 
@@ -84,57 +84,65 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="I", help="default: 0")
     parser.add_argument("--out", type=Path, default=OUT, metavar="DIR", help=f"default: {OUT}")
-    parser.add_argument("--overwrite", action="store_true", help="forget what DIR holds")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace what DIR holds, once the new is done"
+    )
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    args = parser().parse_args(argv)
-    from pagjax.checkpoints import CheckpointError
-    from pagjax.class_statistics.store import StatisticsError
-    from pagjax.runs.job import JobError
-    from pagjax.training.settings import TrainingError
-
-    try:
-        return run(args)
-    except (CheckpointError, JobError, StatisticsError, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_REFUSED
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    return guarded(run, parser().parse_args(argv))
 
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax import checkpoints
-    from pagjax.alignment.measure import as_csv
+    from pagjax.io import locks
     from pagjax.mesh import use_cores
-    from pagjax.runs import comparison, environment, files, messages
-    from pagjax.runs import comparison_inputs as inputs
+    from pagjax.runs import comparison_files
 
     use_cores()
+    comparison_files.check(args, args.out)
+    with locks.held(args.out):
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Does so in a folder that is this job's alone."""
+    from pagjax import checkpoints
+    from pagjax.alignment.measure import as_csv
+    from pagjax.runs import comparison, environment, files, messages
+    from pagjax.runs import comparison_files as places
+    from pagjax.runs import comparison_inputs as inputs
+    from pagjax.runs.job import JobError
+
+    if wrong := [count for count in args.agreement if count < 1]:
+        raise JobError(f"--agreement {wrong[0]}: at least 1")
     environment.prepare()
     networks = {name: checkpoints.load(name) for name in dict.fromkeys(args.networks)}
-    judges, digests = inputs.read_judges(args, networks)
+    judges, digests, identities = inputs.read_judges(args, networks)
     labels, shape = inputs.common_form(networks)
-    statistics = inputs.find_statistics(args, labels)
-    starts, train = inputs.read_starts(args, labels, shape)
+    statistics = inputs.find_statistics(args, labels, shape[0])
+    starts, train, source = inputs.read_starts(args, labels, shape)
     targets = comparison.draw_targets(starts, len(labels), args.seed)
     others = inputs.draw_others(targets, len(labels), args.seed)
-    if args.overwrite:
-        shutil.rmtree(args.out, ignore_errors=True)
+    fitted = None if statistics is None else inputs.statistics_digest(statistics)
+    folders = places.folder_names(networks)
+    settings = places.settings_of(
+        args,
+        networks={name: inputs.network_digest(network) for name, network in networks.items()},
+        judges=identities,
+        statistics=fitted,
+        starts=files.digest(starts.images, starts.classes),
+        data=source,
+    )
+    work = places.begin(
+        args.out, settings, places.names(folders.values()), overwrite=args.overwrite
+    )
     neighbours = None
     if train is not None:
         neighbours = comparison.neighbours(
-            args.out / "neighbours.npz",
-            starts,
-            targets,
-            others,
-            f"{args.data} {args.train_split}",
-            train,
-            args.neighbours,
+            work / places.NEIGHBOURS, starts, targets, others, source, train, args.neighbours
         )
     summaries: dict[str, Mapping[str, Interval]] = {}
     rows: list[dict[str, Any]] = []
@@ -151,10 +159,10 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             preset=args.preset,
         )
-        folder = args.out / "networks" / Path(name).name
+        folder = work / folders[name]
         with messages.progress_bar(job) as report:
             pictures = comparison.make_pictures(folder, network, job, starts, report)
-        asked, own_digests = inputs.impartial(judges, digests, name, network)
+        asked, _ = inputs.impartial(judges, digests, name, network)
         measured = comparison.numbers(
             folder,
             network,
@@ -162,7 +170,10 @@ def run(args: argparse.Namespace) -> int:
             starts,
             pictures,
             judges=asked,
-            judge_digests=own_digests,
+            identities={
+                "judges": {judge.name: [identities[judge.name], judge.sigma] for judge in asked},
+                "statistics": fitted,
+            },
             statistics=statistics,
             others=others,
             neighbours=neighbours,
@@ -173,7 +184,8 @@ def run(args: argparse.Namespace) -> int:
         for number, row in enumerate(measured.rows()):
             target = labels[targets[number]]
             rows.append({"network": name, "start": number, "target": target, **row})
-    files.write_bytes(args.out / "numbers.csv", as_csv(rows))
+    (work / places.RECORD).unlink(missing_ok=True)  # no record beside numbers of another run
+    files.write_bytes(work / places.TABLE, as_csv(rows))
     record = {
         "starts": starts.source,
         "count": args.count,
@@ -182,11 +194,13 @@ def run(args: argparse.Namespace) -> int:
             name: {"sha256": _digest(network), "summary": _as_json(summaries[name])}
             for name, network in networks.items()
         },
+        "settings": settings,
         "environment": environment.describe(),
     }
-    files.write_json(args.out / "record.json", record)
+    files.write_json(work / places.RECORD, record)
+    places.end(args.out, work, settings)
     print(table(summaries, args.count))
-    print(f"numbers: {args.out / 'numbers.csv'}   record: {args.out / 'record.json'}")
+    print(f"numbers: {args.out / places.TABLE}   record: {args.out / places.RECORD}")
     return EXIT_DONE
 
 

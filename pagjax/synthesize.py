@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pagjax.runs.execute import StateFolder
     from pagjax.runs.job import Job
 
-STATE = ".unfinished"
+STATE, DONE = ".unfinished", "done"
 # What runs where no argument is given: half a minute on two cores, by the preset `fast`.
 DEMO_CHECKPOINT = "cifar10-gaussian-0.25"
 DEMO_IMAGES = ("sample:cat", "sample:coffee", "sample:astronaut")
@@ -69,6 +69,11 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
     for reason in skipped:
         print(f"skipped: {reason}", file=sys.stderr)
     job, goes_on = _take_up(args, job, unfinished)
+    if goes_on and unfinished is not None and DONE in unfinished:
+        done = processes.from_first(lambda: inputs.read_record(args.out / results.RECORD))
+        if not processes.is_first():
+            return EXIT_DONE
+        return messages.conclude(args.out, done, repeated, len(skipped))
     if not goes_on:
         state.begin(job, frames=args.animate)
     if processes.is_first():
@@ -81,7 +86,9 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
             record = results.write(
                 state.result, job, network, images, finished, certification_draws=args.certify
             )
-            replacing.install(state.folder, remove=results.ours(args.out))
+            replacing.install(
+                state.folder, remove=results.ours(args.out), settings=state.recorded()
+            )
         processes.wait_for_all("results")
     if not processes.is_first():
         return EXIT_DONE
@@ -91,6 +98,7 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
 def _check_output(args: argparse.Namespace, repeated: dict[str, Any] | None) -> None:
     """Refuses a folder that is not this command's, before anything is written there."""
     from pagjax import samples
+    from pagjax.io import replacing
     from pagjax.io.ownership import check_output
     from pagjax.runs import results, seeds, state
 
@@ -101,7 +109,7 @@ def _check_output(args: argparse.Namespace, repeated: dict[str, Any] | None) -> 
     check_output(
         args.out,
         [*inputs, *(name for name in named if name is not None)],
-        ours=results.ours(args.out),
+        ours=results.ours(args.out) | replacing.planned(args.out / STATE),
         states=state.PATTERNS,
         maker="pagjax.synthesize",
     )
@@ -178,7 +186,8 @@ def _unfinished(args: argparse.Namespace, state: StateFolder) -> dict[str, Any] 
     from pagjax.runs import results
     from pagjax.runs.job import JobError
 
-    replacing.finish(state.folder)  # what was whole when a kill came
+    if (done := replacing.finish(state.folder)) is not None:  # all was whole when a kill came
+        return {**done, DONE: True}
     try:
         unfinished = state.recorded()
     except RefusedError:
@@ -201,6 +210,7 @@ def _take_up(
 ) -> tuple[Job, bool]:
     """The job as it was begun, and whether it goes on; another one is refused or forgotten."""
     from pagjax.runs import inputs
+    from pagjax.runs.job import JobError
 
     if unfinished is None:
         return job, False
@@ -208,6 +218,8 @@ def _take_up(
     if args.batch_size is None and isinstance(begun, int) and begun > 0:
         job = dataclasses.replace(job, batch_size=begun)  # whatever devices it was chosen for
     if not args.overwrite:
+        if DONE in unfinished and inputs.differing(job, unfinished):
+            raise JobError(f"{args.out} holds a result: choose another --out, or pass --overwrite")
         inputs.check_same_job(job, unfinished)
         return job, True
     return job, not inputs.differing(job, unfinished) and (

@@ -127,7 +127,7 @@ def test_several_networks_are_measured_and_kept(checkpoint, judge, statistics, t
 def test_a_judge_that_makes_pictures_judges_those_of_others(checkpoint, judge, capsys):
     networks = {str(path): pagjax_checkpoints.load(path) for path in (checkpoint, judge)}
     args = argparse.Namespace(judge=str(judge), vanilla_judge=None)
-    judges, digests = comparison_inputs.read_judges(args, networks)
+    judges, digests, _ = comparison_inputs.read_judges(args, networks)
     kept = [
         list(comparison_inputs.impartial(judges, digests, name, network)[1])
         for name, network in networks.items()
@@ -151,14 +151,15 @@ def test_presets_make_jobs(checkpoint):
     assert {(job.schedule, job.momentum) for job in jobs} == {("linear", 0.8)}
 
 
-def test_pictures_of_another_machines_batches_are_taken_over(checkpoint, tmp_path):
+def test_pictures_of_another_machines_batches_are_taken_over(checkpoint, tmp_path, monkeypatch):
     starts = comparison.Starts("grey", np.full((3, 16, 16, 3), 0.5, np.float32), np.zeros(3, int))
     network = pagjax_checkpoints.load(checkpoint)
     given = {"sigma": 0.25, "epsilon": 1.0, "num_steps": 1, "num_samples": 2, "seed": 0}
     job = comparison.plan("tiny", network, starts, np.ones(3, int), **given)
     made = comparison.make_pictures(tmp_path, network, job, starts, lambda progress: None)
     elsewhere = dataclasses.replace(job, batch_size=1)
-    found = comparison.make_pictures(tmp_path, None, elsewhere, starts, lambda progress: None)
+    monkeypatch.setattr(comparison, "execute", None)
+    found = comparison.make_pictures(tmp_path, network, elsewhere, starts, lambda progress: None)
     np.testing.assert_array_equal(found, made)
     with pytest.raises(JobError, match="other settings"):
         comparison.make_pictures(

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pagjax.figures.recipes import Recipe, recipes
-from pagjax.runs.arguments import add_processes
+from pagjax.runs.arguments import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED, add_processes
+from pagjax.runs.command_line import guarded
 
 OUT = Path("pagjax-figures")
-EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,32 +81,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         print(f"error: figure {unknown[0]!r}: choose 1 to {len(known)}, or all", file=sys.stderr)
         return EXIT_REFUSED
-    from pagjax.checkpoints import CheckpointError
-    from pagjax.class_statistics.store import StatisticsError
-    from pagjax.images import ImageError
-    from pagjax.runs.job import JobError
-
     given = list(sys.argv[1:] if argv is None else argv)
-    try:
-        return run(args, [known[int(text)] for text in wanted], given)
-    except (CheckpointError, ImageError, JobError, StatisticsError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_REFUSED
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    chosen = [known[int(text)] for text in wanted]
+    return guarded(lambda args: run(args, chosen, given), args, also=(ValueError,))
 
 
 def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]) -> int:
     """Makes the figures and the page; returns the exit status."""
-    from pagjax.figures import gallery
-    from pagjax.figures.cast import Cast
-    from pagjax.figures.make import Choice, make_figure
+    from pagjax.figures import places
     from pagjax.mesh import use_cores
-    from pagjax.runs import environment, processes
+    from pagjax.runs import processes
 
     use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
+    processes.from_first(lambda: places.begin(args))
+    with processes.locked(args.out):
+        return _run(args, wanted, argv)
+
+
+def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]) -> int:
+    """Does so in a folder that is this job's alone."""
+    from pagjax.figures import gallery, places
+    from pagjax.figures.cast import Cast
+    from pagjax.figures.make import Choice, make_figure
+    from pagjax.runs import environment, processes
+
     environment.prepare()
     tell = print if processes.is_first() else _say_nothing
     cast = Cast(args.networks)
@@ -127,6 +126,9 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
         args.data_dir,
     )
     skipped = 0
+    playable = [recipe for recipe in wanted if not cast.missing(recipe)]
+    if playable or not wanted:
+        processes.from_first(lambda: places.claim(args.out, playable))
     for recipe in wanted:
         missing = cast.missing(recipe)
         if missing:

@@ -12,9 +12,9 @@ from typing import Any
 
 from pagjax.figures.claims import Claim
 from pagjax.figures.observations import Observation, hold
+from pagjax.figures.places import PAGE, TITLE
+from pagjax.io.errors import RefusedError
 from pagjax.runs import files
-
-PAGE = "index.html"
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1f; --faint: #63636b; --paper: #fff; --line: #ddd; }
@@ -104,11 +104,11 @@ def write(folder: Path) -> Path:
         The page's path.
 
     Raises:
-        ValueError: if there is no figure.
+        RefusedError: if there is no figure.
     """
     records = sorted(folder.glob("figure-*/record.json"))
     if not records:
-        raise ValueError(f"{folder} holds no figure: make one with `python -m pagjax.figures 1`")
+        raise RefusedError(f"{folder} holds no figure: make one with `python -m pagjax.figures 1`")
     told = [json.loads(path.read_text(encoding="utf-8")) for path in records]
     sections = [_section(path.parent, record) for path, record in zip(records, told, strict=True)]
     links = "".join(
@@ -119,9 +119,9 @@ def write(folder: Path) -> Path:
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<title>Perceptually-aligned gradients, figure by figure</title>"
+        f"<title>{TITLE}</title>"
         f"<style>{_STYLE}</style></head><body>"
-        "<h1>Perceptually-aligned gradients, figure by figure</h1>"
+        f"<h1>{TITLE}</h1>"
         f"{_ABOUT}<nav>{links}</nav>{_overview(told)}{''.join(sections)}<script>{_SCRIPT}</script></body></html>"
     )
     files.write_bytes(folder / PAGE, page.encode())

@@ -12,7 +12,7 @@ import numpy as np
 
 from pagjax import presets
 from pagjax.alignment import Measurements
-from pagjax.figures import grid, numbers, panels, starts, writing
+from pagjax.figures import grid, numbers, panels, places, starts, writing
 from pagjax.figures.cast import Named
 from pagjax.figures.recipes import Recipe, Variant
 from pagjax.networks.base import BaseNetwork
@@ -125,7 +125,7 @@ def make_figure(
         found = Measurements({name: np.array(column) for name, column in columns.items()})
         rows.append(numbers.rows(recipe, variant, panel, found, begun.names, first.labels))
         means.append(numbers.means(variant, found))
-    folder = out / f"figure-{recipe.number:02d}"
+    folder = out / places.figure(recipe.number)
     if not processes.is_first():
         return folder
     arranged = grid.arrange(recipe, begun, first.labels, made, rows)

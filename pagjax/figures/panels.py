@@ -7,18 +7,22 @@ as any job; the first one keeps it.
 
 from __future__ import annotations
 
-import hashlib
-import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pagjax.io import atomic
+from pagjax.io.atomic import Form
+from pagjax.io.errors import RefusedError
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import files, processes
-from pagjax.runs.execute import Progress, StateFolder, execute
+from pagjax.runs import processes
+from pagjax.runs.execute import Progress, execute
+from pagjax.runs.inputs import network_digest
 from pagjax.runs.job import Job
+from pagjax.runs.state import StateFolder
 
 _FRAMES_KEPT = 25
 
@@ -66,12 +70,14 @@ def make(
     Returns:
         A `Panel`.
     """
-    digest = hashlib.sha256(json.dumps(job.to_json(), sort_keys=True).encode()).hexdigest()[:16]
-    kept = folder / f"{digest}.npz"
-    arrays = processes.read_arrays(kept)
+    digest = atomic.digest_json([job.to_json(), network_digest(network)])[:16]
+    kept, state = (
+        folder / f"{digest}.npz",
+        StateFolder(folder / f"{digest}.state", f"remove {folder / digest}.state"),
+    )
+    arrays = processes.arrays_from_first(lambda: _read(kept, job, images))
     if arrays is None:
-        state = StateFolder(folder / f"{digest}.state")
-        if not processes.from_first(state.job_file.exists):
+        if not processes.from_first(lambda: state.recorded() is not None):
             state.begin(job)
         done = execute(network, job, images, state, frames=True, report=report)
         assert done.frames is not None
@@ -83,7 +89,24 @@ def make(
             "objective": done.trace.objective,
         }
         if processes.is_first():
-            files.write_arrays(kept, arrays)
-        state.clear()
+            atomic.write_arrays(kept, arrays)
+    state.clear()
     starts = images[[image for image, _ in job.pairs]]
     return Panel(job, starts, arrays["results"], arrays["frames"], arrays["objective"])
+
+
+def _read(kept: Path, job: Job, images: np.ndarray) -> dict[str, np.ndarray] | None:
+    """What is kept; None where there is nothing whole, so that it is made again."""
+    count, picture = len(job.pairs), images.shape[1:]
+    forms = {
+        "results": Form((count, *picture), "float32"),
+        "frames": Form((count, range(1, _FRAMES_KEPT + 1), *picture), "uint8"),
+        "objective": Form((count, job.num_steps), "float32"),
+    }
+    try:
+        return atomic.read_arrays(kept, forms, cure="it is made again")
+    except FileNotFoundError:
+        return None
+    except RefusedError as error:
+        print(error, file=sys.stderr)
+        return None

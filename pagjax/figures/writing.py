@@ -11,15 +11,14 @@ import numpy as np
 
 from pagjax import sheets
 from pagjax.alignment.measure import as_csv
-from pagjax.figures import drawing, grid
+from pagjax.figures import drawing, grid, places
 from pagjax.figures.cast import Named
 from pagjax.figures.observations import hold
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Recipe
 from pagjax.images import to_pillow
-from pagjax.runs import environment, files
-
-_WAYS = 3
+from pagjax.io import replacing
+from pagjax.runs import environment, files, state
 
 
 def settings(made: Sequence[Panel], judges: Mapping[str, Named]) -> str:
@@ -49,9 +48,11 @@ def write(
     command: str,
     folder: Path,
 ) -> Path:
-    """Writes a figure's files, the record last; gives their folder."""
+    """Makes a figure's files beside those of an earlier one, then replaces it; gives their folder."""
     title = f"Figure {recipe.number}. {recipe.title}"
-    (folder / "record.json").unlink(missing_ok=True)  # no record beside another figure's parts
+    home, begun = folder, folder / state.NAME
+    replacing.remove_state(begun)
+    folder = begun / replacing.RESULT
     for kind, content in drawing.draw(arranged, title=title, footer=settings).items():
         files.write_bytes(folder / f"figure.{kind}", content)
     files.write_bytes(folder / "numbers.csv", as_csv(rows))
@@ -69,7 +70,8 @@ def write(
         "environment": environment.describe(),
     }
     files.write_json(folder / "record.json", record)
-    return folder
+    replacing.install(begun, remove=places.names_of_figure())
+    return home
 
 
 def _write_ways(arranged: grid.Grid, folder: Path) -> list[dict[str, object]]:
@@ -77,7 +79,7 @@ def _write_ways(arranged: grid.Grid, folder: Path) -> list[dict[str, object]]:
     last = [cells[-1] for cells in arranged.cells] + list(arranged.cells[-1][:-1][::-1])
     ways: list[dict[str, object]] = []
     for cell in last:
-        if cell.frames is None or cell.row is None or len(ways) == _WAYS:
+        if cell.frames is None or cell.row is None or len(ways) == places.WAYS:
             continue
         name = f"ways/{len(ways) + 1}.png"
         side_by_side = np.concatenate(list(cell.frames), axis=1)

@@ -35,6 +35,7 @@ def guarded(
     *,
     again: str = AGAIN,
     refused: int = EXIT_REFUSED,
+    also: tuple[type[Exception], ...] = (),
 ) -> int:
     """Runs a command; gives its exit status, and one line on stderr where it cannot be done.
 
@@ -48,6 +49,7 @@ def guarded(
         args: the parsed arguments.
         again: what to do after an interruption, to end ``interrupted; ...``.
         refused: exit status of a refusal.
+        also: errors that are told in one line beside those.
 
     Returns:
         The status of `run`, `refused`, or 130 after an interruption.
@@ -72,6 +74,8 @@ def guarded(
         return EXIT_DONE
     except Exception as error:
         told = explain(error)
+        if told is None and isinstance(error, also):
+            told = str(error)
         if told is None:
             raise
         print(f"error: {told}", file=sys.stderr)

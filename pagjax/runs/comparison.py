@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,22 @@ import numpy as np
 from pagjax import presets
 from pagjax.alignment import Judge, Measurements, directions, measure
 from pagjax.class_statistics.store import ClassStatistics
+from pagjax.io.atomic import Form
+from pagjax.io.errors import RefusedError
 from pagjax.networks.base import BaseNetwork
 from pagjax.objectives import TARGET_CLASS_MAX
 from pagjax.runs import files
-from pagjax.runs.execute import Progress, StateFolder, execute
-from pagjax.runs.inputs import weights_digest
+from pagjax.runs.execute import Progress, execute
+from pagjax.runs.inputs import network_digest, weights_digest
 from pagjax.runs.job import Job, JobError, default_batch_size, picture_keys
+from pagjax.runs.state import ANEW, StateFolder
 from pagjax.targeted import draws_at_once
 from pagjax.training.data import LabelledImages
 
 OTHERS, MEASURING = 2**31 + 1, 2**31 + 2
+PICTURES, SETTINGS, NUMBERS, MEASURED = "pictures.npz", "job.json", "numbers.npz", "measured.json"
+_MISSING = object()
+_MOST_NUMBERS = 2**20  # bytes a picture
 _MACHINE = ("batch_size", "chunk_size")  # of a job: where it was made, not what
 
 
@@ -80,6 +87,11 @@ def nearest_images(
     for index in np.unique(classes):
         wanted = np.nonzero(classes == index)
         numbers = np.flatnonzero(data.targets == index)
+        if len(numbers) < count:
+            raise JobError(
+                f"--neighbours {count}: {data.name} has {len(numbers)} images of "
+                f"{data.labels[index]} to look among: ask for fewer"
+            )
         images = jnp.asarray(data.images(numbers).astype(np.float32) / 255)
         closest, _ = directions.nearest(jnp.asarray(starts[wanted[0]]), images, count)
         found[wanted] = np.asarray(images[closest])
@@ -101,7 +113,7 @@ def neighbours(
         file: where they are kept.
         starts: the starts.
         targets, others: a class for every start.
-        source: the data looked among.
+        source: says which data are looked among, such as their digest.
         open_images: opens it; not called where what is kept comes from it.
         count: how many.
 
@@ -110,10 +122,13 @@ def neighbours(
     """
     classes = np.stack([targets, others], axis=1)
     origin = np.array(files.digest(starts.images, classes, np.array([source, str(count)])))
+    form = Form((*targets.shape, count, *starts.images.shape[1:]), "float32")
+    forms = {"origin": Form((), "<U64"), "target": form, "other": form}
     if file.exists():
-        kept = files.read_arrays(file)
-        if kept["origin"] == origin:
-            return kept["target"], kept["other"]
+        with suppress(RefusedError):  # of another count, edited or cut off: looked for again
+            kept = files.read_arrays(file, forms)
+            if kept["origin"] == origin:
+                return kept["target"], kept["other"]
     found = nearest_images(starts.images, classes, open_images(), count)
     of_target, of_other = found[:, 0], found[:, 1]
     files.write_arrays(file, {"origin": origin, "target": of_target, "other": of_other})
@@ -193,25 +208,39 @@ def make_pictures(
 
     Raises:
         JobError: if the folder holds pictures of other settings.
+        RefusedError: if what it holds was edited or cut off.
     """
     state = StateFolder(folder / ".unfinished")
-    done, about = folder / "pictures.npz", folder / "job.json"
-    settings = json.loads(json.dumps(job.to_json()))
-    for file, ignored in ((about, _MACHINE), (state.job_file, ())):
-        kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else settings
-        if kept | {name: settings[name] for name in ignored} != settings:
+    done, about = folder / PICTURES, folder / SETTINGS
+    settings = json.loads(json.dumps(job.to_json())) | {"network": network_digest(network)}
+    begun = state.recorded()
+    kept = files.read_json(about, ANEW) if about.exists() else None
+    for found, ignored in ((kept, _MACHINE), (begun, ())):
+        if found is not None and _of_others(found, settings, ignored):
             raise JobError(
                 f"{folder} holds pictures made with other settings: choose another --out, or pass "
                 "--overwrite"
             )
-    if not (done.exists() and about.exists()):
-        if not state.job_file.exists():
-            state.begin(job)
-        finished = execute(network, job, starts.images, state, report=report)
-        files.write_arrays(done, {"x_star": finished.x_star})
-        files.write_json(about, settings)
-        state.clear()
-    return files.read_arrays(done)["x_star"]
+    form = Form((len(job.pairs), *starts.images.shape[1:]), "float32")
+    if done.exists() and kept is not None:
+        state.clear()  # a kill came before
+        return files.read_arrays(done, {"x_star": form}, cure=ANEW)["x_star"]
+    if begun is None:
+        state.begin(job)
+    finished = execute(network, job, starts.images, state, report=report)
+    files.write_arrays(done, {"x_star": finished.x_star})
+    files.write_json(about, settings)
+    state.clear()
+    return finished.x_star
+
+
+def _of_others(found: Any, settings: Mapping[str, Any], ignored: Sequence[str]) -> bool:
+    """Whether recorded settings are others; what earlier versions did not record is not asked."""
+    if not isinstance(found, dict):
+        return True
+    asked = [name for name in settings if name not in ignored and name != "network"]
+    other_network = found.get("network", settings["network"]) != settings["network"]
+    return other_network or any(found.get(name, _MISSING) != settings[name] for name in asked)
 
 
 def numbers(
@@ -222,25 +251,34 @@ def numbers(
     pictures: np.ndarray,
     *,
     judges: Sequence[Judge],
-    judge_digests: Mapping[str, str],
+    identities: Mapping[str, Any],
     statistics: ClassStatistics | None,
     others: np.ndarray,
     neighbours: tuple[np.ndarray, np.ndarray] | None,
     num_samples: int,
     agreement_samples: Sequence[int],
 ) -> Measurements:
-    """The numbers of a network's pictures, measured or found done with the same settings."""
+    """The numbers of a network's pictures, measured or found done with the same settings.
+
+    `identities` says what else determines them, as JSON values: judges, statistics.
+    """
+    told = {name: value for name, value in job.to_json().items() if name not in _MACHINE}
     settings: dict[str, Any] = {
+        "job": files.digest_json(told),
+        "network": network_digest(network),
         "pictures": files.digest(pictures),
-        "judges": dict(judge_digests),
-        "statistics": None if statistics is None else statistics.data,
+        "others": files.digest(others),
+        **identities,
         "neighbours": None if neighbours is None else files.digest(*neighbours),
         "num_samples": num_samples,
         "agreement_samples": list(agreement_samples),
     }
-    done, about = folder / "numbers.npz", folder / "measured.json"
-    if about.exists() and json.loads(about.read_text(encoding="utf-8")) == settings:
-        return Measurements(files.read_arrays(done))
+    done, about = folder / NUMBERS, folder / MEASURED
+    with suppress(RefusedError, FileNotFoundError):  # edited or cut off: measured again
+        columns = files.read_arrays(done, most_bytes=_MOST_NUMBERS * len(pictures))
+        whole = settings | {"numbers": files.digest(*columns.values())}
+        if files.read_json(about) == whole:
+            return Measurements(columns)
     about.unlink(missing_ok=True)
     # Keys from pixels and seed, folded once more: draws that made none of the pictures.
     key = jax.random.fold_in(picture_keys(job.seed, starts.images[:1])[0], MEASURING)
@@ -259,5 +297,5 @@ def numbers(
         agreement_samples=agreement_samples,
     )
     files.write_arrays(done, measured.columns)
-    files.write_json(about, settings)
+    files.write_json(about, settings | {"numbers": files.digest(*measured.columns.values())})
     return measured

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -16,10 +17,11 @@ from pagjax.alignment import Judge
 from pagjax.alignment.directions import other_classes
 from pagjax.class_statistics import store
 from pagjax.class_statistics.store import ClassStatistics
+from pagjax.io import atomic
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import comparison, seeds
+from pagjax.runs import comparison, files, seeds
 from pagjax.runs.comparison import OTHERS, Starts
-from pagjax.runs.inputs import weights_digest
+from pagjax.runs.inputs import network_digest, weights_digest
 from pagjax.runs.job import JobError
 from pagjax.training.data import LabelledImages, open_data
 
@@ -28,14 +30,14 @@ BLUR = 2
 
 def read_judges(
     args: argparse.Namespace, networks: Mapping[str, BaseNetwork]
-) -> tuple[list[Judge], dict[str, str]]:
-    """The judges and the digests of their weights, by the names of their judgements.
+) -> tuple[list[Judge], dict[str, str], dict[str, str]]:
+    """The judges, digests of their weights and of all they are, by the names of their judgements.
 
     Raises:
         JobError: if a judge made all pictures itself, or knows other classes.
     """
     makers = {weights_digest(network) for network in networks.values()}
-    judges, digests = [], {}
+    judges, digests, identities = [], {}, {}
     for kind, name in (("robust", args.judge), ("vanilla", args.vanilla_judge)):
         if name is None:
             print(f"no {kind} judge: its numbers are left out", file=sys.stderr)
@@ -48,14 +50,14 @@ def read_judges(
             )
         if judge.labels != next(iter(networks.values())).labels:
             raise JobError(f"{name} knows other classes than the networks: name another judge")
-        digests[kind] = weights_digest(judge)
+        digests[kind], identities[kind] = weights_digest(judge), network_digest(judge)
         # A network trained under noise judges under it, by its smoothed probabilities.
         sigma = judge.training_sigma or 0.0
         judges.append(Judge(kind, judge.logits_fn, sigma))
         if kind == "vanilla":
             judges.append(Judge("low_pass", judge.logits_fn, sigma, BLUR))
-            digests["low_pass"] = digests[kind]
-    return judges, digests
+            digests["low_pass"], identities["low_pass"] = digests[kind], identities[kind]
+    return judges, digests, identities
 
 
 def impartial(
@@ -79,10 +81,13 @@ def common_form(networks: Mapping[str, BaseNetwork]) -> tuple[tuple[str, ...], t
     return first.labels, first.image_shape
 
 
-def find_statistics(args: argparse.Namespace, labels: Sequence[str]) -> ClassStatistics | None:
+def find_statistics(
+    args: argparse.Namespace, labels: Sequence[str], side: int
+) -> ClassStatistics | None:
     """Gaussians of the networks' classes; None where there are none and the starts need none."""
     if args.statistics is not None:
         found = store.load(args.statistics)
+        found.scale_to(side)  # or refuses
         if found.labels != tuple(labels):
             raise JobError(f"--statistics {args.statistics} is of other classes than the networks")
         return found
@@ -95,12 +100,42 @@ def find_statistics(args: argparse.Namespace, labels: Sequence[str]) -> ClassSta
         return None
 
 
+def statistics_digest(statistics: ClassStatistics) -> str:
+    """SHA-256, as hex, of the Gaussians themselves, whatever they are called."""
+    told = [statistics.labels, statistics.side, statistics.factor, statistics.regulariser]
+    fits = [(f.mean, f.factors, np.array([f.dropped, f.count])) for f in statistics.fits]
+    return atomic.digest_json([told, files.digest(*(array for fit in fits for array in fit))])
+
+
+def data_digest(data: str, split: str, data_dir: Path | None) -> str:
+    """SHA-256, as hex, of which files a data set has, how large they are and when they changed.
+
+    Args:
+        data: a folder of class folders, or a TFDS name whose data are prepared.
+        split: which part is looked at.
+        data_dir: where TFDS prepared it.
+    """
+    folder = Path(data)
+    if folder.is_dir():
+        folder = folder / split if (folder / split).is_dir() else folder
+    else:
+        import tensorflow_datasets as tfds
+
+        folder = Path(tfds.builder(data, data_dir=data_dir).data_path)
+    found = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
+    told = [[str(path.relative_to(folder)), s.st_size, s.st_mtime_ns] for path, s in found]
+    return atomic.digest_json([split, told])
+
+
 def read_starts(
     args: argparse.Namespace,
     labels: Sequence[str],
     shape: Sequence[int],
-) -> tuple[Starts, Callable[[], LabelledImages] | None]:
-    """Where pictures start, and what opens the images among which neighbours are looked for."""
+) -> tuple[Starts, Callable[[], LabelledImages] | None, str]:
+    """Where pictures start, what opens the images among which neighbours are looked for, and which.
+
+    The last says which images those are, by a digest, so that others are looked among anew.
+    """
     if args.count < 1 or args.neighbours < 0:
         raise JobError(f"--count {args.count} --neighbours {args.neighbours}: at least 1 and 0")
     if args.data is None:
@@ -111,14 +146,16 @@ def read_starts(
         chosen = order[: args.count]
         images = np.stack([seeds.read(names[i], (shape[0], shape[1])) for i in chosen])
         own = np.array([int(classes[i]) for i in chosen])
-        return Starts("class seeds", images, own), None
+        return Starts("class seeds", images, own), None, ""
     data = open_data(args.data, args.split, shape[0], args.data_dir)
     if data.labels != tuple(labels):
         raise JobError(f"--data {args.data} has other classes than the networks")
     starts = comparison.from_data(data, args.count, args.seed)
     if not args.neighbours:
-        return starts, None
-    return starts, partial(open_data, args.data, args.train_split, shape[0], args.data_dir)
+        return starts, None, ""
+    opened = partial(open_data, args.data, args.train_split, shape[0], args.data_dir)
+    digest = data_digest(args.data, args.train_split, args.data_dir)
+    return starts, opened, f"{args.data} {args.train_split} {digest}"
 
 
 def draw_others(targets: np.ndarray, num_classes: int, seed: int) -> np.ndarray:

@@ -15,11 +15,13 @@ from jax.sharding import Mesh
 
 from pagjax import pgd
 from pagjax.checks import LogitsFn
+from pagjax.io import atomic
 from pagjax.io.atomic import Form
 from pagjax.mesh import make_mesh, place
 from pagjax.networks.base import BaseNetwork
 from pagjax.pgd import PGDState
 from pagjax.runs import processes
+from pagjax.runs.inputs import network_digest
 from pagjax.runs.job import PROJECTIONS, Job, JobError, picture_keys
 from pagjax.runs.state import StateFolder as StateFolder
 from pagjax.targeted import targeted_pgd
@@ -105,6 +107,7 @@ def execute(
     targets = np.array([job.targets[target] for _, target in job.pairs])
     keys = picture_keys(job.seed, start)
     total = len(job.pairs) * job.num_steps
+    owner = atomic.digest_json([job.to_json(), network_digest(network)])
     logits_fn, mesh, outcomes = network.logits_fn, None, []
     if len(jax.devices()) > 1:
         mesh = make_mesh(job.batch_size, job.most_groups())
@@ -114,19 +117,19 @@ def execute(
         picked = np.minimum(np.arange(first, first + job.batch_size), len(job.pairs) - 1)
         chosen = start[picked], targets[picked], keys[picked]
         batch = _Batch(logits_fn, mesh, job, *chosen, frames)
-        outcome = state_folder.read_batch(job, number, batch.forms(done=True))
+        outcome = state_folder.read_batch(owner, number, batch.forms(done=True))
         if outcome is None:
-            left = state_folder.read_current(job, number, batch.forms(done=False))
+            left = state_folder.read_current(owner, number, batch.forms(done=False))
             if left is not None:
                 batch.restore(left)
             real = min(job.batch_size, len(job.pairs) - first)
             for steps, objective, distance in batch.run(
-                partial(state_folder.keep, state_folder.current, job, number)
+                partial(state_folder.keep, state_folder.current, owner, number)
             ):
                 done = first * job.num_steps + steps * real
                 report(Progress(done, total, objective, distance))
             outcome = batch.arrays()
-            state_folder.keep(state_folder.batch(number), job, number, outcome)
+            state_folder.keep(state_folder.batch(number), owner, number, outcome)
             state_folder.drop_current()
         if frames and "frames" not in outcome:
             raise JobError(NO_FRAMES)

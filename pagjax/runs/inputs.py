@@ -13,6 +13,7 @@ import numpy as np
 
 from pagjax import samples
 from pagjax.images import ImageError, find, read
+from pagjax.io import atomic
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs import files, seeds
 from pagjax.runs.job import Job, JobError, make_pairs, resolve_target
@@ -147,6 +148,15 @@ def _read_target(text: str, labels: Sequence[str], skipped: list[str]) -> int | 
 def weights_digest(network: BaseNetwork) -> str:
     """SHA-256 of a network's weights, as hex."""
     return files.digest(*jax.tree.leaves(network.variables))
+
+
+def network_digest(network: BaseNetwork) -> str:
+    """SHA-256, as hex, of all that determines what a network says: weights and description.
+
+    A network converted again with another normaliser has the same weights, and is another.
+    """
+    told = {k: v for k, v in network.metadata.items() if k not in ("architecture", "origin")}
+    return atomic.digest_json([weights_digest(network), told])
 
 
 def check_size(network: BaseNetwork, size: tuple[int, int]) -> None:

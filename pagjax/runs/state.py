@@ -16,27 +16,27 @@ from pagjax.runs.job import Job
 
 NAME = ".unfinished"
 ANEW = "pass --overwrite to start anew"
-_STAMP = {"job": Form((), "<U64"), "batch": Form((), "int64")}
-# What may lie in a state folder, for `pagjax.io.ownership.check_output`.
-PATTERNS = tuple(
-    f"{name}{hidden}"
-    for name in (f"{NAME}/", f"*/{NAME}/")
-    for hidden in (
-        "job.json",
-        ".job.json.writing",
-        "batch-[0-9][0-9][0-9][0-9][0-9].npz",
-        ".batch-[0-9][0-9][0-9][0-9][0-9].npz.writing",
-        "current.npz",
-        ".current.npz.writing",
-        replacing.PLAN,
-        f".{replacing.PLAN}.writing",
-        f"{replacing.RESULT}/*",
-    )
-)
+_STAMP = {"owner": Form((), "<U64"), "batch": Form((), "int64")}
+_NUMBER = "[0-9]" * 5
+
+
+def patterns(folder: str) -> tuple[str, ...]:
+    """What may lie in a state folder, for `pagjax.io.ownership.check_output`.
+
+    Example:
+        >>> patterns(".unfinished")[0]
+        '.unfinished/job.json'
+    """
+    files = ("job.json", f"batch-{_NUMBER}.npz", "current.npz", replacing.PLAN)
+    hidden = [f".{name}.writing" for name in files]
+    return tuple(f"{folder}/{name}" for name in (*files, *hidden, f"{replacing.RESULT}/*"))
+
+
+PATTERNS = (*patterns(NAME), *patterns(f"*/{NAME}"))
 
 
 class StateFolder:
-    """Settings, finished batches, and the batch in work; every file carries its job's digest."""
+    """Settings, finished batches, and the batch in work; every file carries its owner's digest."""
 
     def __init__(self, folder: Path, anew: str = ANEW) -> None:
         """The state in `folder`, which may not exist yet; `anew` is how to get rid of it."""
@@ -88,19 +88,19 @@ class StateFolder:
             raise RefusedError(f"{self.job_file} holds no settings: {self.anew}")
         return found
 
-    def keep(self, path: Path, job: Job, number: int, arrays: Mapping[str, np.ndarray]) -> None:
+    def keep(self, path: Path, owner: str, number: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Writes a batch, or the one in work, with whose it is; the first process does."""
         if processes.is_first():
-            stamp = {"job": np.array(_digest(job)), "batch": np.array(number, np.int64)}
+            stamp = {"owner": np.array(owner), "batch": np.array(number, np.int64)}
             atomic.write_arrays(path, {**arrays, **stamp})
 
     def read_batch(
-        self, job: Job, number: int, forms: Mapping[str, Form]
+        self, owner: str, number: int, forms: Mapping[str, Form]
     ) -> dict[str, np.ndarray] | None:
         """A finished batch, for every process; None where it is not finished.
 
         Args:
-            job: whose it must be.
+            owner: whose it must be: a digest of the job and its network.
             number: of the batch.
             forms: of its arrays.
 
@@ -108,14 +108,14 @@ class StateFolder:
             RefusedError: if it is another job's, was edited or cut off.
         """
         return processes.arrays_from_first(
-            lambda: self._read(self.batch(number), job, number, forms)
+            lambda: self._read(self.batch(number), owner, number, forms)
         )
 
     def read_current(
-        self, job: Job, number: int, forms: Mapping[str, Form]
+        self, owner: str, number: int, forms: Mapping[str, Form]
     ) -> dict[str, np.ndarray] | None:
         """The batch in work, if it is number `number`; see `read_batch`."""
-        return processes.arrays_from_first(lambda: self._read(self.current, job, number, forms))
+        return processes.arrays_from_first(lambda: self._read(self.current, owner, number, forms))
 
     def drop_current(self) -> None:
         """Removes the batch in work, once it is finished; the first process does."""
@@ -123,21 +123,17 @@ class StateFolder:
             self.current.unlink(missing_ok=True)
 
     def _read(
-        self, path: Path, job: Job, number: int, forms: Mapping[str, Form]
+        self, path: Path, owner: str, number: int, forms: Mapping[str, Form]
     ) -> dict[str, np.ndarray] | None:
         if not path.exists():
             return None
         wanted = {**forms, **_STAMP}
         arrays = atomic.read_arrays(path, wanted, optional=["frames"], cure=self.anew)
-        owner, position = str(arrays.pop("job")), int(arrays.pop("batch"))
-        if owner != _digest(job):
+        found, position = str(arrays.pop("owner")), int(arrays.pop("batch"))
+        if found != owner:
             raise RefusedError(f"{path} belongs to another job: {self.anew}")
         if position != number:
             if path == self.current and position < number:
                 return None  # finished; a kill came before it was removed
             raise RefusedError(f"{path} holds batch {position}, not {number}: {self.anew}")
         return arrays
-
-
-def _digest(job: Job) -> str:
-    return atomic.digest_json(job.to_json())
