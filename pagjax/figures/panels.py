@@ -71,10 +71,8 @@ def make(
         A `Panel`.
     """
     digest = atomic.digest_json([job.to_json(), network_digest(network)])[:16]
-    kept, state = (
-        folder / f"{digest}.npz",
-        StateFolder(folder / f"{digest}.state", f"remove {folder / digest}.state"),
-    )
+    kept, unfinished = folder / f"{digest}.npz", folder / f"{digest}.state"
+    state = StateFolder(unfinished, f"remove {unfinished}")
     arrays = processes.arrays_from_first(lambda: _read(kept, job, images))
     if arrays is None:
         if not processes.from_first(lambda: state.recorded() is not None):

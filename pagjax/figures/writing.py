@@ -48,7 +48,7 @@ def write(
     command: str,
     folder: Path,
 ) -> Path:
-    """Makes a figure's files beside those of an earlier one, then replaces it; gives their folder."""
+    """Makes a figure's files beside an earlier one's, then replaces those; gives their folder."""
     title = f"Figure {recipe.number}. {recipe.title}"
     home, begun = folder, folder / state.NAME
     replacing.remove_state(begun)
