@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,25 @@ def identify(state: StateDict) -> Architecture:
     )
     return Architecture(
         _name(config), config, state[f"{head}.weight"].shape[0], head, shortcut_name
+    )
+
+
+def choices(architecture: Architecture) -> dict[str, tuple[Any, ...]]:
+    """What the tensors cannot tell, by name: possible values, the usual one first."""
+    imagenet = architecture.config.stem == "imagenet"
+    open_: dict[str, tuple[Any, ...]] = {
+        "stem_stride": (2, 1) if imagenet else (1, 2),
+        "max_pool": (imagenet, not imagenet),
+    }
+    if architecture.config.block == "bottleneck":
+        open_["stride_on"] = ("3x3", "1x1")
+    return open_
+
+
+def choose(architecture: Architecture, **values: Any) -> Architecture:
+    """The architecture with some of its `choices` made."""
+    return dataclasses.replace(
+        architecture, config=dataclasses.replace(architecture.config, **values)
     )
 
 
