@@ -56,7 +56,7 @@ def flatten(content: Any) -> Contents:
 
     Example:
         >>> import numpy as np
-        >>> found = flatten({"epoch": 3, "net": {"fc.bias": np.zeros(2)}, "old": [{"x": np.ones(1)}]})
+        >>> found = flatten({"epoch": 3, "net": {"fc.bias": np.ones(2)}, "old": [{"x": np.ones(1)}]})
         >>> list(found.tensors), found.containers["net.fc.bias"]
         (['net.fc.bias', 'old.0.x'], 4)
     """

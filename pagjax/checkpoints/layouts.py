@@ -168,11 +168,11 @@ def _named(names: tuple[str, ...]) -> str:
 def _beside(selection: Selection, contents: Contents) -> list[str]:
     """The first few tensors in the same mapping that belong to none of the network's copies."""
     network = selection.network
-    copies = tuple(each.path for each in (network, *selection.copies))
+    copies: dict[str, StateDict] = {each.path: {} for each in (network, *selection.copies)}
     around = [
         name.removeprefix(network.container)
         for name in contents.tensors
-        if name.startswith(network.container) and not name.startswith(copies)
+        if name.startswith(network.container) and finding.owner(name, copies) is None
     ]
     return sorted(around)[:8]
 

@@ -17,7 +17,9 @@ _PARTS = {"convolution": "conv", "normalization": "bn"}
 _SHORTCUT_PARTS = {"convolution": "0", "normalization": "1"}
 
 
-def canonical(network: Network, contents: Contents, paths: dict[str, StateDict]) -> Named:
+def canonical(
+    network: Network, contents: Contents, paths: dict[str, StateDict]
+) -> tuple[StateDict, str | None]:
     """A network's tensors under torchvision's names, its classifier among them.
 
     Args:
@@ -26,7 +28,7 @@ def canonical(network: Network, contents: Contents, paths: dict[str, StateDict])
         paths: those of all networks in the file.
 
     Returns:
-        The `Named` state.
+        The state, and the classifier's name in the file where it is not a plain one.
 
     Raises:
         CheckpointError: where the network has no classifier, or one of several layers.
@@ -41,10 +43,6 @@ def canonical(network: Network, contents: Contents, paths: dict[str, StateDict])
         if f"{head}.{part}" in contents.tensors:
             state[f"fc.{part}"] = contents.tensors[f"{head}.{part}"]
     return state, head
-
-
-Named = tuple[StateDict, str | None]
-"""A state, and the classifier's name in the file where it is not a plain one."""
 
 
 def torchvision_name(name: str) -> str:
@@ -97,9 +95,9 @@ def _head(network: Network, contents: Contents, paths: dict[str, StateDict]) -> 
             return _single(level, linear[level], contents)
     features = max((t.shape[0] for t in network.state.values() if t.ndim == 4), default=0)
     raise CheckpointError(
-        f"{network.name}: an encoder of {len(network.state)} tensors and {features} features "
-        "without a classifier (fc.weight, fc.bias): pagjax needs class scores; train a linear layer "
-        "on it and save both in one state_dict()"
+        f"an encoder of {features} features (under {network.name}) without a classifier: fc.weight "
+        "and fc.bias are missing, and pagjax needs class scores; train a linear layer on it and "
+        "save both in one state_dict()"
     )
 
 

@@ -16,11 +16,12 @@ from pagjax.checkpoints.store import CheckpointError
 from pagjax.networks.resnet import BATCH_NORM_EPSILON
 
 # Rectifiers of pagjax's networks are max(x, 0).
-_OTHER_ACTIVATIONS = frozenset(
-    "CELU ELU GELU GLU Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid Mish PReLU RReLU ReLU6 "
-    "SELU SiLU Sigmoid Softmax LogSoftmax Softplus Softsign Swish Tanh".split()
+_OTHER_ACTIVATIONS = re.compile(
+    "[CGS]?ELU|GLU|Hard.*|LeakyReLU|(Log)?Softmax|(Log)?Sigmoid|Mish|[PR]ReLU|ReLU6|SiLU|Softplus|"
+    "Softsign|Swish|Tanh"
 )
-_PLAIN_CONVOLUTION = {"groups": (1,), "dilation": (1, (1, 1)), "padding_mode": ("zeros",)}
+# Attributes of a convolution that are read, as they are written: they may be anything.
+_PLAIN_CONVOLUTION = {"groups": ("1",), "dilation": ("1", "(1, 1)"), "padding_mode": ("'zeros'",)}
 
 
 def read(network: Network, contents: Contents) -> tuple[dict[str, Any], list[str]]:
@@ -72,17 +73,17 @@ def _of_network(network: Network, contents: Contents) -> Iterator[tuple[str, Mod
 
 def _check(name: str, module: Module) -> None:
     kind, attributes = module.kind, module.attributes
-    if kind in _OTHER_ACTIVATIONS:
+    if _OTHER_ACTIVATIONS.fullmatch(kind):
         _refuse(name, kind)
     if kind == "Conv2d":
         for attribute, plain in _PLAIN_CONVOLUTION.items():
-            value = attributes.get(attribute, plain[0])
+            value = repr(attributes[attribute])[:80] if attribute in attributes else plain[0]
             if value not in plain:
-                _refuse(name, f"a convolution with {attribute} {value!r}")
+                _refuse(name, f"a convolution with {attribute} {value}")
     if kind.startswith("BatchNorm"):
         epsilon = attributes.get("eps", BATCH_NORM_EPSILON)
-        if epsilon != BATCH_NORM_EPSILON:
-            _refuse(name, f"a batch norm with eps {epsilon!r} (not {BATCH_NORM_EPSILON})")
+        if not isinstance(epsilon, float) or epsilon != BATCH_NORM_EPSILON:
+            _refuse(name, f"a batch norm with eps {epsilon!r:.80} (not {BATCH_NORM_EPSILON})")
 
 
 def _refuse(name: str, what: str) -> None:
@@ -91,6 +92,6 @@ def _refuse(name: str, what: str) -> None:
 
 def _stride(module: Module) -> int | None:
     stride = module.attributes.get("stride")
-    if isinstance(stride, tuple) and len(set(stride)) == 1:
+    if isinstance(stride, tuple) and repr(stride) == repr(stride[:1] * 2):
         stride = stride[0]
     return stride if module.kind == "Conv2d" and isinstance(stride, int) else None

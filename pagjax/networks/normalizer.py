@@ -68,6 +68,7 @@ NORMALIZERS = {
     "cifar10-centered": Normalizer(_CIFAR10[0], _ONES),
     "cifar10-rice2020": Normalizer(_CIFAR10[0], (0.2471, 0.2435, 0.2616)),
     "cifar100": Normalizer(*_CIFAR100),
+    "cifar100-centered": Normalizer(_CIFAR100[0], _ONES),
     "cifar100-clamped": Normalizer(*_CIFAR100, clamp=True),
     "restricted-imagenet-clamped": Normalizer(
         (0.4717, 0.4499, 0.3837), (0.2600, 0.2516, 0.2575), clamp=True
