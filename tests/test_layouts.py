@@ -121,10 +121,6 @@ def test_broken_weights_are_refused():
         torch_resnets.convert(state, torch_resnets.identify(state))
 
 
-def _wide(state):
-    state["layer1.0.conv2.weight"] = np.zeros((16, 16, 3, 3))
-
-
 def _grouped(state):
     state["layer1.0.conv2.weight"] = np.zeros((16, 4, 3, 3))
 
@@ -149,7 +145,6 @@ def _squeeze(state):
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        (_wide, "wide ResNet"),
         (_grouped, "ResNeXt"),
         (_deep_stem, "ResNet-C/D"),
         (_pooled_shortcut, "ResNet-C/D"),

@@ -107,7 +107,7 @@ def convert(
     except ValueError as error:
         raise CheckpointError(str(error)) from error
     shapes = _shapes(description, architecture, structures)
-    warnings = (*layout.notes, *normalizers.warnings, *structures.warnings)
+    warnings = (*layout.warnings, *normalizers.warnings, *structures.warnings)
     found: dict[str, Any] = {}
     names = next(iter(normalizers.values)), next(iter(shapes))
     if probe_folder is not None:
@@ -118,7 +118,7 @@ def convert(
         found = {"probe": {"pictures": len(pictures[0]), "accuracy": accuracy}}
         # What is left is what pictures cannot tell, such as a clamp.
         kept = normalizers.warnings if len(normalizers.values) == 1 else ()
-        warnings = (*layout.notes, *kept)
+        warnings = (*layout.warnings, *kept)
     by_default = {"by": "probe"} if found else {}
     found |= {
         "normalizer": names[0],
@@ -134,7 +134,7 @@ def convert(
         origin={**description.origin, **found},
     )
     path = store.save(destination, description, variables, overwrite=overwrite)
-    notes = (*normalizers.notes, *structures.notes)
+    notes = (*layout.notes, *architecture.notes, *normalizers.notes, *structures.notes)
     return Conversion(path, description, layout.name, names[0], warnings, notes)
 
 

@@ -18,6 +18,7 @@ from pagjax.checkpoints.contents import StateDict as StateDict
 from pagjax.checkpoints.finding import Network, Selection
 from pagjax.checkpoints.store import CheckpointError
 from pagjax.checkpoints.stored_normalizers import Stored
+from pagjax.checkpoints.torch_resnets import relative
 
 COHEN = "Cohen et al. / Salman et al. (locuslab/smoothing)"
 MADRY = "MadryLab/robustness"
@@ -43,7 +44,8 @@ class Layout:
         normalizers: normalisers stored in the file; more than one only where they differ.
         structure: what a whole module says of its structure, see `pagjax.checkpoints.undecided`.
         facts: small entries beside the network (epoch, arch, accuracy), JSON values.
-        notes: what people should know of the file.
+        warnings: what was taken by default or may be a mistake, for people.
+        notes: what else they should know of the file.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Layout:
     normalizers: tuple[Stored, ...] = ()
     structure: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -105,7 +108,7 @@ def recognise(content: Any, wanted: str | None = None) -> Layout:
     weights.check(state)
     _check_channels(contents.tensors[network.stem], network.stem)
     normalizers = stored_normalizers.of_network(network, contents.tensors)
-    structure, notes = whole_modules.read(network, contents)
+    structure, told = whole_modules.read(network, contents)
     return Layout(
         name=_publisher(network, normalizers, state),
         state=state,
@@ -116,7 +119,8 @@ def recognise(content: Any, wanted: str | None = None) -> Layout:
         normalizers=tuple(normalizers),
         structure=structure,
         facts={**_facts(content), "keys_beside_the_network": _beside(selection, contents)},
-        notes=(*_notes(selection, classifier, contents), *notes),
+        warnings=(*_warnings(selection, classifier, contents), *told),
+        notes=() if classifier is None else (f"took {classifier} as the classifier",),
     )
 
 
@@ -142,23 +146,23 @@ def _publisher(network: Network, normalizers: list[Stored], state: StateDict) ->
     return PLAIN
 
 
-def _notes(selection: Selection, classifier: str | None, contents: Contents) -> list[str]:
-    notes = []
+def _warnings(selection: Selection, classifier: str | None, contents: Contents) -> list[str]:
+    warnings = []
     network = selection.network
     if selection.default:
-        notes.append(
+        warnings.append(
             f"the file also holds other weights ({_named(selection.others)}): took {network.name}; "
             f"--weights {selection.others[0]} takes the other"
         )
-    if classifier is not None and not classifier.startswith(network.path):
-        notes.append(f"took {classifier}, outside of {network.name}, as its classifier")
+    if classifier is not None and not classifier.startswith(network.container):
+        warnings.append(f"took {classifier}, outside of {network.name}, as its classifier")
     queue = [name for name in contents.tensors if name.split(".")[-1] == "queue"]
     if queue:
-        notes.append(
+        warnings.append(
             f"the file holds a queue of embeddings ({queue[0]}), as MoCo does: the outputs may be "
             "an embedding, not classes"
         )
-    return notes
+    return warnings
 
 
 def _named(names: tuple[str, ...]) -> str:
@@ -206,22 +210,20 @@ def _refuse_empty(content: Any) -> None:
     )
 
 
-# Endings of names by which other networks than pagjax's are told, and what they are.
-_RELATIVES = (
-    (("weight_orig", "weight_mask"), "pruned layers: torch.nn.utils.prune.remove makes them plain"),
-    (("weight_g", "original0"), "weight-normalised layers: remove the normalisation first"),
-    (("_packed_params", "zero_point"), "a quantised network: save the floating-point one"),
-    (("cls_token", "pos_embed", "class_token"), "a vision transformer"),
-    (("layer_scale", "gamma"), "a ConvNeXt or another network with scaled layers"),
-    (("res2.0.conv1.weight",), "a ResNet under Detectron2's names"),
+# Endings of names by which layers are told that hold no plain weights, and what they are.
+_ENCODED = (
+    (("weight_orig", "weight_mask"), "pruned layers (torch.nn.utils.prune.remove makes them plain)"),
+    (("weight_g", "original0"), "a network with weight normalisation (remove it first)"),
+    (("_packed_params", "zero_point"), "a quantised network (save the floating-point one)"),
 )
 
 
 def _no_network(contents: Contents) -> str:
     names = list(contents.tensors)
     shown = ", ".join(name[:80] for name in names[:5]) + (", ..." if len(names) > 5 else "")
-    kinds = [kind for ends, kind in _RELATIVES if any(name.endswith(ends) for name in names)]
-    what = f"; this looks like {kinds[0]}" if kinds else ""
+    encoded = [kind for ends, kind in _ENCODED if any(name.endswith(ends) for name in names)]
+    kind = encoded[0] if encoded else relative(contents.tensors)
+    what = f"; it looks like {kind}" if kind else ""
     return (
         f"no residual network found among {len(names)} tensors ({shown}){what}: expected a stem "
         "named conv1.weight and stages named layer1.0 or block1.layer.0 under some prefix, or "

@@ -195,7 +195,7 @@ def structures(layout: Layout, architecture: Architecture, given: Mapping[str, A
                 )
             decided[name] = {"value": value, "by": "the module in the file"}
     left = {name: values for name, values in open_.items() if name not in decided}
-    settled = [name for name in left if known_code or _settled(layout, name)]
+    settled = [name for name in left if known_code or _in_code(layout, architecture, name)]
     for name, values in left.items():
         by = f"code of {layout.name}" if name in settled else DEFAULT
         decided[name] = {"value": values[0], "by": by}
@@ -210,8 +210,10 @@ def structures(layout: Layout, architecture: Architecture, given: Mapping[str, A
     return Structures(values, decided, _warning(varied), tuple(notes))
 
 
-def _settled(layout: Layout, name: str) -> bool:
-    return layout.name == layouts.HUGGING_FACE and name != "stride_on"
+def _in_code(layout: Layout, architecture: Architecture, name: str) -> bool:
+    """Whether Hugging Face's code leaves a choice to nobody."""
+    usual = layout.name == layouts.HUGGING_FACE and architecture.config.stem == "imagenet"
+    return usual and name != "stride_on"
 
 
 def _warning(varied: Mapping[str, tuple[Any, ...]]) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ class Description:
         config, normalizer = values["config"], values["normalizer"]
         return cls(
             architecture=values["architecture"],
-            config=ResNetConfig(**{**config, "stage_sizes": tuple(config["stage_sizes"])}),
+            config=ResNetConfig.from_json(config),
             num_classes=values["num_classes"],
             normalizer=Normalizer(
                 tuple(normalizer["mean"]), tuple(normalizer["sd"]), normalizer["clamp"]

@@ -1,4 +1,4 @@
-"""Residual networks, in Flax Linen: torchvision's, and the CIFAR ones of the smoothing literature.
+"""Residual networks, in Flax Linen: torchvision's, CIFAR's, and those of pre-activation blocks.
 
 One module serves training, evaluation and inference. In inference (``fused=True``) batch norms are
 folded into the convolutions, which are laid out for the backend; these live in a collection of
@@ -8,9 +8,8 @@ their own, ``"fused"``, made from the trained variables by `fuse`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -18,38 +17,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from pagjax.networks import convolutions, training_convolutions
+from pagjax.networks.config import ResNetConfig as ResNetConfig
+from pagjax.networks.config import Stem as Stem
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.pooling import max_pool_3x3
-
-Stem = Literal["imagenet", "cifar", "space_to_depth", "space_to_depth_4"]
 
 BATCH_NORM_EPSILON = 1e-5
 _BLOCK_SIDES = {"space_to_depth": 2, "space_to_depth_4": 4}
 _he_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-
-
-@dataclass(frozen=True)
-class ResNetConfig:
-    """A residual network's shape.
-
-    Attributes:
-        stem: ``"imagenet"`` is a 7x7 convolution of stride 2 and a max-pool; ``"cifar"`` a 3x3 one;
-            ``"space_to_depth"`` lays 2x2 blocks into channels before a 3x3 one, and
-            ``"space_to_depth_4"`` 4x4 blocks.
-        block: ``"basic"`` is two 3x3 convolutions; ``"bottleneck"`` is 1x1, 3x3, 1x1 with four
-            times as many features at its end and the stride on the 3x3 (torchvision's v1.5).
-        stage_sizes: blocks in each stage; every stage but the first halves the resolution.
-        width: features of the first stage's 3x3 convolutions, doubled by every further stage.
-        shortcut: ``"projection"`` is a 1x1 convolution with batch norm where shapes change (option
-            B of He et al. 2016); ``"padding"`` takes every second pixel and pads channels with
-            zeros (option A).
-    """
-
-    stem: Stem
-    block: Literal["basic", "bottleneck"]
-    stage_sizes: tuple[int, ...]
-    width: int
-    shortcut: Literal["projection", "padding"] = "projection"
 
 
 class Outputs(NamedTuple):
@@ -60,12 +35,13 @@ class Outputs(NamedTuple):
 
 
 class ConvNorm(nn.Module):
-    """A convolution without bias, padded by half its size, and its batch norm."""
+    """A convolution without bias, padded by half its size, and its batch norm if it has one."""
 
     features: int
     size: int = 3
     stride: int = 1
     fused: bool = False
+    norm: bool = True
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False, noise: Array | None = None) -> Array:
@@ -87,16 +63,42 @@ class ConvNorm(nn.Module):
             conv_general_dilated=training_convolutions.conv_general_dilated if train else None,
             name="conv",
         )(x)
-        norm = nn.BatchNorm(
-            not train, momentum=0.9, epsilon=BATCH_NORM_EPSILON, dtype=x.dtype, name="norm"
-        )
-        return norm(x)
+        return _batch_norm(train, x)(x) if self.norm else x
 
     def _fold(self) -> convolutions.Prepared:
-        params, statistics = self.variables["params"], self.variables["batch_stats"]["norm"]
-        gain = params["norm"]["scale"] / jnp.sqrt(statistics["var"] + BATCH_NORM_EPSILON)
-        bias = params["norm"]["bias"] - statistics["mean"] * gain
-        return convolutions.prepare(params["conv"]["kernel"] * gain, bias, self.stride)
+        kernel = self.variables["params"]["conv"]["kernel"]
+        if not self.norm:
+            bias = jnp.zeros(kernel.shape[-1], kernel.dtype)
+            return convolutions.prepare(kernel, bias, self.stride)
+        gain, bias = _gain_and_bias(self.variables)
+        return convolutions.prepare(kernel * gain, bias, self.stride)
+
+
+class NormRelu(nn.Module):
+    """A batch norm that no convolution precedes, and a rectifier."""
+
+    fused: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool = False) -> Array:
+        """Images ``[n, h, w, c]`` to the same shape."""
+        if not self.fused:
+            return nn.relu(_batch_norm(train, x)(x))
+        gain, bias = self.variable("fused", "affine", lambda: _gain_and_bias(self.variables)).value
+        return nn.relu(x.astype(gain.dtype) * gain + bias).astype(x.dtype)
+
+
+def _batch_norm(train: bool, x: Array) -> nn.BatchNorm:
+    return nn.BatchNorm(
+        not train, momentum=0.9, epsilon=BATCH_NORM_EPSILON, dtype=x.dtype, name="norm"
+    )
+
+
+def _gain_and_bias(variables: Mapping[str, Any]) -> tuple[Array, Array]:
+    """A batch norm with its running statistics, as a multiplication and an addition."""
+    params, statistics = variables["params"]["norm"], variables["batch_stats"]["norm"]
+    gain = params["scale"] / jnp.sqrt(statistics["var"] + BATCH_NORM_EPSILON)
+    return gain, params["bias"] - statistics["mean"] * gain
 
 
 class Block(nn.Module):
@@ -110,23 +112,36 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """Images ``[n, h, w, c]`` to ``[n, ceil(h / stride), ceil(w / stride), c']``."""
-        layers = [(self.width, 3, self.stride), (self.width, 3, 1)]
-        if self.config.block == "bottleneck":
-            layers = [(self.width, 1, 1), (self.width, 3, self.stride), (4 * self.width, 1, 1)]
-        y = x
+        config, layers = self.config, self._layers()
+        y = NormRelu(self.fused, name="before")(x, train) if config.preactivation else x
+        projected = x if config.shortcut == "projection_of_input" else y
         for index, (features, size, stride) in enumerate(layers, start=1):
             if index > 1:
                 y = nn.relu(y)
-            y = ConvNorm(features, size, stride, self.fused, name=f"layer{index}")(y, train)
+            norm = index < len(layers) or not config.preactivation
+            layer = ConvNorm(features, size, stride, self.fused, norm, name=f"layer{index}")
+            y = layer(y, train)
         if x.shape != y.shape:
-            x = self._shortcut(x, y.shape[-1], train)
-        return nn.relu(x + y)
+            x = self._shortcut(projected, y.shape[-1], train)
+        return x + y if config.preactivation else nn.relu(x + y)
+
+    def _layers(self) -> list[tuple[int, int, int]]:
+        """Features, size and stride of its convolutions."""
+        config, width = self.config, self.width
+        if config.block == "basic":
+            return [(width, 3, self.stride), (width, 3, 1)]
+        inner = (config.inner_width or config.width) * (width // config.width)
+        strides = (self.stride, 1) if config.stride_on == "1x1" else (1, self.stride)
+        return [(inner, 1, strides[0]), (inner, 3, strides[1]), (4 * width, 1, 1)]
 
     def _shortcut(self, x: Array, features: int, train: bool) -> Array:
-        if self.config.shortcut == "projection":
-            return ConvNorm(features, 1, self.stride, self.fused, name="shortcut")(x, train)
+        config = self.config
+        if config.shortcut in ("projection", "projection_of_input"):
+            norm = not config.preactivation
+            return ConvNorm(features, 1, self.stride, self.fused, norm, name="shortcut")(x, train)
         missing = features - x.shape[-1]
-        pads = ((0, 0), (0, 0), (0, 0), (missing // 2, missing - missing // 2))
+        low = missing // 2 if config.shortcut == "padding" else 0
+        pads = ((0, 0), (0, 0), (0, 0), (low, missing - low))
         return jnp.pad(x[:, :: self.stride, :: self.stride], pads)
 
 
@@ -163,10 +178,13 @@ class ResNet(nn.Module):
             side = _BLOCK_SIDES[config.stem]
             x = _blocks_to_channels(x, side)
             noise = None if noise is None else _blocks_to_channels(noise, side)
-        size, stride = (7, 2) if config.stem == "imagenet" else (3, 1)
-        stem = ConvNorm(config.width, size, stride, self.fused, name="stem")
-        x = nn.relu(stem(x, train, noise))
-        if config.stem == "imagenet":
+        features, stride = config.stem_width or config.width, config.stem_stride or 1
+        size, norm = 7 if config.stem == "imagenet" else 3, not config.preactivation
+        stem = ConvNorm(features, size, stride, self.fused, norm, name="stem")
+        x = stem(x, train, noise)
+        if not config.preactivation:
+            x = nn.relu(x)
+        if config.max_pool:
             x = max_pool_3x3(x)
         for stage, count in enumerate(config.stage_sizes):
             for index in range(count):
@@ -176,8 +194,10 @@ class ResNet(nn.Module):
                 x = Block(config, width, stride, self.fused, name=name)(x, train)
         if self.fused and x.dtype == jnp.bfloat16:  # narrow activations end here
             x = x.astype(jnp.float32)
-        features = x.mean(axis=(1, 2))
-        return Outputs(nn.Dense(self.num_classes, dtype=x.dtype, name="head")(features), features)
+        if config.final_norm:
+            x = NormRelu(self.fused, name="after")(x, train)
+        pooled = x.mean(axis=(1, 2))
+        return Outputs(nn.Dense(self.num_classes, dtype=x.dtype, name="head")(pooled), pooled)
 
 
 def fuse(

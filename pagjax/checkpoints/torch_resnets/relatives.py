@@ -1,0 +1,77 @@
+"""Networks that pagjax does not have, by what gives them away: most would fit a ResNet's names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+# Of names alone, the telling before the general; every pattern may follow a prefix.
+_NAMES = (
+    (r"init_conv\.weight|layer\.\d\.block\.\d+\.(conv|batchnorm)_\d", "DeepMind's WideResNet"
+     " (swish for rectifiers, and padding on one side where it halves the resolution)"),
+    (r"layer_\d\.\d+\.(conv_2d|batchnorm)_\d", "DeepMind's pre-activation ResNet"
+     " (swish for rectifiers, and padding on one side where it halves the resolution)"),
+    (r"stem_conv\.weight", "WideResNet of stages of any width (Huang et al.)"),
+    (r"activation\.(alpha|beta)", "network of trained activations (PSSiLU)"),
+    (r"layer\d\.\d+\.bn0\.", "pre-activation ResNet with blocks from bn0 (Chen et al.)"),
+    (r"relative_position_bias_table|layers\.\d\.blocks\.\d+\.attn", "Swin transformer"),
+    (r"cls_token|pos_embed|position_embedding|patch_embed|encoder_layer_\d|\.attn\.|\.attention\.",
+     "vision transformer"),
+    (r"dwconv\.weight|stages\.\d\.blocks\.\d+\.conv_dw|layer_scale|downsample_layers", "ConvNeXt"),
+    (r"denseblock\d|dense\d\.\d+\.", "DenseNet"),
+    (r"_depthwise_conv|_conv_stem|conv_stem\.weight|conv_dw\.weight|features\.\d+\.\d+\.block\.",
+     "EfficientNet"),
+    (r"features\.\d+\.conv\.\d|features\.0\.0\.weight", "MobileNet"),
+    (r"Mixed_\d|Conv2d_1a|inception\d", "Inception"),
+    (r"trunk_output|\.f\.[abc]\.0\.weight", "RegNet"),
+    (r"features\.\d+\.weight", "VGG or AlexNet"),
+    (r"layer\d\.\d+\.convs\.\d", "Res2Net"),
+    (r"layer\d\.\d+\.conv2\.(conv|fc1)\.", "ResNeSt"),
+    (r"layer\d\.\d+\.(se|se_module|fc1)\.", "squeeze-and-excitation ResNet"),
+)  # fmt: skip
+_KNOWN = re.compile("|".join(rf"(?P<k{i}>(?:^|\.)(?:{p}))" for i, (p, _) in enumerate(_NAMES)))
+_CONV_BIAS = re.compile(r"(^|\.)(conv\w*|(shortcut|downsample)\.0)\.bias$")
+_NORM = re.compile(r"(^|\.)(bn|gn|norm|n)\d\.weight$")
+
+
+def relative(tensors: Mapping[str, np.ndarray]) -> str | None:
+    """What network these tensors are of, where pagjax does not have it.
+
+    Args:
+        tensors: of a state dict, under any prefix.
+
+    Returns:
+        Its name, which "a" or "an" may precede, or None.
+
+    Example:
+        >>> import numpy as np
+        >>> relative({"module.features.denseblock1.denselayer1.norm1.weight": np.ones(3)})
+        'DenseNet'
+    """
+    first: int | None = None
+    for key in tensors:
+        match = _KNOWN.search(key)
+        if match and match.lastgroup:
+            index = int(match.lastgroup[1:])
+            first = index if first is None else min(first, index)
+    return _NAMES[first][1] if first is not None else _by_shapes(tensors)
+
+
+def _by_shapes(tensors: Mapping[str, np.ndarray]) -> str | None:
+    normed = running = False
+    for key, tensor in tensors.items():
+        normed |= _NORM.search(key) is not None
+        running |= key.endswith("running_mean")
+        if key.endswith(("conv1.0.weight", "downsample.1.weight")) and tensor.ndim == 4:
+            return "ResNet-C/D (deep stem or average-pooled shortcuts)"
+        if key.endswith("layer1.0.conv2.weight") and tensor.ndim == 4:
+            features, inputs = tensor.shape[:2]
+            if features != inputs:
+                return "ResNeXt (grouped convolutions)"
+        if _CONV_BIAS.search(key):
+            return f"ResNet whose convolutions have biases ({key})"
+    if normed and not running:
+        return "ResNet without running statistics (group normalisation, or parameters saved alone)"
+    return None
