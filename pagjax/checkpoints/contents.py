@@ -56,7 +56,8 @@ def flatten(content: Any) -> Contents:
 
     Example:
         >>> import numpy as np
-        >>> found = flatten({"epoch": 3, "net": {"fc.bias": np.ones(2)}, "old": [{"x": np.ones(1)}]})
+        >>> x = np.ones(1)
+        >>> found = flatten({"epoch": 3, "net": {"fc.bias": x}, "old": [{"x": x}]})
         >>> list(found.tensors), found.containers["net.fc.bias"]
         (['net.fc.bias', 'old.0.x'], 4)
     """

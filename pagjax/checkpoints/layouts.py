@@ -60,6 +60,16 @@ class Layout:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def ambiguous_normalizer(self) -> bool:
+        """Whether networks of this layout come with one of two normalisers that no file names."""
+        return self.name == COHEN
+
+    @property
+    def normalizer_buffers(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Mean and sd as stored in the file, or None."""
+        return (self.normalizers[0].mean, self.normalizers[0].sd) if self.normalizers else None
+
 
 def recognise(content: Any, wanted: str | None = None) -> Layout:
     """Finds the network in a checkpoint's content, whatever keys and prefixes are around it.
@@ -212,7 +222,10 @@ def _refuse_empty(content: Any) -> None:
 
 # Endings of names by which layers are told that hold no plain weights, and what they are.
 _ENCODED = (
-    (("weight_orig", "weight_mask"), "pruned layers (torch.nn.utils.prune.remove makes them plain)"),
+    (
+        ("weight_orig", "weight_mask"),
+        "pruned layers (torch.nn.utils.prune.remove ends that)",
+    ),
     (("weight_g", "original0"), "a network with weight normalisation (remove it first)"),
     (("_packed_params", "zero_point"), "a quantised network (save the floating-point one)"),
 )

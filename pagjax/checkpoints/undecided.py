@@ -108,7 +108,7 @@ def normalizers(
 
 def _usual_normalizers(layout: Layout, architecture: Architecture) -> Normalizers:
     family = "imagenet" if architecture.config.stem == "imagenet" else "cifar10"
-    if layout.name == layouts.COHEN:
+    if layout.ambiguous_normalizer:
         names = [family, f"{family}-centered"]
         return _named(
             names,
