@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ import numpy as np
 
 from pagjax import torch_files
 from pagjax._version import __version__
-from pagjax.checkpoints import layouts, probe, store, torch_resnets
+from pagjax.checkpoints import layouts, probe, store, torch_resnets, undecided
 from pagjax.checkpoints.layouts import Layout
 from pagjax.checkpoints.store import CheckpointError
-from pagjax.networks import NORMALIZERS, Normalizer
+from pagjax.checkpoints.torch_resnets import Architecture
+from pagjax.networks import Normalizer
 from pagjax.networks.base import Description, base_network
 
 IMAGE_SIZES = {"imagenet": 224, "cifar": 32}
@@ -31,7 +32,8 @@ class Conversion:
         description: what it says of itself.
         layout: whose layout was recognised.
         normalizer: the name of the normaliser.
-        warnings: what the file could not tell, for people.
+        warnings: what the file could not tell and nobody decided, for people.
+        notes: what else people should know.
     """
 
     path: Path
@@ -39,13 +41,16 @@ class Conversion:
     layout: str
     normalizer: str
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def convert(
     source: str | Path,
     destination: str | Path,
     *,
-    normalizer: str | None = None,
+    weights: str | None = None,
+    normalizer: str | Normalizer | None = None,
+    structure: Mapping[str, Any] | None = None,
     image_size: int | None = None,
     labels: Sequence[str] | None = None,
     sigma: float | None = None,
@@ -55,14 +60,21 @@ def convert(
     """Converts a PyTorch checkpoint, without PyTorch and without running anything it contains.
 
     Args:
-        source: a file of torch's zip, legacy or tar format, or safetensors, in the layout of Cohen,
-            Salman, Madry Lab, robust-models-transfer, RobustBench, akamaster, torchvision or timm.
+        source: a file of torch's zip, legacy or tar format, or safetensors, that holds a residual
+            network under any keys and prefixes, as a state dict or as a whole module.
         destination: the checkpoint directory to write, whole or not at all.
-        normalizer: a name from `pagjax.networks.NORMALIZERS`; None takes the layout's usual one.
+        weights: which of several networks in the file: a key, a prefix or both.
+        normalizer: a name from `pagjax.networks.NORMALIZERS`, numbers such as ``"0.5/0.25"`` (see
+            `pagjax.networks.normalizer.parse`), ``"stored"`` or ``"stored-clamped"`` for the file's
+            own mean and sd, or a `Normalizer`; None takes the layout's usual one.
+        structure: what the tensors do not tell, by the names of `torch_resnets.choices`, such as
+            ``{"stem_stride": 1, "max_pool": True, "stride_on": "1x1"}``; what is missing there is
+            as in the publisher's code, or else the usual, with a warning.
         image_size: side in pixels; None takes 224, or 32 for CIFAR networks.
         labels: class names in the order of the outputs, if known.
         sigma: noise level of training in pixel units of [0, 1], if known.
-        probe_folder: labelled pictures, one folder per class, by which to choose the normaliser.
+        probe_folder: labelled pictures, one folder per class, by which to choose the normaliser and
+            the structure among those that were not given.
         overwrite: whether `destination` may be replaced.
 
     Returns:
@@ -73,58 +85,118 @@ def convert(
         CheckpointError: if it holds no network that pagjax has, or an option does not fit; the
             message lists everything that is wrong.
     """
-    if Path(destination).exists() and not overwrite:
-        raise CheckpointError(f"{destination} exists: choose another, or ask to overwrite it")
-    if normalizer is not None and normalizer not in NORMALIZERS:
-        raise CheckpointError(f"normaliser {normalizer!r}: choose one of {', '.join(NORMALIZERS)}")
-    if normalizer is not None and probe_folder is not None:
-        raise CheckpointError("a normaliser and a probe folder: give one of them")
-    if sigma is not None and not (np.isfinite(sigma) and sigma >= 0):
-        raise CheckpointError(f"sigma {sigma}: must be finite and at least 0")
+    _check_arguments(destination, image_size, sigma, overwrite)
     file = torch_files.read(source)
-    layout = layouts.recognise(file.content)
+    layout = layouts.recognise(file.content, weights)
     architecture = torch_resnets.identify(layout.state)
     variables = torch_resnets.convert(layout.state, architecture)
-    names, warnings = _normalizer_candidates(layout, architecture.config.stem, normalizer)
+    normalizers = undecided.normalizers(layout, architecture, normalizer)
+    structures = undecided.structures(layout, architecture, structure or {})
     side = image_size or IMAGE_SIZES[architecture.config.stem]
-    origin: dict[str, Any] = {
-        "source": Path(source).name,
-        "sha256": file.sha256,
-        "container": file.container,
-        "layout": layout.name,
-        "prefix": layout.prefix,
-        "facts": layout.facts,
-        "inert_globals": list(file.skipped),
-        "converter": f"pagjax {__version__}",
-    }
     try:
         description = Description(
             architecture=architecture.name,
             config=architecture.config,
             num_classes=architecture.num_classes,
-            normalizer=_normalizer(names[0], layout),
+            normalizer=normalizers.default,
             image_size=(side, side),
             labels=None if labels is None else tuple(labels),
             training_sigma=sigma,
-            origin=origin,
+            origin=_origin(Path(source).name, file, layout),
         )
     except ValueError as error:
         raise CheckpointError(str(error)) from error
-    chosen = names[0]
+    shapes = _shapes(description, architecture, structures)
+    warnings = (*layout.warnings, *normalizers.warnings, *structures.warnings)
+    found: dict[str, Any] = {}
+    names = next(iter(normalizers.values)), next(iter(shapes))
     if probe_folder is not None:
-        files, classes = probe.labelled_pictures(probe_folder, labels, architecture.num_classes)
-        plain = base_network(dataclasses.replace(description, normalizer=Normalizer()), variables)
-        candidates = {name: _normalizer(name, layout) for name in names}
-        chosen, accuracy = probe.choose(plain, candidates, files, classes, sigma or 0.0)
-        origin |= {"probe": {"pictures": len(files), "accuracy": accuracy}}
-        warnings = []
+        _check_something_is_open(normalizers, shapes, normalizer is not None)
+        pictures = probe.labelled_pictures(probe_folder, labels, architecture.num_classes)
+        networks = ((key, base_network(each, variables)) for key, each in shapes.items())
+        names, accuracy = probe.choose(networks, normalizers.values, *pictures, sigma or 0.0)
+        found = {"probe": {"pictures": len(pictures[0]), "accuracy": accuracy}}
+        # What is left is what pictures cannot tell, such as a clamp.
+        kept = normalizers.warnings if len(normalizers.values) == 1 else ()
+        warnings = (*layout.warnings, *kept)
+    by_default = {"by": "probe"} if found else {}
+    found |= {
+        "normalizer": names[0],
+        "structure": {
+            choice: {**entry, "value": structures.values[names[1]][choice]}
+            | (by_default if entry["by"] == undecided.DEFAULT else {})
+            for choice, entry in structures.decided.items()
+        },
+    }
     description = dataclasses.replace(
-        description,
-        normalizer=_normalizer(chosen, layout),
-        origin={**origin, "normalizer": chosen},
+        shapes[names[1]],
+        normalizer=normalizers.values[names[0]],
+        origin={**description.origin, **found},
     )
     path = store.save(destination, description, variables, overwrite=overwrite)
-    return Conversion(path, description, layout.name, chosen, tuple(warnings))
+    notes = (*layout.notes, *architecture.notes, *normalizers.notes, *structures.notes)
+    return Conversion(path, description, layout.name, names[0], warnings, notes)
+
+
+def _check_arguments(
+    destination: str | Path, image_size: int | None, sigma: float | None, overwrite: bool
+) -> None:
+    if Path(destination).exists() and not overwrite:
+        raise CheckpointError(f"{destination} exists: choose another, or ask to overwrite it")
+    if sigma is not None and not (np.isfinite(sigma) and sigma >= 0):
+        raise CheckpointError(f"sigma {sigma}: must be finite and at least 0")
+    if image_size is not None and image_size < 1:
+        raise CheckpointError(f"image size {image_size}: must be at least 1 pixel")
+
+
+def _origin(source: str, file: torch_files.TorchFile, layout: Layout) -> dict[str, Any]:
+    return {
+        "source": source,
+        "sha256": file.sha256,
+        "container": file.container,
+        "layout": layout.name,
+        "weights": layout.selection.network.name,
+        "other_weights": list(layout.selection.others[:20]),
+        "key": layout.container,
+        "prefix": layout.prefix,
+        "classifier": layout.classifier,
+        "facts": layout.facts,
+        "inert_globals": list(file.skipped),
+        "converter": f"pagjax {__version__}",
+    }
+
+
+def _shapes(
+    description: Description, architecture: Architecture, structures: undecided.Structures
+) -> dict[str, Description]:
+    """The description with each structure that can be, without a normaliser."""
+    shapes: dict[str, Description] = {}
+    problem: ValueError | None = None
+    for key, values in structures.values.items():
+        try:
+            chosen = torch_resnets.choose(architecture, **values)
+        except ValueError as error:  # values that do not go together
+            problem = error
+            continue
+        shapes[key] = dataclasses.replace(
+            description,
+            architecture=chosen.name,
+            config=chosen.config,
+            normalizer=Normalizer(),
+        )
+    if not shapes:
+        raise CheckpointError(str(problem)) from problem
+    return shapes
+
+
+def _check_something_is_open(
+    normalizers: undecided.Normalizers, shapes: Mapping[str, Description], given: bool
+) -> None:
+    if given and len(normalizers.values) * len(shapes) == 1:
+        raise CheckpointError(
+            "a normaliser and a probe folder: nothing else is open in this file, so give one of "
+            "them"
+        )
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:
@@ -150,42 +222,3 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
     if not all(isinstance(name, str) for name in names):
         raise CheckpointError(f"labels {path}: expected class names")
     return tuple(names)
-
-
-STORED = "as stored in the file"
-
-
-def _normalizer_candidates(
-    layout: Layout, stem: str, normalizer: str | None
-) -> tuple[list[str], list[str]]:
-    """Names of normalisers, the layout's usual one first, and what to warn of."""
-    family = "imagenet" if stem == "imagenet" else "cifar10"
-    if normalizer is not None:
-        return [normalizer], []
-    if layout.normalizer_buffers is not None:
-        return [STORED], []
-    if layout.name.startswith("akamaster"):
-        return ["imagenet", "cifar10", "none"], []
-    names = [family, f"{family}-centered"]
-    if layout.ambiguous_normalizer:
-        return names, [
-            f"the file does not say which normaliser it was trained with: took {names[0]}, right "
-            f"for Cohen et al.; many SmoothAdv networks need --normalizer {names[1]}, and a wrong "
-            "one costs nearly all accuracy. --probe DIR decides by labelled pictures."
-        ]
-    if layout.normalizer_family == "clamped":
-        return [f"{family}-clamped"], [f"no normaliser in the file: took {family}-clamped"]
-    return [*names, "none"], [
-        f"no normaliser in the file: took {family}; --normalizer names others"
-    ]
-
-
-def _normalizer(name: str, layout: Layout) -> Normalizer:
-    if name != STORED:
-        return NORMALIZERS[name]
-    assert layout.normalizer_buffers is not None
-    mean, sd = (
-        tuple(round(value, 7) for value in (values * 3 if len(values) == 1 else values))
-        for values in layout.normalizer_buffers
-    )
-    return Normalizer(mean, sd, clamp=layout.normalizer_family == "clamped")

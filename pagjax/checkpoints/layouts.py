@@ -1,4 +1,4 @@
-"""Where the network lies in a published PyTorch checkpoint: wrappers, prefixes, duplicates.
+"""Where the network lies in a published PyTorch checkpoint, and whose layout that is.
 
 A file's content goes in, the bare state dict of one residual network comes out, with what was
 around it. Facts about the layouts are those of the publishers' own code.
@@ -7,29 +7,27 @@ around it. Facts about the layouts are those of the publishers' own code.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from pagjax.checkpoints import finding, naming, stored_normalizers, weights, whole_modules
+from pagjax.checkpoints.contents import Contents, flatten, is_module
+from pagjax.checkpoints.contents import StateDict as StateDict
+from pagjax.checkpoints.finding import Network, Selection
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.checkpoints.stored_normalizers import Stored
+from pagjax.checkpoints.torch_resnets import relative
 
-StateDict = dict[str, np.ndarray]
-
-# Under which key of the file the state dict lies; "" is the file's content itself.
-_CONTAINERS = ("state_dict", "model", "last", "")
-
-# Counters of batch norm that no inference needs.
-_IGNORED_ENDINGS = (".num_batches_tracked",)
-
-# Buffers of normalisers, by the ends of their names: (mean, sd).
-_NORMALIZER_BUFFERS = (
-    ("normalizer.new_mean", "normalizer.new_std"),
-    ("normalize.new_mean", "normalize.new_std"),
-    ("normalize.mean", "normalize.std"),
-    ("mu", "sigma"),
-    ("mean", "std"),
-)
+COHEN = "Cohen et al. / Salman et al. (locuslab/smoothing)"
+MADRY = "MadryLab/robustness"
+TRANSFER = "microsoft/robust-models-transfer"
+AKAMASTER = "akamaster/pytorch_resnet_cifar10"
+ROBUSTBENCH = "RobustBench"
+HUGGING_FACE = "Hugging Face transformers"
+PLAIN = "torchvision / timm"
+OTHER = "a state dict of unknown publisher"
 
 
 @dataclass(frozen=True)
@@ -38,190 +36,222 @@ class Layout:
 
     Attributes:
         name: whose layout it is, for people.
-        state: the network's own keys, without prefix and without counters.
-        prefix: what was stripped.
-        normalizer_family: ``"clamped"`` for Madry Lab's, ``"plain"`` otherwise.
-        normalizer_buffers: mean and sd as stored in the file, or None.
-        ambiguous_normalizer: whether networks of this layout come with one of two normalisers that
-            the file does not name.
+        state: the network's own tensors under torchvision's names, without prefix and counters.
+        container: the keys of the file under which the state dict lies; "" is its top.
+        prefix: what was stripped from the names there.
+        selection: which network of the file it is, and what others there are.
+        classifier: the name of its last layer in the file, where it is no usual one.
+        normalizers: normalisers stored in the file; more than one only where they differ.
+        structure: what a whole module says of its structure, see `pagjax.checkpoints.undecided`.
         facts: small entries beside the network (epoch, arch, accuracy), JSON values.
+        warnings: what was taken by default or may be a mistake, for people.
+        notes: what else they should know of the file.
     """
 
     name: str
     state: StateDict
+    container: str
     prefix: str
-    normalizer_family: str
-    normalizer_buffers: tuple[tuple[float, ...], tuple[float, ...]] | None
-    ambiguous_normalizer: bool
-    facts: dict[str, Any]
+    selection: Selection
+    classifier: str | None = None
+    normalizers: tuple[Stored, ...] = ()
+    structure: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ambiguous_normalizer(self) -> bool:
+        """Whether networks of this layout come with one of two normalisers that no file names."""
+        return self.name == COHEN
+
+    @property
+    def normalizer_buffers(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Mean and sd as stored in the file, or None."""
+        return (self.normalizers[0].mean, self.normalizers[0].sd) if self.normalizers else None
 
 
-def recognise(content: Any) -> Layout:
-    """Finds the network in a checkpoint's content.
+def recognise(content: Any, wanted: str | None = None) -> Layout:
+    """Finds the network in a checkpoint's content, whatever keys and prefixes are around it.
 
     Args:
         content: what `pagjax.torch_files.read` gives: nested dicts with NumPy arrays.
+        wanted: which of several networks: a key, a prefix or both; see
+            `pagjax.checkpoints.finding.select` for what None takes.
 
     Returns:
         The `Layout`.
 
     Raises:
-        CheckpointError: if no residual network is there, or it is there twice and the copies
-            differ.
+        CheckpointError: if no residual network is there, if there are several and it is not clear
+            which is meant, if its classifier is missing or has several layers, or if its tensors
+            cannot be weights.
 
     Example:
         >>> import numpy as np
-        >>> stem, bias = np.zeros((64, 3, 7, 7)), np.zeros(9)
-        >>> arrays = {"1.module.conv1.weight": stem, "1.module.fc.bias": bias}
+        >>> names = ("conv1.weight", "layer1.0.conv1.weight", "fc.weight", "fc.bias")
+        >>> shapes = ((8, 3, 3, 3), (8, 8, 3, 3), (9, 8), (9,))
+        >>> arrays = {f"1.module.{n}": np.ones(s) for n, s in zip(names, shapes)}
         >>> layout = recognise({"epoch": 90, "arch": "resnet50", "state_dict": arrays})
-        >>> layout.prefix, sorted(layout.state)
-        ('1.module.', ['conv1.weight', 'fc.bias'])
+        >>> layout.container, layout.prefix, sorted(layout.state)[:2]
+        ('state_dict', '1.module.', ['conv1.weight', 'fc.bias'])
     """
-    container, flat = _find_state_dict(content)
-    prefixes = _network_prefixes(flat)
-    if not prefixes:
-        shown = ", ".join(list(flat)[:5])
-        raise CheckpointError(
-            f"no residual network found among {len(flat)} tensors ({shown}, ...): expected a stem "
-            "named conv1.weight under some prefix"
-        )
-    prefix = prefixes[0]
-    state = _strip(flat, prefix)
-    for other in prefixes[1:]:
-        _check_same(state, _strip(flat, other), prefix, other)
-    around = [key for key in flat if not key.startswith(tuple(p for p in prefixes if p))]
-    buffers = _normalizer_buffers(flat)
-    if prefix == "":
-        state = {key: value for key, value in state.items() if key not in _buffer_names(flat)}
-        around = []
-    name = _publisher(container, prefix, flat, state)
+    if not isinstance(content, Mapping | list | tuple) and not is_module(content):
+        _refuse_kind(content)
+    contents = flatten(content)
+    if not contents.tensors:
+        _refuse_empty(content)
+    found = finding.networks(contents)
+    if not found:
+        raise CheckpointError(_no_network(contents))
+    selection = finding.select(found, wanted)
+    network = selection.network
+    weights.check(
+        {
+            name: tensor
+            for name, tensor in network.state.items()
+            if not stored_normalizers.is_buffer(name, tensor)
+        }
+    )
+    state, classifier = naming.canonical(network, contents, {each.path: {} for each in found})
+    state = {k: v for k, v in state.items() if not stored_normalizers.is_buffer(k, v)}
+    weights.check(state)
+    _check_channels(contents.tensors[network.stem], network.stem)
+    normalizers = stored_normalizers.of_network(network, contents.tensors)
+    structure, told = whole_modules.read(network, contents)
     return Layout(
-        name=name,
+        name=_publisher(network, normalizers, state),
         state=state,
-        prefix=prefix,
-        normalizer_family="clamped" if name in (_MADRY, _TRANSFER) else "plain",
-        normalizer_buffers=buffers,
-        ambiguous_normalizer=name == _COHEN,
-        facts={**_facts(content), "keys_beside_the_network": sorted(around)[:8]},
+        container=network.container.removesuffix("."),
+        prefix=network.prefix,
+        selection=selection,
+        classifier=classifier,
+        normalizers=tuple(normalizers),
+        structure=structure,
+        facts={**_facts(content), "keys_beside_the_network": _beside(selection, contents)},
+        warnings=(*_warnings(selection, classifier, contents), *told),
+        notes=() if classifier is None else (f"took {classifier} as the classifier",),
     )
 
 
-_COHEN = "Cohen et al. / Salman et al. (locuslab/smoothing)"
-_MADRY = "MadryLab/robustness"
-_TRANSFER = "microsoft/robust-models-transfer"
-_AKAMASTER = "akamaster/pytorch_resnet_cifar10"
-_ROBUSTBENCH = "RobustBench"
-_PLAIN = "torchvision / timm"
-
-
-def _publisher(container: str, prefix: str, flat: StateDict, state: StateDict) -> str:
-    if prefix.startswith("1."):
-        return _COHEN
-    if prefix == "module.model.model.":
-        return _TRANSFER
-    if prefix == "module.model.":
-        return _MADRY
+def _publisher(network: Network, normalizers: list[Stored], state: StateDict) -> str:
+    prefix = network.prefix
+    if any(stored.clamp for stored in normalizers) or (
+        not normalizers and prefix in ("module.model.", "module.model.model.")
+    ):
+        return TRANSFER if prefix.endswith("model.model.") else MADRY
+    if normalizers:
+        return ROBUSTBENCH
+    if prefix in ("1.", "1.module."):
+        return COHEN
+    if any(name.startswith(naming.HUGGING_FACE) for name in network.state):
+        return HUGGING_FACE
     has_projection = any(".shortcut.0." in key or ".downsample.0." in key for key in state)
     if prefix == "module." and "linear.weight" in state and not has_projection:
-        return _AKAMASTER
-    if prefix or container or _buffer_names(flat) or "linear.weight" in state:
-        return _ROBUSTBENCH
-    return _PLAIN
+        return AKAMASTER
+    if prefix == "model.":
+        return ROBUSTBENCH
+    if prefix or network.container or "linear.weight" in state:
+        return OTHER
+    return PLAIN
 
 
-def _find_state_dict(content: Any) -> tuple[str, StateDict]:
-    if not isinstance(content, Mapping):
-        raise CheckpointError(
-            f"the file holds a {type(content).__name__}, not a dict of tensors: save the model's "
-            "state_dict() and convert that"
+def _warnings(selection: Selection, classifier: str | None, contents: Contents) -> list[str]:
+    warnings = []
+    network = selection.network
+    if selection.default:
+        warnings.append(
+            f"the file also holds other weights ({_named(selection.others)}): took {network.name}; "
+            f"--weights {selection.others[0]} takes the other"
         )
-    for container in _CONTAINERS:
-        candidate = content.get(container) if container else content
-        if isinstance(candidate, Mapping):
-            tensors = {
-                key: value
-                for key, value in candidate.items()
-                if isinstance(key, str) and isinstance(value, np.ndarray)
-            }
-            if tensors:
-                return container, tensors
-    names = ", ".join(repr(key) for key in list(content)[:8])
+    if classifier is not None and not classifier.startswith(network.container):
+        warnings.append(f"took {classifier}, outside of {network.name}, as its classifier")
+    queue = [name for name in contents.tensors if name.split(".")[-1] == "queue"]
+    if queue:
+        warnings.append(
+            f"the file holds a queue of embeddings ({queue[0]}), as MoCo does: the outputs may be "
+            "an embedding, not classes"
+        )
+    return warnings
+
+
+def _named(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+
+
+def _beside(selection: Selection, contents: Contents) -> list[str]:
+    """The first few tensors in the same mapping that belong to none of the network's copies."""
+    network = selection.network
+    copies: dict[str, StateDict] = {each.path: {} for each in (network, *selection.copies)}
+    around = [
+        name.removeprefix(network.container)
+        for name in contents.tensors
+        if name.startswith(network.container) and finding.owner(name, copies) is None
+    ]
+    return sorted(around)[:8]
+
+
+def _check_channels(stem: np.ndarray, name: str) -> None:
+    if stem.ndim != 4:
+        raise CheckpointError(f"{name} has {stem.ndim} axes: expected the kernel of a convolution")
+    if stem.shape[1] != 3:
+        kind = "greyscale" if stem.shape[1] == 1 else f"{stem.shape[1]}-channel"
+        raise CheckpointError(
+            f"{name} takes {kind} images (its kernel is {stem.shape}): pagjax has networks for RGB "
+            "images, of 3 channels"
+        )
+
+
+def _refuse_kind(content: Any) -> None:
+    shown = repr(content) if type(content).__name__ == "Placeholder" else type(content).__name__
     raise CheckpointError(
-        f"no tensors under {[c for c in _CONTAINERS if c]} nor at the top of the file, which has "
-        f"{names}: save the model's state_dict() and convert that"
+        f"the file holds a {shown}, not a dict of tensors: save the model's state_dict() and "
+        "convert that"
     )
 
 
-def _network_prefixes(flat: StateDict) -> list[str]:
-    """Every prefix under which a whole residual network lies, shortest first."""
-    stems = ("conv1.weight", "conv1.0.weight")
-    found = []
-    for key in flat:
-        for stem in stems:
-            prefix = key.removesuffix(stem)
-            if key != prefix and (prefix == "" or prefix.endswith(".")):
-                has_stages = any(other.startswith(f"{prefix}layer1.") for other in flat)
-                has_head = any(f"{prefix}{head}.bias" in flat for head in ("fc", "linear"))
-                if has_stages or has_head:
-                    found.append(prefix)
-    return sorted(set(found), key=lambda prefix: (len(prefix), prefix))
+def _refuse_empty(content: Any) -> None:
+    if not isinstance(content, Mapping):
+        _refuse_kind(content)
+    names = ", ".join(repr(key) for key in list(content)[:8])
+    raise CheckpointError(
+        f"no tensors under any key of the file, which has {names}: save the model's state_dict() "
+        "and convert that"
+    )
 
 
-def _strip(flat: StateDict, prefix: str) -> StateDict:
-    return {
-        key.removeprefix(prefix): value
-        for key, value in flat.items()
-        if key.startswith(prefix) and not key.endswith(_IGNORED_ENDINGS)
-    }
+# Endings of names by which layers are told that hold no plain weights, and what they are.
+_ENCODED = (
+    (
+        ("weight_orig", "weight_mask"),
+        "pruned layers (torch.nn.utils.prune.remove ends that)",
+    ),
+    (("weight_g", "original0"), "a network with weight normalisation (remove it first)"),
+    (("_packed_params", "zero_point"), "a quantised network (save the floating-point one)"),
+)
 
 
-def _check_same(state: StateDict, copy: StateDict, prefix: str, other: str) -> None:
-    differing = [
-        key
-        for key in sorted(state.keys() | copy.keys())
-        if key not in state
-        or key not in copy
-        or not np.array_equal(state[key], copy[key], equal_nan=True)
-    ]
-    if differing:
-        raise CheckpointError(
-            f"the file holds the network twice, under {prefix!r} and {other!r}, and the copies "
-            f"differ in {len(differing)} tensors ({', '.join(differing[:5])}): the file is damaged "
-            "or holds two networks; extract the one you want"
-        )
-
-
-def _buffer_names(flat: StateDict) -> set[str]:
-    names = set()
-    for pair in _NORMALIZER_BUFFERS:
-        for ending in pair:
-            names |= {
-                key
-                for key, value in flat.items()
-                if (key == ending or key.endswith(f".{ending}")) and value.size in (1, 3)
-            }
-    return names
-
-
-def _normalizer_buffers(
-    flat: StateDict,
-) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    for mean_ending, sd_ending in _NORMALIZER_BUFFERS:
-        for key in sorted(_buffer_names(flat), key=len):
-            start = key.removesuffix(mean_ending)
-            partner = flat.get(start + sd_ending)
-            if key.endswith(mean_ending) and partner is not None:
-                mean, sd = (np.ravel(value).astype(np.float64) for value in (flat[key], partner))
-                return tuple(mean.tolist()), tuple(sd.tolist())
-    return None
+def _no_network(contents: Contents) -> str:
+    names = list(contents.tensors)
+    shown = ", ".join(name[:80] for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    encoded = [kind for ends, kind in _ENCODED if any(name.endswith(ends) for name in names)]
+    kind = encoded[0] if encoded else relative(contents.tensors)
+    what = f"; it looks like {kind}" if kind else ""
+    return (
+        f"no residual network found among {len(names)} tensors ({shown}){what}: expected a stem "
+        "named conv1.weight and stages named layer1.0 or block1.layer.0 under some prefix, or "
+        "Hugging Face's names"
+    )
 
 
 def _facts(content: Any) -> dict[str, Any]:
     """Scalars that stand beside the network, as JSON values."""
     facts = {}
-    for key, value in content.items():
+    for key, value in content.items() if isinstance(content, Mapping) else ():
         if isinstance(value, (np.number, np.ndarray)) and np.size(value) == 1:
             value = np.asarray(value).item()
         if isinstance(key, str) and isinstance(value, (bool, int, float, str)):
             facts[key[:80]] = value[:200] if isinstance(value, str) else value
-    return dict(list(facts.items())[:20])
+        if len(facts) == 20:
+            break
+    return facts

@@ -1,8 +1,8 @@
-"""Which normaliser a network was trained with: try the candidates on labelled pictures."""
+"""What a file does not tell of a network: try the candidates on labelled pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -61,54 +61,81 @@ def labelled_pictures(
 
 
 def choose(
-    network: BaseNetwork,
-    candidates: dict[str, Normalizer],
+    networks: Iterable[tuple[str, BaseNetwork]],
+    normalizers: Mapping[str, Normalizer],
     files: Sequence[Path],
     classes: np.ndarray,
     sigma: float,
-) -> tuple[str, dict[str, float]]:
-    """The normaliser with which a network classifies the pictures best, if it is clearly the best.
+) -> tuple[tuple[str, str], dict[str, float]]:
+    """The normaliser and structure with which pictures are classified best, if clearly the best.
 
     "Clearly" is an exact sign test between the best and each other candidate, on the pictures that
-    only one of the two gets right (McNemar 1947), at p < 0.001.
+    only one of the two gets right (McNemar 1947), at p < 0.001. One program is compiled for each
+    structure, whatever the number of normalisers, and one network is held at a time.
 
     Args:
-        network: without a normaliser of its own.
-        candidates: normalisers by name.
+        networks: the same weights in every structure, by name, without a normaliser of their own.
+        normalizers: by name; each is tried in each structure.
         files: pictures.
         classes: their class indices.
         sigma: noise level added to every picture once, in pixel units; what the network expects.
 
     Returns:
-        The chosen name, and every candidate's accuracy.
+        The names of the chosen normaliser and structure, and the accuracy of every pair of them,
+        joined by a comma where the structure has a name.
 
     Raises:
         CheckpointError: if no candidate is clearly the best.
     """
+    if not files:
+        raise CheckpointError("no pictures to probe with")
+    right: dict[tuple[str, str], np.ndarray] = {}
+    for structure, network in networks:
+        for name, correct in _right(network, normalizers, files, classes, sigma).items():
+            right[name, structure] = correct
+    accuracy = {_joined(pair): float(values.mean()) for pair, values in right.items()}
+    best = max(right, key=lambda pair: right[pair].mean())
+    if any(pair != best and not _beats(right[best], right[pair]) for pair in right):
+        shown = ", ".join(f"{name} {value:.1%}" for name, value in accuracy.items())
+        both = "normaliser and structure" if len({pair[1] for pair in right}) > 1 else "normaliser"
+        raise CheckpointError(
+            f"the {both} cannot be told from {len(files)} pictures ({shown}): give more pictures, "
+            "or name what you know (--normalizer and what else --help lists)"
+        )
+    return best, accuracy
+
+
+def _right(
+    network: BaseNetwork,
+    normalizers: Mapping[str, Normalizer],
+    files: Sequence[Path],
+    classes: np.ndarray,
+    sigma: float,
+) -> dict[str, np.ndarray]:
+    """Which pictures a network gets right with each normaliser."""
     size = network.image_shape[:2]
-    correct: dict[str, list[np.ndarray]] = {name: [] for name in candidates}
+    correct: dict[str, list[np.ndarray]] = {name: [] for name in normalizers}
     for first in range(0, len(files), BATCH):
         chunk = slice(first, first + BATCH)
         pictures = np.stack([images.read(file, size, resize=256 / 224) for file in files[chunk]])
+        count = len(pictures)
         noise = jax.random.normal(jax.random.key(first), pictures.shape)
         noisy = jnp.asarray(pictures) + sigma * noise
-        for name, normalizer in candidates.items():
+        noisy = jnp.pad(noisy, ((0, BATCH - count), (0, 0), (0, 0), (0, 0)))  # one program
+        for name, normalizer in normalizers.items():
             guesses = np.asarray(network.logits_fn(normalizer(noisy)).argmax(axis=-1))
-            correct[name].append(guesses == classes[chunk])
-    right = {name: np.concatenate(parts) for name, parts in correct.items()}
-    accuracy = {name: float(values.mean()) for name, values in right.items()}
-    best = max(accuracy, key=lambda name: accuracy[name])
-    for name, values in right.items():
-        only_best = int((right[best] & ~values).sum())
-        only_other = int((values & ~right[best]).sum())
-        decided = only_best + only_other
-        if name != best and (
-            decided == 0
-            or stats.binomtest(only_best, decided, alternative="greater").pvalue > SIGNIFICANCE
-        ):
-            shown = ", ".join(f"{name} {value:.1%}" for name, value in accuracy.items())
-            raise CheckpointError(
-                f"the normaliser cannot be told from {len(files)} pictures ({shown}): give more "
-                "pictures, or name it with --normalizer"
-            )
-    return best, accuracy
+            correct[name].append(guesses[:count] == classes[chunk])
+    return {name: np.concatenate(parts) for name, parts in correct.items()}
+
+
+def _beats(best: np.ndarray, other: np.ndarray) -> bool:
+    only_best, only_other = int((best & ~other).sum()), int((other & ~best).sum())
+    decided = only_best + only_other
+    if decided == 0:
+        return False
+    test = stats.binomtest(only_best, decided, alternative="greater")
+    return bool(test.pvalue <= SIGNIFICANCE)
+
+
+def _joined(pair: tuple[str, str]) -> str:
+    return ", ".join(name for name in pair if name)

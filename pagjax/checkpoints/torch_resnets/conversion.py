@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pagjax.checkpoints.layouts import StateDict
+from pagjax.checkpoints.contents import StateDict
 from pagjax.checkpoints.store import CheckpointError
 from pagjax.checkpoints.torch_resnets.architecture import Architecture
 from pagjax.networks.config import ResNetConfig

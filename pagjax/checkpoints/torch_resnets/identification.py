@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import Literal
 
-from pagjax.checkpoints.layouts import StateDict
+from pagjax.checkpoints.contents import StateDict
 from pagjax.checkpoints.store import CheckpointError
 from pagjax.checkpoints.torch_resnets.architecture import Architecture, Names, name_of
 from pagjax.checkpoints.torch_resnets.relatives import relative
