@@ -16,7 +16,7 @@ from jax import Array
 from jax.tree_util import Partial
 
 from pagjax import draws
-from pagjax.alignment import bayes, directions, intervals, roughness
+from pagjax.alignment import bayes, coherence, directions, intervals, roughness
 from pagjax.alignment.agreement import gradient_agreement, gradients
 from pagjax.alignment.batches import draws_at_once, in_batches
 from pagjax.alignment.judges import Judge, judge_probabilities, transfer
@@ -77,6 +77,8 @@ def measure(
     - ``distance``: l2 length of ``x* - x0``, in pixel units.
     - ``high_frequencies``: share of the perturbation's spectral energy above a quarter of the
       Nyquist frequency; ``total_variation``: relative, see `roughness`.
+    - ``correlation_length``: of the perturbation, in pixels; ``features``: how many features of
+      that length its area holds, 1 for a single object; see `coherence`.
     - ``judge_<name>_hit``, ``judge_<name>_probability``: what a `Judge` says of x*.
     - with `statistics`: ``gradient_to_mean``, ``change_to_mean``: cosine of the smoothed gradient
       of the target's logit at x0, and of ``x* - x0``, with the direction from x0 to the target
@@ -213,6 +215,8 @@ def _of_change(change: Array) -> dict[str, Array]:
         "distance": jnp.sqrt(jnp.square(change).sum(axis=(1, 2, 3))),
         "high_frequencies": roughness.high_frequency_share(change),
         "total_variation": roughness.relative_total_variation(change),
+        "correlation_length": coherence.correlation_length(change),
+        "features": coherence.number_of_features(change),
     }
 
 
