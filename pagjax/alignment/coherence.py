@@ -34,7 +34,8 @@ def correlation_length(perturbations: Array) -> Array:
         >>> x = jnp.arange(64.0) - 32
         >>> blob = jnp.exp(-(x[:, None] ** 2 + x**2) / (2 * 3**2))
         >>> stripes = jnp.broadcast_to((-1.0) ** jnp.arange(64.0), (64, 64))
-        >>> [round(v, 1) for v in correlation_length(jnp.stack([stripes, blob])[..., None]).tolist()]
+        >>> found = correlation_length(jnp.stack([stripes, blob])[..., None])
+        >>> [round(length, 1) for length in found.tolist()]
         [0.4, 5.9]
     """
     profile = _radial_autocorrelation(perturbations)
@@ -77,7 +78,7 @@ def number_of_features(perturbations: Array) -> Array:
         ...     return jnp.exp(-((x[:, None] - row) ** 2 + (x - column) ** 2) / (2 * 2**2))
         >>> four = blob(16, 16) + blob(16, 48) + blob(48, 16) + blob(48, 48)
         >>> pictures = jnp.stack([blob(32, 32), four])[..., None]
-        >>> [round(v, 1) for v in number_of_features(pictures).tolist()]
+        >>> [round(count, 1) for count in number_of_features(pictures).tolist()]
         [1.0, 4.1]
     """
     energy = jnp.square(_scaled(perturbations)).sum(axis=-1)
