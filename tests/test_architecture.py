@@ -24,7 +24,7 @@ FLOORS = [
 # The numbers themselves; intervals and rows stand above them, on SciPy.
 ALIGNMENT = [
     f"alignment/{name}"
-    for name in ("roughness", "directions", "bayes", "batches", "agreement", "judges")
+    for name in ("roughness", "coherence", "directions", "bayes", "batches", "agreement", "judges")
 ]
 GROUND = [*FLOORS[0], *FLOORS[1], "targeted", "paper", *ALIGNMENT]
 STANDARD = set(sys.stdlib_module_names)

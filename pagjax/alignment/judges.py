@@ -3,12 +3,14 @@
 Which judge decides everything. Adversarial grain carries over between networks trained without
 robustness, so a vanilla judge believes a vanilla network's grain; a robust judge, of another
 training procedure, architecture and seed, does not. The robust judge is the headline, the vanilla
-judge the warning beside it, and a vanilla judge of blurred pictures a check.
+judge the warning beside it, and a vanilla judge of blurred pictures a check. One judge can be
+wrong in its own way; a panel of several tells by their agreement how far to believe them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
@@ -30,12 +32,14 @@ class Judge:
             in the order of the network that made the pictures.
         sigma: noise under which it judges, by its smoothed probabilities; 0 for none.
         blur: side of the blocks that pictures are averaged over first; 1 leaves them as they are.
+        on_panel: whether it counts among the judges that `panel` puts together.
     """
 
     name: str
     logits_fn: LogitsFn
     sigma: float = 0.0
     blur: int = 1
+    on_panel: bool = False
 
 
 def judge_probabilities(
@@ -106,3 +110,55 @@ def transfer(probabilities: Array, targets: Array) -> tuple[Array, Array]:
     own = jnp.take_along_axis(probabilities, targets[:, None], axis=1)[:, 0]
     as_large = (probabilities >= own[:, None]).sum(axis=1)
     return (as_large == 1) & jnp.isfinite(probabilities).all(axis=1), own
+
+
+class PanelOpinion(NamedTuple):
+    """What several judges think together, arrays of shape ``[batch]``.
+
+    Attributes:
+        probability: mean over the judges of their probability of the target.
+        share: of the judges that assign the picture to its target, see `transfer`.
+        agreement: share of the pairs of judges whose first choice is the same class, whichever it
+            is; not a number for a panel of one.
+    """
+
+    probability: Array
+    share: Array
+    agreement: Array
+
+
+def panel(probabilities: Array, targets: Array) -> PanelOpinion:
+    """The opinion of several judges on the same pictures.
+
+    Args:
+        probabilities: shape ``[judges, batch, classes]``.
+        targets: class indices, shape ``[batch]``.
+
+    Returns:
+        A `PanelOpinion`.
+
+    Raises:
+        ValueError: without judges, or for targets that are not one class per picture.
+
+    Reference: Fleiss (1971) for the share of agreeing pairs, here not corrected for chance.
+
+    Example, two of three judges see class 1:
+        >>> import jax.numpy as jnp
+        >>> opinions = jnp.array([[[0.0, 1.0]], [[0.25, 0.75]], [[1.0, 0.0]]])
+        >>> found = panel(opinions, jnp.array([1]))
+        >>> [round(float(value[0]), 3) for value in found]
+        [0.583, 0.667, 0.333]
+    """
+    if probabilities.ndim != 3 or not probabilities.shape[0]:
+        raise ValueError(
+            f"opinions of shape {probabilities.shape}: pass [judges, batch, classes], at least one"
+        )
+    judged = [transfer(opinion, targets) for opinion in probabilities]
+    share = jnp.stack([hits for hits, _ in judged]).mean(axis=0)
+    probability = jnp.stack([own for _, own in judged]).mean(axis=0)
+    first = probabilities.argmax(axis=-1)
+    number = first.shape[0]
+    same = (first[:, None] == first[None, :]).sum(axis=(0, 1)) - number
+    pairs = number * (number - 1)
+    agreement = same / pairs if pairs else jnp.full(first.shape[1], jnp.nan)
+    return PanelOpinion(probability, share, agreement)

@@ -16,16 +16,18 @@ from jax import Array
 from jax.tree_util import Partial
 
 from pagjax import draws
-from pagjax.alignment import bayes, directions, intervals, roughness
+from pagjax.alignment import bayes, coherence, directions, intervals, roughness
 from pagjax.alignment.agreement import gradient_agreement, gradients
 from pagjax.alignment.batches import draws_at_once, in_batches
-from pagjax.alignment.judges import Judge, judge_probabilities, transfer
+from pagjax.alignment.judges import Judge, judge_probabilities, panel, transfer
 from pagjax.checks import LogitsFn, check_images, check_targets
 from pagjax.class_gaussians import ClassGaussian, repeat_pixels
 from pagjax.smoothing import smoothed_mean
 
 HITS = "_hit"
 """Columns of zeros and ones, whose means are shares, end so."""
+
+_SHARES = ("probability", "probability_start", "panel_share", "panel_agreement")
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,11 @@ def measure(
     - ``distance``: l2 length of ``x* - x0``, in pixel units.
     - ``high_frequencies``: share of the perturbation's spectral energy above a quarter of the
       Nyquist frequency; ``total_variation``: relative, see `roughness`.
+    - ``correlation_length``: of the perturbation, in pixels; ``features``: how many features of
+      that length its area holds, 1 for a single object; see `coherence`.
     - ``judge_<name>_hit``, ``judge_<name>_probability``: what a `Judge` says of x*.
+    - with two judges or more that are ``on_panel``: ``panel_probability``, ``panel_share``,
+      ``panel_agreement``, see `panel`.
     - with `statistics`: ``gradient_to_mean``, ``change_to_mean``: cosine of the smoothed gradient
       of the target's logit at x0, and of ``x* - x0``, with the direction from x0 to the target
       class's mean; ``..._other`` with that to a random other class's mean (Ganz et al. 2023).
@@ -150,13 +156,7 @@ def measure(
         columns |= {f"logit{suffix}": of_target[:, 0], f"probability{suffix}": of_target[:, 1]}
     change = results - starts
     columns |= _of_change(change)
-    for judge in judges:
-        opinion = judge_probabilities(judge, results, keys[1], num_samples=num_samples)
-        hits, shares = transfer(opinion, targets)
-        columns |= {
-            f"judge_{judge.name}{HITS}": hits,
-            f"judge_{judge.name}_probability": shares,
-        }
+    columns |= _judged(judges, results, targets, keys[1], num_samples)
     if statistics is not None or neighbours is not None:
         ascent = partial(
             gradients,
@@ -202,9 +202,28 @@ def _interval(name: str, values: np.ndarray, alpha: float) -> intervals.Interval
     if name.endswith(HITS):
         return intervals.share_interval(values > 0, alpha)
     value, low, high = intervals.mean_interval(values, alpha)
-    if "probability" in name:  # no mean of probabilities lies outside [0, 1]
+    if name.endswith(_SHARES):  # no mean of probabilities lies outside [0, 1]
         low, high = max(low, 0.0), min(high, 1.0)
     return intervals.Interval(value, low, high)
+
+
+def _judged(
+    judges: Sequence[Judge], results: Array, targets: Array, keys: Array, num_samples: int
+) -> dict[str, Array]:
+    columns: dict[str, Array] = {}
+    members = []
+    for judge in judges:
+        opinion = judge_probabilities(judge, results, keys, num_samples=num_samples)
+        hits, shares = transfer(opinion, targets)
+        columns |= {
+            f"judge_{judge.name}{HITS}": hits,
+            f"judge_{judge.name}_probability": shares,
+        }
+        members += [opinion] if judge.on_panel else []
+    if len(members) > 1:
+        together = panel(jnp.stack(members), targets)
+        columns |= {f"panel_{name}": value for name, value in together._asdict().items()}
+    return columns
 
 
 @jax.jit
@@ -213,6 +232,8 @@ def _of_change(change: Array) -> dict[str, Array]:
         "distance": jnp.sqrt(jnp.square(change).sum(axis=(1, 2, 3))),
         "high_frequencies": roughness.high_frequency_share(change),
         "total_variation": roughness.relative_total_variation(change),
+        "correlation_length": coherence.correlation_length(change),
+        "features": coherence.number_of_features(change),
     }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 JUDGED, HIT = "judge_robust_probability", "judge_robust_hit"
 _SEEN, _LITTLE = 0.5, 0.05
-_GRAIN = "high_frequencies"
+_GRAIN, _FEATURES = "high_frequencies", "features"
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def noise_levels(labels: Sequence[str]) -> tuple[Claim, ...]:
             least=0,
         ),
         Claim(
-            f"It has more at {small} than at {large}: features become coarser and one object.",
-            _GRAIN,
+            f"It has more features at {small}, scattered, than at {large}, where it is one object.",
+            _FEATURES,
             of=small,
             minus=large,
             least=0,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
 
-from pagjax.alignment import Judge, intervals, judge_probabilities, transfer
+from pagjax.alignment import Judge, intervals, judge_probabilities, measure, panel, transfer
 from pagjax.alignment.batches import in_batches
 
 
@@ -55,3 +57,49 @@ def test_batches_change_nothing():
     images = jax.random.uniform(jax.random.key(0), (37, 3, 3, 3))
     found = in_batches(lambda x, y: x.sum((1, 2, 3)) + y, images, jnp.arange(37.0))
     np.testing.assert_allclose(found, images.sum((1, 2, 3)) + jnp.arange(37.0), rtol=1e-6)
+
+
+def test_a_panel_is_the_mean_of_its_judges_and_knows_how_often_pairs_agree():
+    rng = np.random.default_rng(0)
+    opinions = rng.dirichlet(np.ones(4), size=(5, 30)).astype(np.float32)
+    targets = rng.integers(0, 4, 30)
+    found = panel(jnp.asarray(opinions), jnp.asarray(targets))
+    first = opinions.argmax(-1)
+    for number, target in enumerate(targets):
+        own = opinions[:, number, target]
+        pairs = list(itertools.combinations(first[:, number], 2))
+        np.testing.assert_allclose(found.probability[number], own.mean(), rtol=1e-5)
+        np.testing.assert_allclose(found.share[number], (first[:, number] == target).mean())
+        agreeing = np.mean([one == other for one, other in pairs])
+        np.testing.assert_allclose(found.agreement[number], agreeing, rtol=1e-5)
+
+
+def test_a_panel_of_one_agrees_with_nobody_and_of_none_is_refused():
+    opinion = jnp.array([[[0.5, 0.25, 0.25]]])
+    assert np.isnan(panel(opinion, jnp.array([0])).agreement[0])
+    with pytest.raises(ValueError, match="at least one"):
+        panel(opinion[:0], jnp.array([0]))
+
+
+def test_measurements_put_the_panel_together_without_the_others():
+    def says(*logits):
+        return lambda images: jnp.tile(jnp.array(logits), (images.shape[0], 1))
+
+    pictures = jnp.full((3, 4, 4, 3), 0.5)
+    judges = [
+        Judge("one", says(9.0, 0.0), on_panel=True),
+        Judge("other", says(0.0, 9.0), on_panel=True),
+        Judge("warning", says(9.0, 0.0)),
+    ]
+    found = measure(
+        says(0.0, 0.0),
+        pictures,
+        pictures,
+        jnp.zeros(3, int),
+        jax.random.key(0),
+        sigma=0.0,
+        judges=judges,
+    ).summary()
+    assert found["panel_probability"].value == pytest.approx(0.5, abs=1e-6)
+    assert found["panel_share"].value == 0.5
+    assert found["panel_agreement"].value == 0

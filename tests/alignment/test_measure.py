@@ -7,7 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pagjax.alignment import Judge, bayes_classifier, bayes_gradient, directions, intervals, measure
+from pagjax.alignment import (
+    Judge,
+    bayes_classifier,
+    bayes_gradient,
+    correlation_length,
+    directions,
+    intervals,
+    measure,
+    number_of_features,
+)
 from pagjax.class_gaussians import from_images, stack
 from tests import closed_forms
 
@@ -36,6 +45,11 @@ def test_every_number_of_a_set_of_pictures():
     )
     columns = found.columns
     np.testing.assert_allclose(columns["distance"], 0.1, rtol=1e-4)
+    for name, of in (
+        ("correlation_length", correlation_length),
+        ("features", number_of_features),
+    ):
+        np.testing.assert_allclose(columns[name], np.asarray(of(results - starts)), rtol=1e-5)
     raised = 0.1 * float(jnp.linalg.norm(weights))
     np.testing.assert_allclose(columns["logit"] - columns["logit_start"], raised, rtol=1e-3)
     score = np.asarray((results * weights).sum((1, 2, 3)))
