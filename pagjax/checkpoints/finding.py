@@ -31,7 +31,8 @@ _LONGEST_NAME = 1000
 _MOST_LISTED = 20
 
 _AVERAGED = re.compile(
-    r"(^|[^a-z])(ema|swa|averaged?|avg|shadow|polyak)([^a-z]|$)|ema_?(model|net|state)|model_?ema",
+    r"(^|[^a-z])(ema|swa|averaged?|avg|shadow|polyak)([^a-z]|$)|ema_?(model|net|state)|"
+    r"(model|net|state|weights?)_?ema",
     re.IGNORECASE,
 )
 # Counters of batch norm that no inference needs.
