@@ -103,10 +103,10 @@ def recognise(content: Any, wanted: str | None = None) -> Layout:
     contents = flatten(content)
     if not contents.tensors:
         _refuse_empty(content)
-    found = finding.networks(contents)
-    if not found:
+    found = finding.find(contents)
+    if not found.networks:
         raise CheckpointError(_no_network(contents))
-    selection = finding.select(found, wanted)
+    selection = finding.select(found.networks, wanted)
     network = selection.network
     weights.check(
         {
@@ -115,13 +115,13 @@ def recognise(content: Any, wanted: str | None = None) -> Layout:
             if not stored_normalizers.is_buffer(name, tensor)
         }
     )
-    state, classifier = naming.canonical(network, contents, {each.path: {} for each in found})
+    state, classifier = naming.canonical(network, contents, found.owners)
     state = {k: v for k, v in state.items() if not stored_normalizers.is_buffer(k, v)}
     weights.check(state)
     _check_channels(contents.tensors[network.stem], network.stem)
     normalizers = stored_normalizers.of_network(network, contents.tensors)
     structure, told = whole_modules.read(network, contents)
-    beside = _beside(selection, found, classifier, contents)
+    beside = _beside(selection, found.owners, classifier, contents)
     return Layout(
         name=_publisher(network, normalizers, state, bool(beside), bool(told)),
         state=state,
@@ -189,11 +189,13 @@ def _named(names: tuple[str, ...]) -> str:
 
 
 def _beside(
-    selection: Selection, found: list[Network], classifier: str | None, contents: Contents
+    selection: Selection,
+    owners: dict[str, str | None],
+    classifier: str | None,
+    contents: Contents,
 ) -> list[str]:
     """Names of tensors in the network's mapping that are of no network and no normaliser."""
     container = selection.network.container
-    paths: dict[str, StateDict] = {each.path: {} for each in found}
     used = {f"{classifier}.weight", f"{classifier}.bias"}
     return sorted(
         name.removeprefix(container)
@@ -203,7 +205,7 @@ def _beside(
         and name not in used
         and tensor.size > 1
         and not stored_normalizers.is_buffer(name, tensor)
-        and finding.owner(name, paths) is None
+        and owners[name] is None
     )
 
 
