@@ -119,7 +119,7 @@ def test_companions_without_a_default_are_listed(one, other):
     with pytest.raises(CheckpointError, match="--weights KEY") as caught:
         layouts.recognise({"state_dict": state, "epoch": 1})
     message = str(caught.value)
-    assert f"state_dict.{one.removesuffix('.')}: 30 tensors, key 'state_dict'" in message
+    assert f"state_dict.{one.removesuffix('.')}: 32 tensors, key 'state_dict'" in message
     assert f"prefix {other!r}" in message
     key = other.split(".")[-2] if one.startswith("module") else other.split(".")[0]
     check_same(layouts.recognise({"state_dict": state}, key).state, OTHER_STATE)
