@@ -6,6 +6,7 @@ Names of layers are those of the published files, so that a state dict of these 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,8 @@ def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
 
 class WithShortcut(nn.Module):
     """A block's second branch: a projection under a published name, or padding, or nothing."""
+
+    pads_end = False
 
     def _add_shortcut(self, name: str | None, inputs: int, outputs: int, stride: int) -> None:
         self.stride, self.outputs = stride, outputs
@@ -32,7 +35,8 @@ class WithShortcut(nn.Module):
         missing = self.outputs - x.shape[1]
         if missing == 0 and self.stride == 1:
             return x
-        pads = (0, 0, 0, 0, missing // 2, missing - missing // 2)
+        before = 0 if self.pads_end else missing // 2
+        pads = (0, 0, 0, 0, before, missing - before)
         return functional.pad(x[:, :, :: self.stride, :: self.stride], pads)
 
 
@@ -53,11 +57,21 @@ class Basic(WithShortcut):
 class Bottleneck(WithShortcut):
     expansion = 4
 
-    def __init__(self, inputs: int, width: int, stride: int, shortcut: str | None) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        width: int,
+        stride: int,
+        shortcut: str | None,
+        widening: float = 1,
+        stride_first: bool = False,
+    ) -> None:
         super().__init__()
-        self.conv1, self.bn1 = _conv(inputs, width, 1), nn.BatchNorm2d(width)
-        self.conv2, self.bn2 = _conv(width, width, 3, stride), nn.BatchNorm2d(width)
-        self.conv3, self.bn3 = _conv(width, 4 * width, 1), nn.BatchNorm2d(4 * width)
+        inner = int(width * widening)
+        first, second = (stride, 1) if stride_first else (1, stride)
+        self.conv1, self.bn1 = _conv(inputs, inner, 1, first), nn.BatchNorm2d(inner)
+        self.conv2, self.bn2 = _conv(inner, inner, 3, second), nn.BatchNorm2d(inner)
+        self.conv3, self.bn3 = _conv(inner, 4 * width, 1), nn.BatchNorm2d(4 * width)
         self._add_shortcut(shortcut, inputs, 4 * width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,7 +81,10 @@ class Bottleneck(WithShortcut):
 
 
 class TorchResNet(nn.Module):
-    """Torchvision's, Cohen's, akamaster's and Madry Lab's residual networks, by argument."""
+    """Torchvision's, Cohen's, akamaster's and Madry Lab's residual networks, by argument.
+
+    What follows `head` is what their tensors cannot tell, and what wide bottlenecks have.
+    """
 
     def __init__(
         self,
@@ -78,10 +95,15 @@ class TorchResNet(nn.Module):
         num_classes: int,
         shortcut: str | None = "downsample",
         head: str = "fc",
+        stem_stride: int | None = None,
+        pools: bool | None = None,
+        pads_end: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__()
-        self.pools = stem == "imagenet"
-        self.conv1 = _conv(3, width, 7, 2) if self.pools else _conv(3, width, 3)
+        size, usual = (7, 2) if stem == "imagenet" else (3, 1)
+        self.pools = stem == "imagenet" if pools is None else pools
+        self.conv1 = _conv(3, width, size, stem_stride or usual)
         self.bn1 = nn.BatchNorm2d(width)
         inputs = width
         self.stages = []
@@ -89,7 +111,8 @@ class TorchResNet(nn.Module):
             blocks = []
             for index in range(count):
                 stride = 2 if stage > 0 and index == 0 else 1
-                blocks.append(block(inputs, width * 2**stage, stride, shortcut))
+                blocks.append(block(inputs, width * 2**stage, stride, shortcut, **options))
+                blocks[-1].pads_end = pads_end
                 inputs = width * 2**stage * block.expansion
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
             self.stages.append(f"layer{stage + 1}")

@@ -9,7 +9,7 @@ from typing import Any
 from pagjax.checkpoints.store import CheckpointError
 from pagjax.networks.config import ResNetConfig
 
-_IMAGENET_NAMES = {
+_IMAGENET_NAMES: dict[tuple[str, tuple[int, ...]], str] = {
     ("basic", (2, 2, 2, 2)): "resnet18",
     ("basic", (3, 4, 6, 3)): "resnet34",
     ("bottleneck", (3, 4, 6, 3)): "resnet50",
@@ -134,9 +134,10 @@ def name_of(config: ResNetConfig) -> str:
     sizes, width = config.stage_sizes, config.width
     even = len(sizes) == 3 and len(set(sizes)) == 1
     if config.preactivation and even and config.block == "basic" and config.stem_width == 16:
-        name = f"wide-resnet{6 * sizes[0] + 4}"
-        return f"{name}-{width // 16}" if width % 16 == 0 else f"{name}-width{width}"
-    name, standard = _IMAGENET_NAMES.get((config.block, sizes)), 64
+        wide = f"wide-resnet{6 * sizes[0] + 4}"
+        return f"{wide}-{width // 16}" if width % 16 == 0 else f"{wide}-width{width}"
+    name: str | None = _IMAGENET_NAMES.get((config.block, sizes))
+    standard = 64
     if config.preactivation:
         name = name and f"preact-{name}"
     elif config.stem != "imagenet" and config.block == "basic":

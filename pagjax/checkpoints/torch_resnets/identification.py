@@ -33,7 +33,7 @@ def identify(state: StateDict) -> Architecture:
     other = relative(state)
     if other is not None:
         raise CheckpointError(
-            f"this is a {other}, which pagjax does not have: its weights would not fit, or fit and "
+            f"this is {other}, which pagjax does not have: its weights would not fit, or fit and "
             "compute another function"
         )
     stem = state.get("conv1.weight")
@@ -79,8 +79,9 @@ def _names(state: StateDict, head: str) -> Names:
     preactivated = "bn1.weight" not in state
     if not preactivated and state["bn1.weight"].shape != state["conv1.weight"].shape[:1]:
         raise CheckpointError(
-            "this is a pre-activation network whose last batch norm is called bn1, as in "
-            "meliketoy's WideResNet, which pagjax does not have"
+            f"bn1.weight is {state['bn1.weight'].shape}, conv1.weight "
+            f"{state['conv1.weight'].shape}: this is a pre-activation network whose last batch "
+            "norm is called bn1, as in meliketoy's WideResNet, which pagjax does not have"
         )
     has_shortcut = any(".shortcut." in key for key in state)
     final = "bn" if preactivated and "bn.weight" in state else None
