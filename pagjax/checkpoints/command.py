@@ -112,8 +112,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     description = done.description
     height, width = description.image_size
     origin = description.origin
-    place = f"{origin['weights']}, classifier {origin['classifier'] or 'as usual'}"
-    print(f"layout: {done.layout}; weights: {place}")
+    place = "the top of the file" if origin["weights"] == "." else origin["weights"]
+    print(f"layout: {done.layout}")
+    print(f"weights: {place}")
     print(
         f"network: {description.architecture}, {description.num_classes} classes, {height}x{width}"
     )

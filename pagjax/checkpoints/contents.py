@@ -33,7 +33,8 @@ class Contents:
 
     Attributes:
         tensors: by their names with those of all mappings around them, joined by dots.
-        containers: for each tensor, how many letters of its name are those of mappings around it.
+        containers: for each tensor, how many letters of its name are those of mappings around it,
+            or around the whole module that it is part of.
         modules: the whole modules in the file, by name; the dot at the end is theirs.
     """
 
@@ -63,9 +64,9 @@ def flatten(content: Any) -> Contents:
     """
     contents = Contents()
     entries = 0
-    stack: list[tuple[str, int, Any]] = [("", 0, content)]
+    stack: list[tuple[str, int, int | None, Any]] = [("", 0, None, content)]
     while stack:
-        path, depth, value = stack.pop()
+        path, depth, module, value = stack.pop()
         entries += 1
         if entries > _MOST_ENTRIES or depth > _DEEPEST:
             raise CheckpointError(
@@ -74,12 +75,13 @@ def flatten(content: Any) -> Contents:
             )
         if is_module(value):
             contents.modules[path] = Module(value.name, value.state)
+            module = len(path) if module is None else module
         inner = []
         for name, child in _children(value):
             if isinstance(child, np.ndarray):
-                _add(contents, path, path + name, child)
+                _add(contents, path + name, child, len(path) if module is None else module)
             else:
-                inner.append((f"{path}{name}.", depth + 1, child))
+                inner.append((f"{path}{name}.", depth + 1, module, child))
         stack += reversed(inner)
     return contents
 
@@ -93,11 +95,11 @@ def is_module(value: Any) -> bool:
     )
 
 
-def _add(contents: Contents, path: str, name: str, tensor: np.ndarray) -> None:
+def _add(contents: Contents, name: str, tensor: np.ndarray, container: int) -> None:
     if name in contents.tensors:
         raise CheckpointError(f"two tensors of the file are both named {name}: rename one of them")
     contents.tensors[name] = tensor
-    contents.containers[name] = len(path)
+    contents.containers[name] = container
 
 
 def _children(value: Any) -> Iterable[tuple[str, Any]]:

@@ -31,7 +31,8 @@ _LONGEST_NAME = 1000
 _MOST_LISTED = 20
 
 _AVERAGED = re.compile(
-    r"(^|[^a-z])(ema|swa|averaged?|avg|shadow|polyak)([^a-z]|$)|ema_?(model|net|state)|model_?ema",
+    r"(^|[^a-z])(ema|swa|averaged?|avg|shadow|polyak)([^a-z]|$)|ema_?(model|net|state)|"
+    r"(model|net|state|weights?)_?ema",
     re.IGNORECASE,
 )
 # Counters of batch norm that no inference needs.
@@ -82,8 +83,21 @@ class Selection:
     default: bool
 
 
-def networks(contents: Contents) -> list[Network]:
-    """Every network with a stem and a first stage, in order of the length of their paths.
+@dataclass(frozen=True)
+class Found:
+    """What `find` finds.
+
+    Attributes:
+        networks: every network, in order of the length of their paths.
+        owners: for each tensor of the file the path of the network it is part of, or None.
+    """
+
+    networks: tuple[Network, ...]
+    owners: dict[str, str | None]
+
+
+def find(contents: Contents) -> Found:
+    """Every network with a stem and a first stage.
 
     A network inside another's names (an encoder beside its momentum encoder) keeps its tensors to
     itself. Costs as many steps as there are tensors.
@@ -95,12 +109,12 @@ def networks(contents: Contents) -> list[Network]:
         for start in starts
         if any(start + stem in tensors for stem in _STEMS)
     }
+    owners = {name: _owner(name, stems, contents) for name in tensors}
     states: dict[str, StateDict] = {start: {} for start in stems}
-    for name, tensor in tensors.items():
-        start = owner(name, states)
-        if start is not None and not name.endswith(COUNTERS):
-            states[start][name.removeprefix(start)] = tensor
-    return [
+    for name, owner in owners.items():
+        if owner is not None and not name.endswith(COUNTERS):
+            states[owner][name.removeprefix(owner)] = tensors[name]
+    networks = tuple(
         Network(
             path=start,
             container=start[: contents.containers[stems[start]]],
@@ -108,12 +122,21 @@ def networks(contents: Contents) -> list[Network]:
             state=states[start],
         )
         for start in sorted(states, key=lambda start: (len(start), start))
-    ]
+    )
+    return Found(networks, owners)
 
 
-def owner(name: str, paths: dict[str, StateDict]) -> str | None:
-    """The longest of `paths` under which a tensor lies; None for none of them."""
-    return next((start for start in reversed(list(levels(name))) if start in paths), None)
+def _owner(name: str, stems: dict[str, str], contents: Contents) -> str | None:
+    """The longest path of a network above a tensor, in whose mapping it lies.
+
+    Where the layers of a network are mappings themselves, all below its path is its own.
+    """
+    for start in reversed(list(levels(name))):
+        if start in stems:
+            container = contents.containers[stems[start]]
+            if container > len(start) or contents.containers[name] == container:
+                return start
+    return None
 
 
 def levels(name: str) -> Iterator[str]:
@@ -246,7 +269,8 @@ def _difference(groups: Sequence[Sequence[Network]]) -> str:
 def _listed(groups: Sequence[Sequence[Network]]) -> str:
     """The file's networks, a line each."""
     lines = [
-        f"\n  {network.name}: {len(network.state)} tensors, key {network.container or '(top)'!r}, "
+        f"\n  {network.name}: {len(network.state)} tensors, "
+        f"key {network.container.removesuffix('.') or '(top)'!r}, "
         f"prefix {network.prefix!r}"
         + (f", the same as {group[0].name}" if network is not group[0] else "")
         for group in groups

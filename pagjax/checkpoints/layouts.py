@@ -27,7 +27,9 @@ AKAMASTER = "akamaster/pytorch_resnet_cifar10"
 ROBUSTBENCH = "RobustBench"
 HUGGING_FACE = "Hugging Face transformers"
 PLAIN = "torchvision / timm"
+WIDE = "WideResNet of TRADES / RobustBench"
 OTHER = "a state dict of unknown publisher"
+MODULE = "a whole module"
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,10 @@ def recognise(content: Any, wanted: str | None = None) -> Layout:
     contents = flatten(content)
     if not contents.tensors:
         _refuse_empty(content)
-    found = finding.networks(contents)
-    if not found:
+    found = finding.find(contents)
+    if not found.networks:
         raise CheckpointError(_no_network(contents))
-    selection = finding.select(found, wanted)
+    selection = finding.select(found.networks, wanted)
     network = selection.network
     weights.check(
         {
@@ -113,14 +115,15 @@ def recognise(content: Any, wanted: str | None = None) -> Layout:
             if not stored_normalizers.is_buffer(name, tensor)
         }
     )
-    state, classifier = naming.canonical(network, contents, {each.path: {} for each in found})
+    state, classifier = naming.canonical(network, contents, found.owners)
     state = {k: v for k, v in state.items() if not stored_normalizers.is_buffer(k, v)}
     weights.check(state)
     _check_channels(contents.tensors[network.stem], network.stem)
     normalizers = stored_normalizers.of_network(network, contents.tensors)
     structure, told = whole_modules.read(network, contents)
+    beside = _beside(selection, found.owners, classifier, contents)
     return Layout(
-        name=_publisher(network, normalizers, state),
+        name=_publisher(network, normalizers, state, bool(beside), bool(told)),
         state=state,
         container=network.container.removesuffix("."),
         prefix=network.prefix,
@@ -128,13 +131,16 @@ def recognise(content: Any, wanted: str | None = None) -> Layout:
         classifier=classifier,
         normalizers=tuple(normalizers),
         structure=structure,
-        facts={**_facts(content), "keys_beside_the_network": _beside(selection, contents)},
-        warnings=(*_warnings(selection, classifier, contents), *told),
+        facts={**_facts(content), "keys_beside_the_network": beside[:8]},
+        warnings=(*_warnings(selection, classifier, beside), *told),
         notes=() if classifier is None else (f"took {classifier} as the classifier",),
     )
 
 
-def _publisher(network: Network, normalizers: list[Stored], state: StateDict) -> str:
+def _publisher(
+    network: Network, normalizers: list[Stored], state: StateDict, beside: bool, module: bool
+) -> str:
+    """Whose code wrote a file; a guess only where nothing depends on it."""
     prefix = network.prefix
     if any(stored.clamp for stored in normalizers) or (
         not normalizers and prefix in ("module.model.", "module.model.model.")
@@ -142,13 +148,17 @@ def _publisher(network: Network, normalizers: list[Stored], state: StateDict) ->
         return TRANSFER if prefix.endswith("model.model.") else MADRY
     if normalizers:
         return ROBUSTBENCH
-    if prefix in ("1.", "1.module."):
+    if module:
+        return MODULE
+    if prefix in ("1.", "1.module.") and not beside:
         return COHEN
     if any(name.startswith(naming.HUGGING_FACE) for name in network.state):
         return HUGGING_FACE
     has_projection = any(".shortcut.0." in key or ".downsample.0." in key for key in state)
     if prefix == "module." and "linear.weight" in state and not has_projection:
         return AKAMASTER
+    if "block1.layer.0.conv1.weight" in state:
+        return WIDE
     if prefix == "model.":
         return ROBUSTBENCH
     if prefix or network.container or "linear.weight" in state:
@@ -156,7 +166,7 @@ def _publisher(network: Network, normalizers: list[Stored], state: StateDict) ->
     return PLAIN
 
 
-def _warnings(selection: Selection, classifier: str | None, contents: Contents) -> list[str]:
+def _warnings(selection: Selection, classifier: str | None, beside: list[str]) -> list[str]:
     warnings = []
     network = selection.network
     if selection.default:
@@ -166,11 +176,10 @@ def _warnings(selection: Selection, classifier: str | None, contents: Contents) 
         )
     if classifier is not None and not classifier.startswith(network.container):
         warnings.append(f"took {classifier}, outside of {network.name}, as its classifier")
-    queue = [name for name in contents.tensors if name.split(".")[-1] == "queue"]
-    if queue:
+    if beside:
         warnings.append(
-            f"the file holds a queue of embeddings ({queue[0]}), as MoCo does: the outputs may be "
-            "an embedding, not classes"
+            f"left out {len(beside)} tensors beside the network ({_named(tuple(beside[:3]))}): if "
+            "they take part in its function, as a denoiser before it does, this is another function"
         )
     return warnings
 
@@ -179,16 +188,25 @@ def _named(names: tuple[str, ...]) -> str:
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
 
 
-def _beside(selection: Selection, contents: Contents) -> list[str]:
-    """The first few tensors in the same mapping that belong to none of the network's copies."""
-    network = selection.network
-    copies: dict[str, StateDict] = {each.path: {} for each in (network, *selection.copies)}
-    around = [
-        name.removeprefix(network.container)
-        for name in contents.tensors
-        if name.startswith(network.container) and finding.owner(name, copies) is None
-    ]
-    return sorted(around)[:8]
+def _beside(
+    selection: Selection,
+    owners: dict[str, str | None],
+    classifier: str | None,
+    contents: Contents,
+) -> list[str]:
+    """Names of tensors in the network's mapping that are of no network and no normaliser."""
+    container = selection.network.container
+    used = {f"{classifier}.weight", f"{classifier}.bias"}
+    return sorted(
+        name.removeprefix(container)
+        for name, tensor in contents.tensors.items()
+        if name.startswith(container)
+        and contents.containers[name] == len(container)
+        and name not in used
+        and tensor.size > 1
+        and not stored_normalizers.is_buffer(name, tensor)
+        and owners[name] is None
+    )
 
 
 def _check_channels(stem: np.ndarray, name: str) -> None:

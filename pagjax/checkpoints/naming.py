@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pagjax.checkpoints.contents import Contents, StateDict
-from pagjax.checkpoints.finding import COUNTERS, Network, levels, owner
+from pagjax.checkpoints.finding import COUNTERS, Network, levels
 from pagjax.checkpoints.store import CheckpointError
 
 HUGGING_FACE = "encoder.stages."
@@ -18,14 +18,14 @@ _SHORTCUT_PARTS = {"convolution": "0", "normalization": "1"}
 
 
 def canonical(
-    network: Network, contents: Contents, paths: dict[str, StateDict]
+    network: Network, contents: Contents, owners: dict[str, str | None]
 ) -> tuple[StateDict, str | None]:
     """A network's tensors under torchvision's names, its classifier among them.
 
     Args:
         network: from `pagjax.checkpoints.finding`.
         contents: of the file.
-        paths: those of all networks in the file.
+        owners: of its tensors, see `pagjax.checkpoints.finding.Found`.
 
     Returns:
         The state, and the classifier's name in the file where it is not a plain one.
@@ -36,7 +36,7 @@ def canonical(
     state = {torchvision_name(name): tensor for name, tensor in network.state.items()}
     if any(f"{head}.weight" in state for head in (*_PLAIN_HEADS, "logits")):
         return state, None
-    head = _head(network, contents, paths)
+    head = _head(network, contents, owners)
     own = head.removeprefix(network.path)
     for part in ("weight", "bias"):
         state.pop(f"{own}.{part}", None)
@@ -72,7 +72,7 @@ def torchvision_name(name: str) -> str:
     return f"{block}.{_PARTS[part]}{int(layer) + 1}.{tensor}"
 
 
-def _head(network: Network, contents: Contents, paths: dict[str, StateDict]) -> str:
+def _head(network: Network, contents: Contents, owners: dict[str, str | None]) -> str:
     """The name of the one linear layer that is the network's classifier.
 
     It is looked for among the network's own tensors, then at every level around it up to the
@@ -83,7 +83,7 @@ def _head(network: Network, contents: Contents, paths: dict[str, StateDict]) -> 
     for name, tensor in contents.tensors.items():
         if tensor.ndim != 2 or not name.endswith(".weight"):
             continue
-        owned = owner(name, paths)
+        owned = owners[name]
         if owned == network.path and not _BODY.match(name.removeprefix(network.path)):
             linear[network.path].append(name)
         elif owned is None:

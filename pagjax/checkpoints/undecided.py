@@ -130,10 +130,13 @@ def _usual_normalizers(layout: Layout, architecture: Architecture) -> Normalizer
         )
     if family == "cifar10" and architecture.num_classes == 100:
         family = "cifar100"
+    names = [family, f"{family}-centered", "half", "none"]
+    if layout.name == layouts.WIDE:  # TRADES's code has none
+        names = ["none", family, f"{family}-centered", "half"]
     return _named(
-        [family, f"{family}-centered", "half", "none"],
-        f"no normaliser in the file: took {family}, without a clamp; --normalizer names others or "
-        "takes mean and sd as MEAN/SD, and a wrong one costs accuracy. --probe DIR tries some",
+        names,
+        f"no normaliser in the file: took {names[0]}, without a clamp; --normalizer names others "
+        "or takes mean and sd as MEAN/SD, and a wrong one costs accuracy. --probe DIR tries some",
     )
 
 
