@@ -12,7 +12,17 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pagjax"
 
 # From the ground up; a room may import rooms of its own floor's earlier entries and below.
 FLOORS = [
-    ["_version", "checks", "mesh", "draws", "outputs", "sampling", "objectives", "projections"],
+    [
+        "_version",
+        "wording",
+        "checks",
+        "mesh",
+        "draws",
+        "outputs",
+        "sampling",
+        "objectives",
+        "projections",
+    ],
     ["gradients", "smoothing", "pgd", "class_gaussians"],
     ["targeted", "paper", "presets", "memory", "certification", "alignment", "attribution"],
     ["networks"],
