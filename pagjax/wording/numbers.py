@@ -11,6 +11,7 @@ import re
 
 UNITS = "in units of [0, 1]; 0.25, not 64 or 25%"
 MOST_SIGMA = 2.0
+MOST_COUNT = 2**31 - 1  # draws are numbered by 32-bit integers
 SEEDS = 2**32  # jax.random.key keeps no more bits: a seed and the seed plus 2**32 draw the same
 
 _DECIMAL = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?"
@@ -114,7 +115,7 @@ are in units of [0, 1]; 0.25, not 64 or 25%
     """
     diagonal = math.sqrt(math.prod(shape))
     check_length(f"{what} {value:g}", value)
-    if value > diagonal:
+    if value > 1.0005 * diagonal:  # half a thousandth more, for one that somebody rounded
         size = "x".join(map(str, shape[:2]))
         raise ValueError(
             f"{what} {value:g} is longer than the box's diagonal at {size} pixels, {diagonal:.4g}: "
