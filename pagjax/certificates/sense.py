@@ -8,6 +8,7 @@ from pagjax.certificates.rows import Line
 
 # Beyond it no double below 1 has a normal quantile: a larger radius is of no certificate.
 MOST_SIGMAS = 8.3
+REPEATS = "the same as line"
 _EXTRA = 1.005  # published radii are rounded to three digits, and may be rounded up
 
 
@@ -35,7 +36,7 @@ def faults(places: Sequence[int], lines: Sequence[Line]) -> dict[int, str]:
                     f"lines {places[earlier]} and {places[position]} are both of image "
                     f"{line.number}, and contradict each other: keep one of them"
                 )
-            found[position] = f"the same as line {places[earlier]}"
+            found[position] = f"{REPEATS} {places[earlier]}"
         elif (reason := _contradiction(line)) is not None:
             found[position] = reason
     return found

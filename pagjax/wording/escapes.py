@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = tuple("=+-@＝＋－＠")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -16,17 +16,19 @@ _LATEX = {
 
 
 def csv_cell(value: Any) -> Any:
-    """A cell that no spreadsheet runs: an apostrophe before text that would begin a formula.
+    r"""A cell that no spreadsheet runs: an apostrophe before text that would begin a formula.
 
-    Numbers, also as text, stay numbers.
+    Numbers, also as text, stay numbers. Text is made one line: a carriage return or a tab at its
+    beginning hides a formula from whoever looks at the first letter only.
 
     Example:
-        >>> csv_cell("=1+1"), csv_cell("-0.5"), csv_cell(-0.5), csv_cell("horse")
-        ("'=1+1", '-0.5', -0.5, 'horse')
+        >>> csv_cell("=1+1"), csv_cell("\r=1"), csv_cell("-0.5"), csv_cell(-0.5), csv_cell("horse")
+        ("'=1+1", "'=1", '-0.5', -0.5, 'horse')
     """
     if not isinstance(value, str) or _NUMBER.fullmatch(value):
         return value
-    return f"'{value}" if value.startswith(_FORMULA) or value.lstrip()[:1] in _FORMULA else value
+    text = value if value.isprintable() else one_line(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def latex(text: str) -> str:
