@@ -1,0 +1,1 @@
+"""What people bring: folders of classes, lists of labels, pictures, data sets."""

@@ -1,0 +1,22 @@
+"""What is said of files that cannot be used."""
+
+from __future__ import annotations
+
+
+class ImageError(ValueError):
+    """A picture that cannot be used; the message names the file and says why."""
+
+
+class DataError(ValueError):
+    """A data set, folder or list that cannot be used as asked; the message says what to change."""
+
+
+def shown(names: list[str], most: int = 5) -> str:
+    """Names for a message, the first few and how many more.
+
+    Example:
+        >>> shown(["cat", "dog", "cow"], most=2)
+        "'cat', 'dog' and 1 more"
+    """
+    told = ", ".join(repr(name) for name in names[:most])
+    return told + (f" and {len(names) - most:,} more" if len(names) > most else "")
