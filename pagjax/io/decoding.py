@@ -68,18 +68,17 @@ def decoded(path: str | Path) -> Iterator[Image.Image]:
             than `MOST_PIXELS` pixels; the message names it.
     """
     try:
-        with _regular(Path(path)) as file:
-            with _opened(file) as picture:
-                width, height = picture.size
-                if width * height > MOST_PIXELS:
-                    raise ValueError(
-                        f"{width} x {height} = {width * height:,} pixels, at most {MOST_PIXELS:,}: "
-                        "shrink it"
-                    )
-                large = width * height > _LARGE
-                with _large_ones_in_turn if large else nullcontext():
-                    _load(picture)
-                    yield _turned(picture)
+        with _regular(Path(path)) as file, _opened(file) as picture:
+            width, height = picture.size
+            if width * height > MOST_PIXELS:
+                raise ValueError(
+                    f"{width} x {height} = {width * height:,} pixels, at most {MOST_PIXELS:,}: "
+                    "shrink it"
+                )
+            large = width * height > _LARGE
+            with _large_ones_in_turn if large else nullcontext():
+                _load(picture)
+                yield _turned(picture)
     except Exception as error:  # Pillow throws any kind at damaged files
         raise ImageError(f"{path}: not a readable picture ({_reason(error)})") from error
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 
-class ImageError(ValueError):
-    """A picture that cannot be used; the message names the file and says why."""
-
-
 class DataError(ValueError):
-    """A data set, folder or list that cannot be used as asked; the message says what to change."""
+    """Data, a folder, a list or a setting that cannot be used as asked; the message says why."""
+
+
+class ImageError(DataError):
+    """A picture that cannot be used; the message names the file and says why."""
 
 
 def shown(names: list[str], most: int = 5) -> str:
