@@ -20,7 +20,7 @@ from pagjax.networks.base import BaseNetwork
 from pagjax.runs import comparison, seeds
 from pagjax.runs.comparison import OTHERS, Starts
 from pagjax.runs.inputs import weights_digest
-from pagjax.runs.job import JobError
+from pagjax.runs.job import JobError, resolve_target
 from pagjax.training.data import LabelledImages, open_data
 
 BLUR = 2
@@ -110,7 +110,7 @@ def read_starts(
         order = [kind * each + number for number in range(each) for kind in range(len(labels))]
         chosen = order[: args.count]
         images = np.stack([seeds.read(names[i], (shape[0], shape[1])) for i in chosen])
-        own = np.array([int(classes[i]) for i in chosen])
+        own = np.array([resolve_target(classes[i], labels) for i in chosen])
         return Starts("class seeds", images, own), None
     data = open_data(args.data, args.split, shape[0], args.data_dir)
     if data.labels != tuple(labels):

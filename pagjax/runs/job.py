@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import jax
@@ -195,7 +196,7 @@ def resolve_target(text: str | int, labels: Sequence[str]) -> int:
         if kind not in ("label", "index"):
             kind, name = "", text.strip()
     shown = f"target {shorten(name)}"
-    found = set() if kind == "index" else set(_called(name, labels))
+    found = set() if kind == "index" else set(_by_name(tuple(labels)).get(normal(name), ()))
     number = re.fullmatch(r"[+-]?[0-9]+", name)
     if number and kind != "label":
         index = int(name) if len(name) < 10 else -1
@@ -216,14 +217,15 @@ def resolve_target(text: str | int, labels: Sequence[str]) -> int:
     raise JobError(f"{shown} is no class of this network; {hint(name, parts)}")
 
 
-def _called(name: str, labels: Sequence[str]) -> list[int]:
+@lru_cache(maxsize=8)
+def _by_name(labels: tuple[str, ...]) -> dict[str, set[int]]:
     """The classes whose label, or one of its synonyms between commas, a name is."""
-    wanted = normal(name)
-    return [
-        index
-        for index, label in enumerate(labels)
-        if any(normal(part) == wanted for part in (label, *label.split(",")) if part.strip())
-    ]
+    known: dict[str, set[int]] = {}
+    for index, label in enumerate(labels):
+        for part in (label, *label.split(",")):
+            if part.strip():
+                known.setdefault(normal(part), set()).add(index)
+    return known
 
 
 def default_batch_size(

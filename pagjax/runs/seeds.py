@@ -27,7 +27,7 @@ def names(
     *,
     count: int,
     seed: int,
-) -> tuple[list[str], list[int]]:
+) -> tuple[list[str], list[str]]:
     """Names of `count` seeds of each class, and each one's class as the target.
 
     Args:
@@ -38,7 +38,7 @@ def names(
         seed: of the draws.
 
     Returns:
-        Names for `read`, and a class index for each.
+        Names for `read`, and a class index as text for each.
 
     Raises:
         JobError: for classes that the network or the statistics do not have.
@@ -46,7 +46,7 @@ def names(
     Example:
         >>> labels = store.load("cifar10").labels
         >>> names(["horse"], labels, None, count=2, seed=0)
-        (['seed:cifar10/horse-0-0', 'seed:cifar10/horse-0-1'], [7, 7])
+        (['seed:cifar10/horse-0-0', 'seed:cifar10/horse-0-1'], ['7', '7'])
     """
     found = _statistics(statistics, labels)
     chosen = [resolve_target(text, labels) for text in classes]
@@ -54,7 +54,7 @@ def names(
     source = found.data if statistics is None else statistics
     return (
         [f"{PREFIX}{source}/{label}-{seed}-{number}" for label in own for number in range(count)],
-        [index for index in chosen for _ in range(count)],
+        [_as_text(index, labels) for index in chosen for _ in range(count)],
     )
 
 
@@ -65,10 +65,19 @@ def _name_of(label: str, index: int, known: Sequence[str]) -> str:
     """
     if index >= len(known) or known[index] != label:
         index = resolve_target(label, known)
+    return known[index] if _means(known[index], index, known) else _as_text(index, known)
+
+
+def _as_text(index: int, labels: Sequence[str]) -> str:
+    """An index that `resolve_target` reads as one, also where labels are numbers."""
+    return str(index) if _means(str(index), index, labels) else f"index:{index}"
+
+
+def _means(text: str, index: int, labels: Sequence[str]) -> bool:
     try:
-        return known[index] if resolve_target(known[index], known) == index else f"index:{index}"
+        return resolve_target(text, labels) == index
     except JobError:
-        return f"index:{index}"
+        return False
 
 
 def read(name: str, size: tuple[int, int]) -> np.ndarray:
