@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
     from pagjax.runs import environment, processes
     from pagjax.runs.job import JobError
-    from pagjax.training import loop, recipes, run_folder
+    from pagjax.training import loop, recipes, run_folder, step
     from pagjax.training.data import open_data
     from pagjax.training.settings import TrainingError
 
@@ -119,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_DONE
     chosen, name = _recipe(args)
     settings = chosen.settings
+    step.check_names(settings)
     if args.out is None:
         raise TrainingError("where to? pass --out DIR")
     processes.start(args.coordinator, args.num_processes, args.process_id)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pagjax.io.errors import DataError
 from pagjax.networks.resnet import ResNetConfig, Stem
+from pagjax.wording.numbers import MOST_SIGMA, check_in_box, check_length
 
 # A training run that cannot be done as asked, for its data or its settings: one word for both.
 TrainingError = DataError
@@ -105,7 +106,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuses values out of range."""
-        for name in ("sigma", "epsilon", "warmup_epochs", "weight", "weight_decay", "peak_rate"):
+        try:
+            check_length(f"sigma = {self.sigma}", self.sigma, most=MOST_SIGMA)
+            check_length(f"epsilon = {self.epsilon}", self.epsilon)
+            if self.image_size > 0:
+                check_in_box("epsilon", self.epsilon, (self.image_size, self.image_size, 3))
+        except (TypeError, ValueError) as error:
+            raise TrainingError(str(error)) from None
+        for name in ("warmup_epochs", "weight", "weight_decay", "peak_rate"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise TrainingError(f"{name} = {getattr(self, name)}: must be finite, at least 0")
         for name in (

@@ -45,3 +45,18 @@ def hint(name: str, known: Iterable[str], *, most: int = 10) -> str:
         return f"did you mean {' or '.join(close)}?"
     more = f", ... ({len(listed)} in all)" if len(listed) > most else ""
     return f"known: {', '.join(listed[:most]) or 'none'}{more}"
+
+
+def one_of(name: str, known: Iterable[str]) -> str:
+    """What to say of an unknown name among few known ones: what was probably meant, and all.
+
+    Example:
+        >>> one_of("vanila", ["vanilla", "adversarial"])
+        'did you mean vanilla? One of vanilla, adversarial'
+        >>> one_of("seven", ["cat", "dog"])
+        'one of cat, dog'
+    """
+    listed = list(known)
+    close = closest(name, listed)
+    meant = f"did you mean {' or '.join(close)}? One of" if close else "one of"
+    return f"{meant} {', '.join(listed) or 'none'}"
