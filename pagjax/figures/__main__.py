@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pagjax.runs.arguments import add_processes
 from pagjax.wording import arguments as types
 
 OUT = Path("pagjax-figures")
+SIGMA = 0.25
 EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
@@ -42,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         "--columns", type=types.count, help="target classes, where they are the columns"
     )
     parser.add_argument(
-        "--sigma", type=types.noise, default=0.25, help="of figures with one smoothed network"
+        "--sigma", type=types.noise, help="of figures with one smoothed network (default: 0.25)"
     )
     parser.add_argument(
         "--preset", choices=["paper", "fast"], default="paper", help="default: paper"
@@ -79,7 +81,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    known = recipes(main=args.sigma, compared=args.sigma)
+    sigma = SIGMA if args.sigma is None else args.sigma
+    known = recipes(main=sigma, compared=sigma)
     if args.list:
         for recipe in known.values():
             print(f"{recipe.number:3} {recipe.title}: {', '.join(recipe.roles)}")
@@ -87,7 +90,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = [str(number) for number in known] if "all" in args.figures else args.figures
     unknown = [text for text in wanted if text not in map(str, known)]
     if unknown:
-        print(f"error: figure {unknown[0]!r}: choose 1 to {len(known)}, or all", file=sys.stderr)
+        print(
+            f"error: figure {unknown[0][:40]!r}: choose 1 to {len(known)}, or all", file=sys.stderr
+        )
         return EXIT_REFUSED
     from pagjax.checkpoints import CheckpointError
     from pagjax.class_statistics.store import StatisticsError
@@ -96,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     given = list(sys.argv[1:] if argv is None else argv)
     try:
-        return run(args, [known[int(text)] for text in wanted], given)
+        return run(args, [known[int(text)] for text in dict.fromkeys(wanted)], given)
     except (CheckpointError, ImageError, JobError, StatisticsError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_REFUSED
@@ -107,8 +112,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]) -> int:
     """Makes the figures and the page; returns the exit status."""
-    from pagjax.figures import gallery
+    from pagjax.figures import gallery, left_out
     from pagjax.figures.cast import Cast
+    from pagjax.figures.left_out import LeftOut
     from pagjax.figures.make import Choice, make_figure
     from pagjax.mesh import use_cores
     from pagjax.runs import environment, processes
@@ -118,6 +124,19 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
     environment.prepare()
     tell = print if processes.is_first() else _say_nothing
     cast = Cast(args.networks)
+    not_used = False
+
+    def tell_left_out(one: LeftOut, where: str = "") -> None:
+        nonlocal not_used
+        not_used = not_used or one.is_input
+        tell(f"{where}{one.words}", file=sys.stderr)
+
+    for words in cast.check():
+        tell(words, file=sys.stderr)
+    for one in left_out.of_networks(cast.roles, wanted, args.sigma or SIGMA):
+        tell_left_out(one)
+    for one in left_out.of_settings(_given(args), wanted):
+        tell_left_out(one)
     judges = cast.judges(args.judge, args.vanilla_judge)
     for which in ("robust", "vanilla"):
         told = f"{judges[which].name}" if which in judges else "none; its numbers are left out"
@@ -157,12 +176,19 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
                 args.out,
                 command=command,
                 report=report,
+                tell=partial(tell_left_out, where=f"figure {recipe.number}: "),
             )
         tell(f"figure {recipe.number}: {folder / 'figure.png'}")
     if processes.is_first() and (skipped < len(wanted) or not wanted):
         print(f"page: {gallery.write(args.out)}")
     processes.wait_for_all("page")
-    return EXIT_SOME_SKIPPED if skipped else EXIT_DONE
+    return EXIT_SOME_SKIPPED if skipped or not_used else EXIT_DONE
+
+
+def _given(args: argparse.Namespace) -> list[str]:
+    """The options that not every figure uses, as far as they were given."""
+    names = ("images", "targets", "rows", "columns", "sigma", "num_samples", "certify")
+    return [f"--{name.replace('_', '-')}" for name in names if getattr(args, name)]
 
 
 def _command_of(recipe: Recipe, figures: Sequence[str], argv: Sequence[str]) -> str:
