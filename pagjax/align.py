@@ -125,7 +125,8 @@ def run(args: argparse.Namespace) -> int:
 
     use_cores()
     environment.prepare()
-    networks = {name: checkpoints.load(name) for name in dict.fromkeys(args.networks)}
+    inputs.check_names(args.networks)
+    networks = {name: checkpoints.load(name) for name in args.networks}
     judges, digests = inputs.read_judges(args, networks)
     labels, shape = inputs.common_form(networks)
     statistics = inputs.find_statistics(args, labels)

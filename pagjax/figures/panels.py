@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pagjax.io.errors import RefusedError
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs import files, processes
 from pagjax.runs.execute import Progress, StateFolder, execute
@@ -86,4 +87,28 @@ def make(
             files.write_arrays(kept, arrays)
         state.clear()
     starts = images[[image for image, _ in job.pairs]]
+    _check(arrays, job, starts.shape, kept)
     return Panel(job, starts, arrays["results"], arrays["frames"], arrays["objective"])
+
+
+def _check(arrays: Mapping[str, np.ndarray], job: Job, shape: tuple[int, ...], kept: Path) -> None:
+    """Refuses a kept panel whose arrays cannot be this job's.
+
+    Raises:
+        RefusedError: naming the file and the array.
+    """
+    count, *image = shape
+    frames = [count, *arrays["frames"].shape[1:2], *image] if "frames" in arrays else []
+    wanted = {
+        "results": ("f", [count, *image]),
+        "frames": ("u", frames),
+        "objective": ("f", [count, job.num_steps]),
+    }
+    for name, (kind, expected) in wanted.items():
+        found = arrays.get(name)
+        if found is None or found.dtype.kind != kind or list(found.shape) != expected:
+            told = "missing" if found is None else f"{found.shape} of {found.dtype}"
+            raise RefusedError(f"{kept}: {name} is {told}, not this figure's: remove the file")
+    results = arrays["results"]
+    if not (np.isfinite(results).all() and results.min() >= 0 and results.max() <= 1):
+        raise RefusedError(f"{kept}: results has pixels outside [0, 1]: remove the file")

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -68,6 +69,21 @@ def impartial(
     if left_out:
         print(f"{name} does not judge its own pictures: no {', '.join(left_out)}", file=sys.stderr)
     return kept, {judge.name: digests[judge.name] for judge in kept}
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuses networks that cannot be told apart: they would share a folder and a column.
+
+    Raises:
+        JobError: for a name or path that is given twice, and folders of one name.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        short = Path(name).resolve().name
+        if short in seen:
+            told = "is given twice" if seen[short] == name else f"and {seen[short]} are one name"
+            raise JobError(f"--networks {name}: {told}, {short}: call the folders differently")
+        seen[short] = name
 
 
 def common_form(networks: Mapping[str, BaseNetwork]) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -96,7 +96,7 @@ class Job:
                 check_length(f"{name} {value}", value)
                 if self.clip:  # without it the pictures are in no box
                     check_in_box(name, value, (*self.image_size, 3))
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise JobError(str(error)) from None
 
     def to_json(self) -> dict[str, Any]:

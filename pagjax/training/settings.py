@@ -111,7 +111,7 @@ class Settings:
             check_length(f"epsilon = {self.epsilon}", self.epsilon)
             if self.image_size > 0:
                 check_in_box("epsilon", self.epsilon, (self.image_size, self.image_size, 3))
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise TrainingError(str(error)) from None
         for name in ("warmup_epochs", "weight", "weight_decay", "peak_rate"):
             if not 0 <= getattr(self, name) < float("inf"):

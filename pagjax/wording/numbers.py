@@ -86,6 +86,8 @@ def check_length(what: str, value: float, *, most: float = math.inf, above: bool
     Raises:
         ValueError: where it cannot, beginning with `what`.
     """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{what}: must be a number, {UNITS}")
     if not math.isfinite(value) or value < 0 or (above and value == 0):
         least = "above 0" if above else "at least 0"
         raise ValueError(f"{what}: must be finite and {least}, {UNITS}")
