@@ -204,7 +204,7 @@ def resolve_target(text: str | int, labels: Sequence[str]) -> int:
             if found - {index} and not kind:
                 raise JobError(
                     f"{shown} is the label of class {min(found - {index})} and the index of class "
-                    f"{index}, {labels[index]}: write label:{name} or index:{name}"
+                    f"{index}, {shorten(labels[index])}: write label:{name} or index:{name}"
                 )
             return index
         if not found:

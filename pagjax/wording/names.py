@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from pagjax.wording.escapes import one_line
+
 
 def plain(name: str) -> str:
     """A name without case, and with single spaces for underscores, hyphens and runs of spaces.
@@ -39,7 +41,7 @@ def hint(name: str, known: Iterable[str], *, most: int = 10) -> str:
         >>> hint("seven", ["cat", "dog"])
         'known: cat, dog'
     """
-    listed = list(known)
+    listed = [one_line(one) for one in known]
     close = closest(name, listed)
     if close:
         return f"did you mean {' or '.join(close)}?"
@@ -56,7 +58,7 @@ def one_of(name: str, known: Iterable[str]) -> str:
         >>> one_of("seven", ["cat", "dog"])
         'one of cat, dog'
     """
-    listed = list(known)
+    listed = [one_line(one) for one in known]
     close = closest(name, listed)
     meant = f"did you mean {' or '.join(close)}? One of" if close else "one of"
     return f"{meant} {', '.join(listed) or 'none'}"
