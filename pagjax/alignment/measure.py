@@ -23,6 +23,7 @@ from pagjax.alignment.judges import Judge, judge_probabilities, panel, transfer
 from pagjax.checks import LogitsFn, check_images, check_targets
 from pagjax.class_gaussians import ClassGaussian, repeat_pixels
 from pagjax.smoothing import smoothed_mean
+from pagjax.wording.escapes import csv_cell
 
 HITS = "_hit"
 """Columns of zeros and ones, whose means are shares, end so."""
@@ -188,13 +189,17 @@ def measure(
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    """Rows as CSV with the columns of all of them; a number that a row lacks is left empty."""
+    """Rows as CSV with the columns of all of them; a number that a row lacks is left empty.
+
+    Text that a spreadsheet would run is not, see `pagjax.wording.escapes.csv_cell`.
+    """
     names = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, names, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+        told = {k: f"{v:.6g}" if isinstance(v, float) else csv_cell(v) for k, v in row.items()}
+        writer.writerow(told)
     return buffer.getvalue().encode()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.wording.names import closest
 
 CARD = "card.json"
 
@@ -49,8 +50,10 @@ def path(name: str | Path) -> Path:
         if str(name) in names() and (place / name / CARD).exists():
             return place / name
     known = ", ".join(names()) or "none in this installation"
+    close = closest(str(name), names())
+    meant = f"; did you mean {' or '.join(close)}?" if close else ""
     raise CheckpointError(
-        f"{name} is neither a checkpoint's folder nor a shipped network's name ({known})"
+        f"{name} is neither a checkpoint's folder nor a shipped network's name ({known}){meant}"
     )
 
 

@@ -7,14 +7,17 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pagjax.figures.recipes import Recipe, recipes
 from pagjax.runs.arguments import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED, add_processes
 from pagjax.runs.command_line import guarded
+from pagjax.wording import arguments as types
 
 OUT = Path("pagjax-figures")
+SIGMA = 0.25
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,16 +39,20 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--images", nargs="+", default=[], help="files, folders or a TFDS name")
     parser.add_argument("--targets", nargs="+", default=[], help="class names or indices")
-    parser.add_argument("--rows", type=int, help="starting images (default: the figure's)")
-    parser.add_argument("--columns", type=int, help="target classes, where they are the columns")
+    parser.add_argument("--rows", type=types.count, help="starting images (default: the figure's)")
     parser.add_argument(
-        "--sigma", type=float, default=0.25, help="of figures with one smoothed network"
+        "--columns", type=types.count, help="target classes, where they are the columns"
+    )
+    parser.add_argument(
+        "--sigma", type=types.noise, help="of figures with one smoothed network (default: 0.25)"
     )
     parser.add_argument(
         "--preset", choices=["paper", "fast"], default="paper", help="default: paper"
     )
-    parser.add_argument("--steps", type=int, help="default: the preset's")
-    parser.add_argument("--num-samples", type=int, help="draws a step (default: the preset's)")
+    parser.add_argument("--steps", type=types.count, help="default: the preset's")
+    parser.add_argument(
+        "--num-samples", type=types.count, help="draws a step (default: the preset's)"
+    )
     parser.add_argument(
         "--judge",
         metavar="NETWORK",
@@ -59,9 +66,12 @@ def parser() -> argparse.ArgumentParser:
         "cifar10-vanilla)",
     )
     parser.add_argument(
-        "--certify", type=int, metavar="N", help="also a certified radius from N draws a picture"
+        "--certify",
+        type=types.count,
+        metavar="N",
+        help="also a certified radius from N draws a picture",
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=types.seed, default=0)
     parser.add_argument("--data-dir", type=Path, help="where TFDS prepared data")
     parser.add_argument("--out", type=Path, default=OUT, help=f"default: {OUT}")
     add_processes(parser)
@@ -71,7 +81,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    known = recipes(main=args.sigma, compared=args.sigma)
+    sigma = SIGMA if args.sigma is None else args.sigma
+    known = recipes(main=sigma, compared=sigma)
     if args.list:
         for recipe in known.values():
             print(f"{recipe.number:3} {recipe.title}: {', '.join(recipe.roles)}")
@@ -79,10 +90,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = [str(number) for number in known] if "all" in args.figures else args.figures
     unknown = [text for text in wanted if text not in map(str, known)]
     if unknown:
-        print(f"error: figure {unknown[0]!r}: choose 1 to {len(known)}, or all", file=sys.stderr)
+        print(
+            f"error: figure {unknown[0][:40]!r}: choose 1 to {len(known)}, or all", file=sys.stderr
+        )
         return EXIT_REFUSED
     given = list(sys.argv[1:] if argv is None else argv)
-    chosen = [known[int(text)] for text in wanted]
+    chosen = [known[int(text)] for text in dict.fromkeys(wanted)]
     return guarded(lambda args: run(args, chosen, given), args, also=(ValueError,))
 
 
@@ -101,14 +114,28 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
 
 def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]) -> int:
     """Does so in a folder that is this job's alone."""
-    from pagjax.figures import gallery, places
+    from pagjax.figures import gallery, left_out, places
     from pagjax.figures.cast import Cast
+    from pagjax.figures.left_out import LeftOut
     from pagjax.figures.make import Choice, make_figure
     from pagjax.runs import environment, processes
 
     environment.prepare()
     tell = print if processes.is_first() else _say_nothing
     cast = Cast(args.networks)
+    not_used = False
+
+    def tell_left_out(one: LeftOut, where: str = "") -> None:
+        nonlocal not_used
+        not_used = not_used or one.is_input
+        tell(f"{where}{one.words}", file=sys.stderr)
+
+    for words in cast.check():
+        tell(words, file=sys.stderr)
+    for one in left_out.of_networks(cast.roles, wanted, args.sigma or SIGMA):
+        tell_left_out(one)
+    for one in left_out.of_settings(_given(args), wanted):
+        tell_left_out(one)
     judges = cast.judges(args.judge, args.vanilla_judge)
     for which in ("robust", "vanilla"):
         told = f"{judges[which].name}" if which in judges else "none; its numbers are left out"
@@ -151,12 +178,19 @@ def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]
                 args.out,
                 command=command,
                 report=report,
+                tell=partial(tell_left_out, where=f"figure {recipe.number}: "),
             )
         tell(f"figure {recipe.number}: {folder / 'figure.png'}")
     if processes.is_first() and (skipped < len(wanted) or not wanted):
         print(f"page: {gallery.write(args.out)}")
     processes.wait_for_all("page")
-    return EXIT_SOME_SKIPPED if skipped else EXIT_DONE
+    return EXIT_SOME_SKIPPED if skipped or not_used else EXIT_DONE
+
+
+def _given(args: argparse.Namespace) -> list[str]:
+    """The options that not every figure uses, as far as they were given."""
+    names = ("images", "targets", "rows", "columns", "sigma", "num_samples", "certify")
+    return [f"--{name.replace('_', '-')}" for name in names if getattr(args, name)]
 
 
 def _command_of(recipe: Recipe, figures: Sequence[str], argv: Sequence[str]) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from pagjax import checkpoints
 from pagjax.checkpoints import shipped
-from pagjax.figures.recipes import ADVERSARIAL, Recipe
+from pagjax.figures.recipes import ADVERSARIAL, VANILLA, Recipe, gaussian, recipes, smoothadv
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs.job import JobError
+from pagjax.wording.names import hint, one_of
+from pagjax.wording.numbers import MOST_SIGMA, length
 
 JUDGE = "cifar10-judge-adversarial-l2"
 VANILLA_JUDGE = "cifar10-vanilla"
@@ -32,7 +34,7 @@ class Cast:
         given: ``ROLE=NAME_OR_PATH`` each; roles that are not given are played by shipped networks.
 
     Raises:
-        JobError: for an entry without a role.
+        JobError: for an entry without a role, an unknown role, or one that is given twice.
 
     Example:
         >>> Cast(["vanilla=my-folder"]).of_role("vanilla"), Cast().of_role("gaussian-0.50")
@@ -41,11 +43,41 @@ class Cast:
 
     def __init__(self, given: Sequence[str] = ()) -> None:
         """See the class."""
-        wrong = [text for text in given if "=" not in text]
-        if wrong:
-            raise JobError(f"--networks {wrong[0]}: write ROLE=NAME_OR_PATH")
-        self._given = dict(text.split("=", 1) for text in given)
+        self._given: dict[str, str] = {}
+        for text in given:
+            role, equals, name = (part.strip() for part in text.partition("="))
+            if not (role and equals and name):
+                raise JobError(f"--networks {text}: write ROLE=NAME_OR_PATH")
+            role = _role(role)
+            if role in self._given:
+                raise JobError(f"--networks: {role} is given twice, {self._given[role]} and {name}")
+            self._given[role] = name
         self._loaded: dict[str, Named] = {}
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Those whose network was given."""
+        return tuple(self._given)
+
+    def check(self) -> list[str]:
+        """Refuses given networks that are not there; says which play several roles.
+
+        Raises:
+            JobError: with the closest of the shipped ones.
+        """
+        parts: dict[Path, list[str]] = {}
+        for role, name in self._given.items():
+            if not self.has(name):
+                raise JobError(
+                    f"--networks {role}={name}: no folder, and no shipped network; "
+                    f"{hint(name, shipped.names(), most=20)}"
+                )
+            parts.setdefault(Path(name).resolve(), []).append(role)
+        return [
+            f"{self._given[roles[0]]} plays {' and '.join(roles)}: the same network twice"
+            for roles in parts.values()
+            if len(roles) > 1
+        ]
 
     def of_role(self, role: str) -> str:
         """The name or path of the network that plays a role."""
@@ -85,8 +117,33 @@ class Cast:
         """
         for name in (robust, vanilla):
             if name is not None and not self.has(name):
-                known = ", ".join(shipped.names())
-                raise JobError(f"judge {name}: no folder, and none of the shipped {known}")
+                known = one_of(name, shipped.names())
+                raise JobError(f"judge {name}: no folder, and no shipped network; {known}")
         shipped_one = JUDGE if self.has(JUDGE) else self.of_role(ADVERSARIAL)
         asked = {"robust": robust or shipped_one, "vanilla": vanilla or VANILLA_JUDGE}
         return {which: self.named(name) for which, name in asked.items() if self.has(name)}
+
+
+def _role(text: str) -> str:
+    """A role as the figures call it; noise levels in any spelling.
+
+    Raises:
+        JobError: for an unknown one, with the closest.
+
+    Example:
+        >>> _role("Gaussian-0.5")
+        'gaussian-0.50'
+    """
+    kind, dash, level = text.casefold().rpartition("-")
+    if not dash and level in (VANILLA, ADVERSARIAL):
+        return level
+    if kind in ("gaussian", "smoothadv"):
+        try:
+            sigma = length(level, most=MOST_SIGMA, above=True)
+        except ValueError as error:
+            raise JobError(f"--networks {text}=: {error}") from None
+        return gaussian(sigma) if kind == "gaussian" else smoothadv(sigma)
+    every = [role for recipe in recipes().values() for role in recipe.roles]
+    raise JobError(
+        f"--networks {text}=: no figure has this role; {one_of(text, dict.fromkeys(every))}"
+    )

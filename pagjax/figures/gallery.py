@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import csv
 import html
-import io
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pagjax.figures import told
 from pagjax.figures.claims import Claim
 from pagjax.figures.observations import Observation, hold
 from pagjax.figures.places import PAGE, TITLE
+from pagjax.figures.told import Told, Way
 from pagjax.io.errors import RefusedError
 from pagjax.runs import files
 
@@ -97,6 +97,8 @@ _HEADINGS = {
 def write(folder: Path) -> Path:
     """Writes the page of every figure in a folder, whole or not at all.
 
+    All that stands in records is text there, and no file but the figures' own pictures is in it.
+
     Args:
         folder: holds ``figure-NN`` folders that the command wrote.
 
@@ -104,17 +106,14 @@ def write(folder: Path) -> Path:
         The page's path.
 
     Raises:
-        RefusedError: if there is no figure.
+        RefusedError: if there is no figure, or one's files were edited; naming file and field.
     """
-    records = sorted(folder.glob("figure-*/record.json"))
+    records = sorted(folder.glob(f"figure-*/{told.RECORD}"))
     if not records:
         raise RefusedError(f"{folder} holds no figure: make one with `python -m pagjax.figures 1`")
-    told = [json.loads(path.read_text(encoding="utf-8")) for path in records]
-    sections = [_section(path.parent, record) for path, record in zip(records, told, strict=True)]
+    figures = [told.read(path.parent) for path in records]
     links = "".join(
-        f'<a href="#figure-{record["figure"]}">{record["figure"]}. {html.escape(record["title"])}'
-        "</a>"
-        for record in told
+        f'<a href="#figure-{one.number}">{one.number}. {_text(one.title)}</a>' for one in figures
     )
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -122,9 +121,10 @@ def write(folder: Path) -> Path:
         f"<title>{TITLE}</title>"
         f"<style>{_STYLE}</style></head><body>"
         f"<h1>{TITLE}</h1>"
-        f"{_ABOUT}<nav>{links}</nav>{_overview(told)}{''.join(sections)}<script>{_SCRIPT}</script></body></html>"
+        f"{_ABOUT}<nav>{links}</nav>{_overview(figures)}{''.join(map(_section, figures))}"
+        f"<script>{_SCRIPT}</script></body></html>"
     )
-    files.write_bytes(folder / PAGE, page.encode())
+    files.write_bytes(folder / PAGE, page.encode("utf-8", "replace"))
     return folder / PAGE
 
 
@@ -137,24 +137,37 @@ def observations(told: list[dict[str, Any]]) -> list[tuple[list[int], Observatio
     Returns:
         For every claim the figures' numbers, and what was found in them together.
     """
-    alike: dict[str, list[dict[str, Any]]] = {}
-    for record in told:
-        alike.setdefault(json.dumps(record["claims"]), []).append(record)
+    return _observed(
+        [
+            (record["figure"], tuple(Claim(**claim) for claim in record["claims"]), record["rows"])
+            for record in told
+        ]
+    )
+
+
+def _observed(
+    figures: Sequence[tuple[int, tuple[Claim, ...], Sequence[dict[str, Any]]]],
+) -> list[tuple[list[int], Observation]]:
+    alike: dict[tuple[Claim, ...], list[tuple[int, Sequence[dict[str, Any]]]]] = {}
+    for number, claims, rows in figures:
+        alike.setdefault(claims, []).append((number, rows))
     return [
-        (
-            [record["figure"] for record in records],
-            hold(Claim(**claim), [row for record in records for row in record["rows"]]),
-        )
-        for records in alike.values()
-        for claim in records[0]["claims"]
+        ([number for number, _ in same], hold(claim, [row for _, rows in same for row in rows]))
+        for claims, same in alike.items()
+        for claim in claims
     ]
 
 
-def _overview(told: list[dict[str, Any]]) -> str:
+def _text(words: str) -> str:
+    return html.escape(words, quote=True)
+
+
+def _overview(figures: Sequence[Told]) -> str:
+    observed = _observed([(one.number, one.claims, one.rows) for one in figures])
     rows = "".join(
-        f"<tr><td>{', '.join(map(_link, numbers))}</td><td>{html.escape(one.words)}</td>"
-        f"<td>{one.verdict}</td><td>{html.escape(one.number)}</td></tr>"
-        for numbers, one in observations(told)
+        f"<tr><td>{', '.join(map(_link, numbers))}</td><td>{_text(one.words)}</td>"
+        f"<td>{one.verdict}</td><td>{_text(one.number)}</td></tr>"
+        for numbers, one in observed
     )
     return (
         "<h2>Does what the paper saw hold for these networks?</h2>"
@@ -170,38 +183,36 @@ def _link(number: int) -> str:
     return f'<a href="#figure-{number}">{number}</a>'
 
 
-def _section(folder: Path, record: dict[str, Any]) -> str:
-    number, title = record["figure"], html.escape(record["title"])
-    picture = _address((folder / "figure.png").read_bytes())
-    ways = "".join(_way(folder, way) for way in record["ways"])
+def _section(figure: Told) -> str:
+    number, title = figure.number, _text(figure.title)
+    ways = "".join(_way(picture, way) for picture, way in figure.ways)
     return (
         f'<section id="figure-{number}"><h2>Figure {number}. {title}</h2>'
-        f"<p>{html.escape(record['shows'])}</p>"
-        f'<div class="scroll"><img class="sheet" alt="Figure {number}: {title}" src="{picture}">'
+        f"<p>{_text(figure.shows)}</p>"
+        f'<div class="scroll"><img class="sheet" alt="Figure {number}: {title}" '
+        f'src="{_address(*figure.picture)}">'
         f'</div><div class="ways">{ways}</div>'
-        f'<div class="scroll">{_table(folder / "means.csv")}</div>'
-        f'<p class="note">{html.escape(record["settings"])}</p>'
-        f"<code>{html.escape(record['command'])}</code></section>"
+        f'<div class="scroll">{_table(figure.means)}</div>'
+        f'<p class="note">{_text(figure.settings)}</p>'
+        f"<code>{_text(figure.command)}</code></section>"
     )
 
 
-def _way(folder: Path, way: dict[str, Any]) -> str:
-    strip = _address((folder / way["file"]).read_bytes())
-    last, side = way["frames"] - 1, way["side"]
-    label = html.escape(way["label"])
+def _way(picture: tuple[str, bytes], way: Way) -> str:
+    last, side, label = way.frames - 1, way.side, _text(way.label)
     return (
-        f'<div class="way"><canvas width="{side}" height="{side}" data-strip="{strip}">'
+        f'<div class="way"><canvas width="{side}" height="{side}" '
+        f'data-strip="{_address(*picture)}">'
         f'</canvas><input type="range" min="0" max="{last}" value="{last}" '
         f'aria-label="step of {label}">{label}</div>'
     )
 
 
-def _table(path: Path) -> str:
-    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+def _table(rows: Sequence[dict[str, str]]) -> str:
     shown = [name for name in _HEADINGS if name in rows[0]]
     head = "".join(f"<th>{_HEADINGS[name]}</th>" for name in shown)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(_entry(row, name))}</td>" for name in shown) + "</tr>"
+        "<tr>" + "".join(f"<td>{_text(_entry(row, name))}</td>" for name in shown) + "</tr>"
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -210,13 +221,13 @@ def _table(path: Path) -> str:
 def _entry(row: dict[str, str], name: str) -> str:
     """A number in three digits, a share with its interval."""
     try:
-        told = f"{float(row[name]):.3g}"
+        words = f"{float(row.get(name, '')):.3g}"
     except ValueError:
-        return row[name]
-    if row.get(f"{name}_low"):
-        told += f" ({float(row[f'{name}_low']):.2f} to {float(row[f'{name}_high']):.2f})"
-    return told
+        return row.get(name, "")
+    if row.get(f"{name}_low") and row.get(f"{name}_high"):
+        words += f" ({float(row[f'{name}_low']):.2f} to {float(row[f'{name}_high']):.2f})"
+    return words
 
 
-def _address(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+def _address(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,8 +12,9 @@ import numpy as np
 
 from pagjax import presets
 from pagjax.alignment import Measurements
-from pagjax.figures import grid, numbers, panels, places, starts, writing
+from pagjax.figures import grid, left_out, numbers, panels, places, starts, writing
 from pagjax.figures.cast import Named
+from pagjax.figures.left_out import LeftOut
 from pagjax.figures.recipes import Recipe, Variant
 from pagjax.networks.base import BaseNetwork
 from pagjax.objectives import BY_NAME
@@ -60,6 +61,7 @@ def make_figure(
     *,
     command: str,
     report: Callable[[str, Progress], None] = lambda what, progress: None,
+    tell: Callable[[LeftOut], None] = lambda left_out: None,
 ) -> Path:
     """Makes a figure, or what is left of it.
 
@@ -75,6 +77,7 @@ def make_figure(
         out: panels are kept in ``out/panels``, the figure in ``out/figure-NN``.
         command: to write beside it.
         report: told the variant and its progress.
+        tell: told what of the choice the figure leaves out.
 
     Returns:
         The figure's folder: ``figure.png``, ``figure.pdf``, ``numbers.csv``, ``means.csv``,
@@ -87,13 +90,14 @@ def make_figure(
     for named in networks.values():
         if named.network.labels != first.labels:
             raise JobError(f"{named.name} has other classes than the figure's other networks")
-    judges = {
-        which: judge
-        for which, judge in judges.items()
-        if (judge.network.labels, judge.network.image_shape) == (first.labels, first.image_shape)
-    }
+    form = first.labels, first.image_shape
+    for which, judge in list(judges.items()):
+        if (judge.network.labels, judge.network.image_shape) != form:
+            told = f"the {which} judge {judge.name} knows other classes or images: it is not asked"
+            tell(LeftOut(told, False))
+            judges = {name: other for name, other in judges.items() if name != which}
     side = first.image_shape[0]
-    begun, pairs, targets = _pairs(recipe, choice, first, side)
+    begun, pairs, targets = _pairs(recipe, choice, first, side, tell)
     made = []
     for variant in recipe.variants:
         named = networks[variant.role]
@@ -135,15 +139,23 @@ def make_figure(
 
 
 def _pairs(
-    recipe: Recipe, choice: Choice, network: BaseNetwork, side: int
+    recipe: Recipe,
+    choice: Choice,
+    network: BaseNetwork,
+    side: int,
+    tell: Callable[[LeftOut], None],
 ) -> tuple[starts.Starts, tuple[tuple[int, int], ...], tuple[int, ...]]:
     """Starting images, and who meets which target."""
     labels, classes = network.labels, len(network.labels)
     given = inputs.read_targets(choice.targets, labels)
+    twice = [index for index in given if given.count(index) > 1]
+    if twice:
+        raise JobError(f"--targets: class {twice[0]}, {labels[twice[0]]}, is given twice")
     columns = min(choice.columns or recipe.columns, classes)
     if recipe.layout == "seeds":
         statistics = starts.store.for_labels(labels)
         targets = given or tuple((recipe.part * columns + i) % classes for i in range(columns))
+        _tell_targets(given, targets, choice.columns, labels, tell)
         begun = starts.seeds(statistics, targets, recipe.part, side)
         return begun, make_pairs(len(targets), len(targets), "one-to-one"), targets
     begun = starts.choose(
@@ -156,12 +168,28 @@ def _pairs(
         data_dir=choice.data_dir,
     )
     count = len(begun.names)
+    for told in left_out.of_images(begun.left_out, choice.rows or recipe.rows, count):
+        tell(told)
     if recipe.layout == "targets":
         drawn = np.random.default_rng([choice.seed, recipe.part]).permutation(classes)[:columns]
         targets = given or tuple(int(index) for index in np.sort(drawn))
+        _tell_targets(given, targets, choice.columns, labels, tell)
         return begun, make_pairs(count, len(targets), "all"), targets
     targets = starts.choose_targets(given, begun, classes, part=recipe.part, seed=choice.seed)
+    _tell_targets(given, targets, None, labels, tell)
     return begun, make_pairs(count, count, "one-to-one"), targets
+
+
+def _tell_targets(
+    given: Sequence[int],
+    chosen: Sequence[int],
+    columns: int | None,
+    labels: Sequence[str],
+    tell: Callable[[LeftOut], None],
+) -> None:
+    asked, painted = ([labels[index] for index in indices] for indices in (given, chosen))
+    for told in left_out.of_targets(asked, painted, columns, len(labels)):
+        tell(told)
 
 
 def _job(

@@ -102,7 +102,11 @@ def _read(kept: Path, job: Job, images: np.ndarray) -> dict[str, np.ndarray] | N
         "objective": Form((count, job.num_steps), "float32"),
     }
     try:
-        return atomic.read_arrays(kept, forms, cure="it is made again")
+        arrays = atomic.read_arrays(kept, forms, cure="it is made again")
+        results = arrays["results"]
+        if not (np.isfinite(results).all() and results.min() >= 0 and results.max() <= 1):
+            raise RefusedError(f"{kept}: results has pixels outside [0, 1]: it is made again")
+        return arrays
     except FileNotFoundError:
         return None
     except RefusedError as error:

@@ -29,11 +29,13 @@ class Starts:
         names: for people.
         pictures: shape ``[n, side, side, 3]`` in [0, 1].
         classes: each one's own class index, None where unknown.
+        left_out: names of given images that have no place.
     """
 
     names: tuple[str, ...]
     pictures: np.ndarray
     classes: tuple[int | None, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def seeds(statistics: ClassStatistics, classes: Sequence[int], part: int, side: int) -> Starts:
@@ -81,8 +83,13 @@ def choose(
         return _of_data_set(given[0], count, part, seed, side, data_dir)
     found = read_pictures(given, (side, side))
     picked = [(part * count + i) % len(found.names) for i in range(min(count, len(found.names)))]
-    names = tuple(Path(found.names[i].removeprefix(samples.PREFIX)).stem for i in picked)
-    return Starts(names, found.pictures[picked], (None,) * len(picked))
+    names = [Path(name.removeprefix(samples.PREFIX)).stem for name in found.names]
+    return Starts(
+        tuple(names[i] for i in picked),
+        found.pictures[picked],
+        (None,) * len(picked),
+        tuple(name for i, name in enumerate(names) if i not in picked),
+    )
 
 
 def _without_data(labels: Sequence[str], count: int, part: int, side: int) -> Starts:
@@ -115,7 +122,8 @@ def _of_data_set(
             f"--images {name}: no file, and no data set that is ready: {error}"
         ) from error
     order = np.random.default_rng(seed).permutation(len(data))
-    picked = order[part * count : (part + 1) * count]
+    count = min(count, len(data))
+    picked = order[(part * count + np.arange(count)) % len(data)]
     pictures = data.images(picked).astype(np.float32) / 255
     classes = tuple(int(data.targets[index]) for index in picked)
     return Starts(tuple(data.labels[index] for index in classes), pictures, classes)

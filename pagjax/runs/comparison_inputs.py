@@ -22,7 +22,7 @@ from pagjax.networks.base import BaseNetwork
 from pagjax.runs import comparison, files, seeds
 from pagjax.runs.comparison import OTHERS, Starts
 from pagjax.runs.inputs import network_digest, weights_digest
-from pagjax.runs.job import JobError
+from pagjax.runs.job import JobError, resolve_target
 from pagjax.training.data import LabelledImages, open_data
 
 BLUR = 2
@@ -70,6 +70,21 @@ def impartial(
     if left_out:
         print(f"{name} does not judge its own pictures: no {', '.join(left_out)}", file=sys.stderr)
     return kept, {judge.name: digests[judge.name] for judge in kept}
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuses networks that cannot be told apart: they would share a folder and a column.
+
+    Raises:
+        JobError: for a name or path that is given twice, and folders of one name.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        short = Path(name).resolve().name
+        if short in seen:
+            told = "is given twice" if seen[short] == name else f"and {seen[short]} are one name"
+            raise JobError(f"--networks {name}: {told}, {short}: call the folders differently")
+        seen[short] = name
 
 
 def common_form(networks: Mapping[str, BaseNetwork]) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -145,7 +160,7 @@ def read_starts(
         order = [kind * each + number for number in range(each) for kind in range(len(labels))]
         chosen = order[: args.count]
         images = np.stack([seeds.read(names[i], (shape[0], shape[1])) for i in chosen])
-        own = np.array([int(classes[i]) for i in chosen])
+        own = np.array([resolve_target(classes[i], labels) for i in chosen])
         return Starts("class seeds", images, own), None, ""
     data = open_data(args.data, args.split, shape[0], args.data_dir)
     if data.labels != tuple(labels):

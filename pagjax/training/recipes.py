@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pagjax.training.settings import Settings, TrainingError
+from pagjax.wording.names import one_of
 
 
 @dataclass(frozen=True)
@@ -250,12 +251,12 @@ def recipe(name: str) -> Recipe:
     """A recipe by name.
 
     Raises:
-        TrainingError: for an unknown name; the message lists the known ones.
+        TrainingError: for an unknown name; the message has the closest and all known ones.
 
     Example:
         >>> recipe("cifar10-gaussian-0.25").settings.sigma
         0.25
     """
     if name not in BY_NAME:
-        raise TrainingError(f"recipe {name!r}: one of {', '.join(BY_NAME)}")
+        raise TrainingError(f"recipe {name!r}: {one_of(name, BY_NAME)}")
     return BY_NAME[name]

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pagjax.io.errors import DataError
 from pagjax.networks.resnet import ResNetConfig, Stem
+from pagjax.wording.numbers import MOST_SIGMA, check_in_box, check_length
 
-
-class TrainingError(ValueError):
-    """A training run that cannot be done as asked; the message says what to change."""
+# A training run that cannot be done as asked, for its data or its settings: one word for both.
+TrainingError = DataError
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Settings:
         precision: type of activations, ``"float32"`` or ``"bfloat16"``; parameters and batch
             statistics stay float32.
         init: checkpoint from which the weights start, or None.
+        evaluate_on_training: whether accuracies are those of the training images, for data without
+            others; the card says so.
         seed: of initial weights, order, augmentation and noise.
     """
 
@@ -98,11 +101,19 @@ class Settings:
     average_every: int = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     init: str | None = None
+    evaluate_on_training: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuses values out of range."""
-        for name in ("sigma", "epsilon", "warmup_epochs", "weight", "weight_decay", "peak_rate"):
+        try:
+            check_length(f"sigma = {self.sigma}", self.sigma, most=MOST_SIGMA)
+            check_length(f"epsilon = {self.epsilon}", self.epsilon)
+            if self.image_size > 0:
+                check_in_box("epsilon", self.epsilon, (self.image_size, self.image_size, 3))
+        except ValueError as error:
+            raise TrainingError(str(error)) from None
+        for name in ("warmup_epochs", "weight", "weight_decay", "peak_rate"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise TrainingError(f"{name} = {getattr(self, name)}: must be finite, at least 0")
         for name in (

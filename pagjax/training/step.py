@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from pagjax.training import optimisers, procedures
 from pagjax.training.augmentation import augment
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.weight_averaging import averaged
+from pagjax.wording.names import one_of
 
 Variables = dict[str, Any]
 
@@ -92,7 +93,7 @@ def make_step(settings: Settings, network: ResNet, steps_per_epoch: int) -> Step
         the state given is consumed. All randomness comes from the settings' seed and the state's
         step number.
     """
-    _check_procedure(settings)
+    check_names(settings)
     optimiser = optimisers.optimiser(settings, steps_per_epoch)
     precision = jnp.dtype(settings.precision)
     warmup = settings.warmup_epochs * steps_per_epoch
@@ -177,11 +178,22 @@ def frozen_logits(
     return logits_fn
 
 
-def _check_procedure(settings: Settings) -> None:
-    if settings.procedure not in procedures.BY_NAME:
-        raise TrainingError(
-            f"procedure {settings.procedure!r}: one of {', '.join(procedures.BY_NAME)}"
-        )
+def check_names(settings: Settings) -> None:
+    """Refuses names of settings that mean nothing, before any data is read.
+
+    Raises:
+        TrainingError: naming the setting, with the closest name or all of them.
+    """
+    known: dict[str, Sequence[str]] = {
+        name: get_args(kind)
+        for name, kind in get_type_hints(Settings).items()
+        if get_origin(kind) is Literal
+    }
+    known |= {"procedure": tuple(procedures.BY_NAME), "normalizer": tuple(NORMALIZERS)}
+    for name, names in known.items():
+        value = getattr(settings, name)
+        if value not in names:
+            raise TrainingError(f"{name} {value!r}: {one_of(str(value), names)}")
 
 
 def _check_same_shapes(ours: Variables, given: Any) -> None:
