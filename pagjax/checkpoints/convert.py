@@ -13,7 +13,7 @@ import numpy as np
 
 from pagjax import torch_files
 from pagjax._version import __version__
-from pagjax.checkpoints import layouts, probe, store, torch_resnets
+from pagjax.checkpoints import folders, layouts, probe, store, torch_resnets
 from pagjax.checkpoints.layouts import Layout
 from pagjax.checkpoints.store import CheckpointError
 from pagjax.networks import NORMALIZERS, Normalizer
@@ -73,8 +73,7 @@ def convert(
         CheckpointError: if it holds no network that pagjax has, or an option does not fit; the
             message lists everything that is wrong.
     """
-    if Path(destination).exists() and not overwrite:
-        raise CheckpointError(f"{destination} exists: choose another, or ask to overwrite it")
+    folders.check_destination(Path(destination).absolute(), overwrite=overwrite)
     if normalizer is not None and normalizer not in NORMALIZERS:
         raise CheckpointError(f"normaliser {normalizer!r}: choose one of {', '.join(NORMALIZERS)}")
     if normalizer is not None and probe_folder is not None:
