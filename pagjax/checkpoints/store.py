@@ -52,24 +52,12 @@ def save(
             no checkpoint or holds files of others, if another process writes there, or if
             `description` or `variables` are none that could be read back.
     """
-    import orbax.checkpoint as ocp
-
     path = Path(path).absolute()
     descriptions.check(description, "the description")
     values = jax.tree.map(np.asarray, dict(variables))
     arrays.check_floating({n: leaf.dtype for n, leaf in _by_name(values).items()}, "the variables")
     with folders.replaced(path, overwrite=overwrite) as writing:
-        own = by_this_process()
-        options = ocp.CompositeOptions(multiprocessing_options=own)
-        handler = ocp.CompositeCheckpointHandler(composite_options=options)
-        with ocp.Checkpointer(handler, multiprocessing_options=own) as checkpointer:
-            items = {
-                _VARIABLES: ocp.args.StandardSave(values),
-                _DESCRIPTION: ocp.args.JsonSave(description.to_json()),
-            }
-            checkpointer.save(writing, ocp.args.Composite(**items))
-        for marker in writing.rglob("commit_success.txt"):
-            marker.unlink()  # names this machine's folders, and a rename commits
+        _write(writing, description, values)
         atomic.write_json(writing / digests.FILE, digests.values(description, values))
         beside(writing)
     return path
@@ -120,6 +108,22 @@ def holds(path: str | Path, description: Description, variables: Mapping[str, An
     except CheckpointError:
         return False
     return digests.values(*found) == digests.values(description, variables)
+
+
+def _write(folder: Path, description: Description, values: dict[str, Any]) -> None:
+    import orbax.checkpoint as ocp
+
+    own = by_this_process()
+    options = ocp.CompositeOptions(multiprocessing_options=own)
+    handler = ocp.CompositeCheckpointHandler(composite_options=options)
+    with ocp.Checkpointer(handler, multiprocessing_options=own) as checkpointer:
+        items = {
+            _VARIABLES: ocp.args.StandardSave(values),
+            _DESCRIPTION: ocp.args.JsonSave(description.to_json()),
+        }
+        checkpointer.save(folder, ocp.args.Composite(**items))
+    for marker in folder.rglob("commit_success.txt"):
+        marker.unlink()  # names this machine's folders, and a rename commits
 
 
 def _read(path: str | Path) -> tuple[Description, dict[str, Any]]:
