@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pagjax.alignment.intervals import Interval
     from pagjax.networks.base import BaseNetwork
 
-EXIT_DONE, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 2, 130
+EXIT_DONE, EXIT_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 OUT = Path("pagjax-alignment")
 EVALUATION_SAMPLES = 100
 
@@ -43,6 +43,18 @@ def parser() -> argparse.ArgumentParser:
         "--data",
         metavar="NAME",
         help="TFDS name or folder of class folders to start from (default: class seeds)",
+    )
+    parser.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="all pictures of --data, a folder without class folders, are of this class",
+    )
+    parser.add_argument(
+        "--preprocessing",
+        choices=["cover", "cohen"],
+        default="cover",
+        help="how pictures are brought to size, see certify (default: cover)",
     )
     parser.add_argument("--split", default="test", help="to start from (default: test)")
     parser.add_argument(
@@ -110,6 +122,7 @@ def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
     from pagjax import checkpoints
     from pagjax.alignment.measure import as_csv
+    from pagjax.io.class_folders import Classes
     from pagjax.mesh import use_cores
     from pagjax.runs import comparison, environment, files, messages
     from pagjax.runs import comparison_inputs as inputs
@@ -120,21 +133,27 @@ def run(args: argparse.Namespace) -> int:
     judges, digests = inputs.read_judges(args, networks)
     labels, shape = inputs.common_form(networks)
     statistics = inputs.find_statistics(args, labels)
-    starts, train = inputs.read_starts(args, labels, shape)
+    classes = Classes.of(next(iter(networks.values())))
+    starts, train = inputs.read_starts(args, classes, shape)
     targets = comparison.draw_targets(starts, len(labels), args.seed)
     others = inputs.draw_others(targets, len(labels), args.seed)
     if args.overwrite:
         shutil.rmtree(args.out, ignore_errors=True)
     neighbours = None
+    skipped = list(starts.skipped)
+    source = f"{args.data} {args.train_split}"
+    if args.preprocessing != "cover":
+        source += f" {args.preprocessing}"
     if train is not None:
         neighbours = comparison.neighbours(
             args.out / "neighbours.npz",
             starts,
             targets,
             others,
-            f"{args.data} {args.train_split}",
+            source,
             train,
             args.neighbours,
+            skipped.append,
         )
     summaries: dict[str, Mapping[str, Interval]] = {}
     rows: list[dict[str, Any]] = []
@@ -186,8 +205,10 @@ def run(args: argparse.Namespace) -> int:
     }
     files.write_json(args.out / "record.json", record)
     print(table(summaries, args.count))
+    for why in skipped:
+        print(f"skipped: {why}", file=sys.stderr)
     print(f"numbers: {args.out / 'numbers.csv'}   record: {args.out / 'record.json'}")
-    return EXIT_DONE
+    return EXIT_SKIPPED if skipped else EXIT_DONE
 
 
 def table(summaries: Mapping[str, Mapping[str, Interval]], count: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,10 @@ from pagjax.certificates.arguments import (
 
 if TYPE_CHECKING:
     from pagjax.certificates.job import Job
+    from pagjax.images import Preprocessing
     from pagjax.networks.base import BaseNetwork
 
-EXIT_DONE, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 2, 130
+EXIT_DONE, EXIT_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,36 +53,48 @@ def run(args: argparse.Namespace) -> int:
     from pagjax import checkpoints
     from pagjax.certificates import job as jobs
     from pagjax.certificates.logs import LogError
+    from pagjax.io.class_folders import Classes
+    from pagjax.io.labelled_images import open_data
     from pagjax.mesh import make_mesh, place, use_cores
     from pagjax.runs import environment, processes
     from pagjax.runs.job import JobError
-    from pagjax.training.data import open_data
 
     use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
     environment.prepare()
     network = checkpoints.load(args.checkpoint, precision=args.precision)
     side = network.image_shape[0]
-    data = open_data(args.data, args.split, side, args.data_dir)
-    if len(data.labels) != len(network.labels):
-        raise JobError(
-            f"{args.data} has {len(data.labels)} classes, the network {len(network.labels)}"
-        )
     jobs_planned = _plan(args, network)
-    indices = range(0, len(data), args.stride)[: args.limit]
+    data = open_data(
+        args.data,
+        args.split,
+        side,
+        args.data_dir,
+        classes=Classes.of(network),
+        class_name=args.class_name,
+        preprocessing=jobs_planned[0].preprocessing,
+    )
+    wanted = range(0, len(data), args.stride)[: args.limit]
+    damaged = data.damaged(wanted)
+    if len(damaged) == len(wanted):
+        raise JobError(f"no picture can be read: {next(iter(damaged.values()), 'there is none')}")
+    indices = [index for index in wanted if index not in damaged]
+    _tell(data.notes, damaged, jobs_planned[0])
     mesh = make_mesh(1, jobs_planned[0].num_draws, jax.local_devices())
     logits_fn = place(network.logits_fn, mesh)
     written = []
 
     def begin(log: Path, job: Job) -> list[int]:
         try:
-            return sorted(jobs.begin(log, job, overwrite=args.overwrite))
+            done = jobs.begin(log, job, overwrite=args.overwrite)
+            jobs.check_labels(log, data)
+            return sorted(done)
         except LogError as error:
             raise JobError(str(error)) from error
 
     with processes.losses_end_the_job("the same command, without --overwrite"):
         for job in jobs_planned:
-            log = args.out / f"{'predict' if args.predict else 'certify'}-sigma_{job.sigma:g}.tsv"
+            log = _log(args, job.sigma)
             written.append(log)
             done = set(processes.from_first(partial(begin, log, job)))
             left = [index for index in indices if index not in done]
@@ -103,7 +116,53 @@ def run(args: argparse.Namespace) -> int:
         processes.wait_for_all("logs")
     if not processes.is_first():
         return EXIT_DONE
-    return report(report_parser().parse_args([str(log) for log in written]))
+    status = report(report_parser().parse_args([str(log) for log in written]))
+    if damaged:
+        print(
+            f"{len(damaged)} of {len(wanted)} images could not be read and have no "
+            "line; mend or remove them, then the same command goes on",
+            file=sys.stderr,
+        )
+        return EXIT_SKIPPED
+    return status
+
+
+def _log(args: argparse.Namespace, sigma: float) -> Path:
+    out: Path = args.out / f"{'predict' if args.predict else 'certify'}-sigma_{sigma:g}.tsv"
+    return out
+
+
+def _tell(notes: Sequence[str], damaged: Mapping[int, str], job: Job) -> None:
+    """Says how the data was read, and which images have no certificate to come."""
+    from pagjax.runs import processes
+
+    if not processes.is_first():
+        return
+    if job.preprocessing == "cohen":
+        shorter = round(job.image_size * 256 / 224)
+        notes = [
+            *notes,
+            f"pictures: shorter side to {shorter} pixels, centre of {job.image_size} cut out, as "
+            "in the published logs of ImageNet (--preprocessing cover takes all of the side)",
+        ]
+    for text in [*notes, *(f"skipped: image {i}: {why}" for i, why in damaged.items())]:
+        print(text, file=sys.stderr)
+
+
+def _preprocessing(
+    args: argparse.Namespace, network: BaseNetwork, sigmas: Sequence[float]
+) -> Preprocessing:
+    """What was asked for, else what the logs were begun with, else what suits the network."""
+    from pagjax.certificates.job import preprocessing_of
+
+    if args.preprocessing is not None:
+        chosen: Preprocessing = args.preprocessing
+        return chosen
+    begun = [] if args.overwrite else [preprocessing_of(_log(args, sigma)) for sigma in sigmas]
+    stem, side = network.metadata["config"].get("stem"), network.image_shape[0]
+    of_imagenet = side >= 200 and (stem == "imagenet" or len(network.labels) == 1000)
+    usual: Preprocessing = "cohen" if of_imagenet else "cover"
+    return next((how for how in begun if how is not None), usual)
 
 
 def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
@@ -124,6 +183,7 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
     if args.soft and draws < 2:
         raise JobError("--soft: a mean's bounds need --num-draws of at least 2")
     digest = weights_digest(network)
+    preprocessing = _preprocessing(args, network, sigmas)
     return [
         Job(
             checkpoint=str(args.checkpoint),
@@ -141,6 +201,8 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
             radii=None if staged is None else tuple(staged or RADII),
             seed=args.seed,
             precision=args.precision,
+            preprocessing=preprocessing,
+            class_name=args.class_name,
             platform=None if args.precision == "float32" else jax.default_backend(),
         )
         for sigma in sigmas

@@ -6,8 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-EXIT_DONE, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 2, 130
+if TYPE_CHECKING:
+    from pagjax.io.class_folders import Classes
+
+EXIT_DONE, EXIT_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,6 +26,23 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("data", help="TFDS name, or a folder of class folders")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="what to write")
     parser.add_argument("--split", default="train", help="default: train")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="NAME_OR_PATH",
+        help="fit this network's classes, in its order (default: the data's, folders by alphabet)",
+    )
+    parser.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="all pictures of a folder without class folders are of this class",
+    )
+    parser.add_argument(
+        "--preprocessing",
+        choices=["cover", "cohen"],
+        default="cover",
+        help="how pictures are brought to size, see certify (default: cover)",
+    )
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
     parser.add_argument(
         "--image-size", type=int, default=224, metavar="PIXELS", help="side (default: 224)"
@@ -53,12 +74,13 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
+    from pagjax.checkpoints import CheckpointError
     from pagjax.class_statistics.store import StatisticsError
     from pagjax.training.settings import TrainingError
 
     try:
         return run(args)
-    except (StatisticsError, TrainingError) as error:
+    except (CheckpointError, StatisticsError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_REFUSED
 
@@ -70,13 +92,25 @@ def run(args: argparse.Namespace) -> int:
     from pagjax.class_statistics import store
     from pagjax.class_statistics.fitting import fit_classes
     from pagjax.class_statistics.unfinished import Unfinished
-    from pagjax.training.data import open_data
+    from pagjax.io.labelled_images import open_data
 
     if args.out.exists() and not args.overwrite:
         raise store.StatisticsError(f"{args.out} exists: choose another, or pass --overwrite")
     factor = args.factor or (1 if args.image_size <= 32 else 4)
-    data = open_data(args.data, args.split, args.image_size, args.data_dir)
+    data = open_data(
+        args.data,
+        args.split,
+        args.image_size,
+        args.data_dir,
+        classes=None if args.checkpoint is None else _classes(args.checkpoint),
+        class_name=args.class_name,
+        preprocessing=args.preprocessing,
+    ).checked()
+    for line in data.told():
+        print(line, file=sys.stderr)
     settings = [args.data, args.split, args.image_size, factor, args.share, list(data.labels)]
+    if args.preprocessing != "cover":
+        settings.append(args.preprocessing)
     unfinished = Unfinished(args.out.with_name(f".{args.out.name}.unfinished"), settings)
     try:
         with tqdm(total=len(data.labels), unit="class") as bar:
@@ -106,7 +140,14 @@ def run(args: argparse.Namespace) -> int:
         f"images, {min(ranks)} to {max(ranks)} directions each, "
         f"{args.out.stat().st_size / 2**20:.1f} MB"
     )
-    return EXIT_DONE
+    return EXIT_SKIPPED if data.skipped else EXIT_DONE
+
+
+def _classes(checkpoint: str) -> Classes:
+    from pagjax import checkpoints
+    from pagjax.io.class_folders import Classes
+
+    return Classes.of(checkpoints.load(checkpoint))
 
 
 if __name__ == "__main__":

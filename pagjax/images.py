@@ -4,25 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-SUFFIXES = frozenset(
-    (".bmp", ".gif", ".jpeg", ".jpg", ".jp2", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-)
+from pagjax.io import listing
+from pagjax.io.decoding import decoded
+from pagjax.io.errors import ImageError
+from pagjax.io.greys import grey_to_rgb
+
+__all__ = [
+    "PREPROCESSINGS",
+    "SUFFIXES",
+    "ImageError",
+    "Preprocessing",
+    "find",
+    "fit",
+    "read",
+    "to_pillow",
+    "unique_names",
+]
+
+SUFFIXES = listing.SUFFIXES
+Preprocessing = Literal["cover", "cohen"]
+PREPROCESSINGS: tuple[Preprocessing, ...] = ("cover", "cohen")
 _GREY = (128, 128, 128)
-
-
-class ImageError(ValueError):
-    """A picture that cannot be used; the message names the file and says why."""
+_COHEN = 256 / 224
+_MOST_AT_ONCE = 16_000_000  # pixels of a resized picture before its cut
 
 
 def find(paths: Iterable[str | Path]) -> list[Path]:
     """The picture files that files and folders stand for, folders searched in order of name.
 
     Args:
-        paths: files, taken as they are, and folders, searched at every depth by suffix.
+        paths: files, taken as they are, and folders, searched at every depth by suffix, without
+            hidden and system files (`pagjax.io.listing.hidden`).
 
     Returns:
         Files, in the order given.
@@ -32,19 +49,29 @@ def find(paths: Iterable[str | Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        try:
+            is_folder, exists = path.is_dir(), path.exists()
+        except (OSError, ValueError) as error:
+            raise ImageError(f"{path}: {error}") from error
+        if is_folder:
+            inside = listing.pictures(path)
             if not inside:
                 raise ImageError(f"{path}: no pictures in this folder, by suffix")
             files += inside
-        elif path.exists():
+        elif exists:
             files.append(path)
         else:
             raise ImageError(f"{path}: no such file or folder")
     return files
 
 
-def read(path: str | Path, size: tuple[int, int], *, resize: float = 1.0) -> np.ndarray:
+def read(
+    path: str | Path,
+    size: tuple[int, int],
+    *,
+    resize: float = 1.0,
+    preprocessing: Preprocessing = "cover",
+) -> np.ndarray:
     """A picture of any mode Pillow reads, as float32 in [0, 1].
 
     EXIF orientation is applied, transparent pixels are composited on mid-grey, 16-bit greys are
@@ -56,6 +83,7 @@ def read(path: str | Path, size: tuple[int, int], *, resize: float = 1.0) -> np.
         size: height and width wanted, in pixels.
         resize: shorter side before the cut, relative to `size`; the field's 256 / 224 keeps less
             of the margin.
+        preprocessing: see `fit`.
 
     Returns:
         Shape ``[height, width, 3]``.
@@ -63,24 +91,74 @@ def read(path: str | Path, size: tuple[int, int], *, resize: float = 1.0) -> np.
     Raises:
         ImageError: if the file is no picture, is damaged or is absurdly large.
     """
-    try:
-        with Image.open(path) as opened:
-            return fit(ImageOps.exif_transpose(opened), size, resize=resize)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path}: not a readable picture ({error})") from error
+    with decoded(path) as picture:
+        return fit(picture, size, resize=resize, preprocessing=preprocessing)
 
 
-def fit(picture: Image.Image, size: tuple[int, int], *, resize: float = 1.0) -> np.ndarray:
-    """A Pillow picture as float32 ``[height, width, 3]`` in [0, 1], see `read`."""
+def fit(
+    picture: Image.Image,
+    size: tuple[int, int],
+    *,
+    resize: float = 1.0,
+    preprocessing: Preprocessing = "cover",
+) -> np.ndarray:
+    """A Pillow picture as float32 ``[height, width, 3]`` in [0, 1], see `read`.
+
+    Args:
+        picture: of any mode.
+        size: height and width wanted, in pixels.
+        resize: see `read`.
+        preprocessing: ``"cover"`` resizes by bicubic interpolation until `size` times `resize` is
+            covered; ``"cohen"`` is what ImageNet's published certification logs did: the shorter
+            side to 256 pixels where 224 are wanted (other sizes in proportion) by torchvision's
+            bilinear interpolation, then the centre.
+
+    Example:
+        >>> fit(Image.new("L", (320, 240), 255), (224, 224), preprocessing="cohen").mean().item()
+        1.0
+
+    Reference: Cohen et al. (2019), the transforms of their ImageNet data set.
+    """
     picture = _to_rgb(picture)
     height, width = size
-    scale = resize * max(height / picture.height, width / picture.width)
-    scaled = (max(width, round(picture.width * scale)), max(height, round(picture.height * scale)))
-    if scaled != picture.size:
-        picture = picture.resize(scaled, Image.Resampling.BICUBIC)
-    left, top = (picture.width - width) // 2, (picture.height - height) // 2
-    picture = picture.crop((left, top, left + width, top + height))
+    if preprocessing == "cohen":
+        shorter = round(max(size) * _COHEN)
+        by = shorter / min(picture.size)
+        # torchvision truncates the longer side, and rounds halves of the margin to even.
+        scaled = (
+            shorter if picture.width <= picture.height else int(picture.width * by),
+            shorter if picture.height <= picture.width else int(picture.height * by),
+        )
+        left, top = round((scaled[0] - width) / 2), round((scaled[1] - height) / 2)
+        kind = Image.Resampling.BILINEAR
+    else:
+        by = resize * max(height / picture.height, width / picture.width)
+        scaled = (max(width, round(picture.width * by)), max(height, round(picture.height * by)))
+        left, top = (scaled[0] - width) // 2, (scaled[1] - height) // 2
+        kind = Image.Resampling.BICUBIC
+    picture = _resized_cut(picture, scaled, (left, top, left + width, top + height), kind)
     return np.asarray(picture, dtype=np.float32) / np.float32(255)
+
+
+def _resized_cut(
+    picture: Image.Image,
+    scaled: tuple[int, int],
+    cut: tuple[int, int, int, int],
+    kind: Image.Resampling,
+) -> Image.Image:
+    """A picture resized to `scaled` and cut; of a long strip only what the cut needs is resized."""
+    if scaled == picture.size:
+        return picture.crop(cut)
+    if scaled[0] * scaled[1] <= _MOST_AT_ONCE:
+        return picture.resize(scaled, kind).crop(cut)
+    across, down = picture.width / scaled[0], picture.height / scaled[1]
+    box = (
+        max(0.0, cut[0] * across),
+        max(0.0, cut[1] * down),
+        min(float(picture.width), cut[2] * across),
+        min(float(picture.height), cut[3] * down),
+    )
+    return picture.resize((cut[2] - cut[0], cut[3] - cut[1]), kind, box=box)
 
 
 def to_pillow(image: np.ndarray, *, enlarge_to: int | None = None) -> Image.Image:
@@ -118,19 +196,9 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I") or picture.mode == "F":
-        return _grey_to_rgb(np.asarray(picture, dtype=np.float64))
+        return grey_to_rgb(picture)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         backdrop = Image.new("RGBA", picture.size, (*_GREY, 255))
         return Image.alpha_composite(backdrop, picture).convert("RGB")
     return picture.convert("RGB")
-
-
-def _grey_to_rgb(values: np.ndarray) -> Image.Image:
-    """Deep greys: 16 bits by their range, anything else by its own largest value."""
-    if not np.all(np.isfinite(values)):
-        raise ValueError("non-finite pixels")
-    top = 1.0 if values.max() <= 1 else 255.0 if values.max() <= 255 else 65535.0
-    top = max(top, float(values.max()))
-    grey = np.clip(np.rint(values / top * 255), 0, 255).astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")

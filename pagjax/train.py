@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pagjax.training.recipes import Recipe
     from pagjax.training.settings import Settings
 
-EXIT_DONE, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 2, 130
+EXIT_DONE, EXIT_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 DRAWS = 100
 _HELP = {
     "data": "TFDS name, or a folder of class folders",
@@ -25,6 +25,8 @@ _HELP = {
     "epsilon": "l2 radius of the attack in training, same units",
     "num_noise": "noise draws of an image in a step",
     "init": "checkpoint to start from: a shipped name, or a folder",
+    "evaluate_on_training": "measure accuracies on the training images, for data without others; "
+    "the card says so",
     "average": "decay per step of the averaged weights, which are kept; 0 keeps the last",
     "average_from": "epoch from which on it takes equal shares instead; 0 for never",
     "average_every": "steps between two of those",
@@ -66,7 +68,9 @@ def parser() -> argparse.ArgumentParser:
         flag = "--" + name.replace("_", "-")
         told = f"{_HELP[name]} " if name in _HELP else ""
         if kind is bool:
-            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None)
+            group.add_argument(
+                flag, action=argparse.BooleanOptionalAction, default=None, help=told or None
+            )
         elif kind is tuple:
             member = float if name == "drops" else int
             group.add_argument(flag, nargs="*", type=member, metavar="N", help=told)
@@ -103,8 +107,7 @@ def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
     from pagjax.runs import environment, processes
     from pagjax.runs.job import JobError
-    from pagjax.training import loop, recipes, run_folder
-    from pagjax.training.data import open_data
+    from pagjax.training import images, loop, recipes, run_folder
     from pagjax.training.settings import TrainingError
 
     if args.list:
@@ -124,12 +127,11 @@ def run(args: argparse.Namespace) -> int:
 
     processes.from_first(begin)
     environment.prepare()
-    start = run_folder.variables_of(settings.init)
-    side = settings.image_size
-    stored = side if settings.crop != "resized" else run_folder.stored_side(side)
-    data = open_data(settings.data, settings.train_split, stored, args.data_dir).in_memory()
-    test = open_data(settings.data, settings.test_split, side, args.data_dir).in_memory()
+    start = run_folder.network_of_init(settings.init)
+    data, test = images.open_both(settings, args.data_dir, start)
     if processes.is_first():
+        for line in dict.fromkeys([*data.told(), *test.told()]):
+            print(line, file=sys.stderr)
         print(
             f"{name}: {settings.procedure}, sigma {settings.sigma:g}, {len(data):,} images of "
             f"{settings.data}, {settings.epochs:g} epochs"
@@ -142,13 +144,13 @@ def run(args: argparse.Namespace) -> int:
                 data,
                 test,
                 args.out / "state",
-                start=start,
+                start=None if start is None else start.variables,
                 report=lambda progress: report(args.out, progress),
                 stop_after=args.stop_after,
             )
         table = ""
         if args.stop_after is None and not args.evaluate:
-            run_folder.write_checkpoint(args.out, name, chosen, state, data.labels)
+            run_folder.write_checkpoint(args.out, name, chosen, state, data.classes)
         elif args.stop_after is None:
             with _bar() as report:
                 table = run_folder.finish(
@@ -156,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
                     name,
                     chosen,
                     state,
-                    data.labels,
+                    data,
                     test,
                     command=["python", "-m", "pagjax.train", *_argv(args)],
                     num_draws=args.draws,
@@ -165,7 +167,7 @@ def run(args: argparse.Namespace) -> int:
         processes.wait_for_all("results")
     if table:
         print(table)
-    return EXIT_DONE
+    return EXIT_SKIPPED if data.skipped or test.skipped else EXIT_DONE
 
 
 def _setting_types() -> dict[str, tuple[Any, Any]]:

@@ -21,10 +21,11 @@ from pagjax.certificates import logs
 from pagjax.certification import Certificate, MeanBound, certify, certify_soft, predict
 from pagjax.certification.soft import Rivals
 from pagjax.checks import LogitsFn
+from pagjax.images import Preprocessing
+from pagjax.io.labelled_images import LabelledImages
 from pagjax.networks.convolutions import Precision
 from pagjax.runs import environment, files, processes
 from pagjax.runs.job import JobError
-from pagjax.training.data import LabelledImages
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Job:
     Attributes:
         checkpoint: name or path of the base network.
         checkpoint_sha256: digest of its weights.
-        data, split: see `pagjax.training.data.open_data`.
+        data, split: see `pagjax.io.labelled_images.open_data`.
         image_size: side in pixels.
         sigma: noise level in pixel units.
         method: hard-smoothed certificates, soft-smoothed ones, or hard-smoothed predictions.
@@ -44,6 +45,8 @@ class Job:
         radii: of interest, for drawing in stages; None makes all draws.
         seed: of all noise; an image's draws come from its number and this alone.
         precision: of the network's products. A certificate holds for the network as it was run.
+        preprocessing: how images are brought to their size, see `pagjax.images.fit`.
+        class_name: the class that all images of a flat folder are of, or None.
         platform: ``"cpu"``, ``"gpu"`` or ``"tpu"`` where products are narrow, as each rounds other
             values of the network and so runs another function; None for float32.
     """
@@ -64,6 +67,8 @@ class Job:
     seed: int
     precision: Precision
     platform: str | None = None
+    preprocessing: Preprocessing = "cover"
+    class_name: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -130,6 +135,31 @@ def read_settings(log: Path) -> dict[str, Any] | None:
         return None
 
 
+def preprocessing_of(log: Path) -> Preprocessing | None:
+    """How the images of a log that was begun are brought to size; None where there is no log."""
+    settings = read_settings(log) if log.exists() else None
+    if settings is None or not isinstance(settings.get("job"), dict):
+        return None
+    chosen: Preprocessing = settings["job"].get("preprocessing", "cover")
+    return chosen
+
+
+def check_labels(log: Path, data: LabelledImages) -> None:
+    """Refuses to go on with a log whose images have other classes than the data now says.
+
+    Raises:
+        LogError: naming the first.
+    """
+    for line in logs.read(log).lines:
+        known = line.number < len(data)
+        if not known or line.label != int(data.targets[line.number]):
+            now = int(data.targets[line.number]) if known else "none"
+            raise logs.LogError(
+                f"{log}: image {line.number} was of class {line.label}, now {now}: the data "
+                "changed, or was numbered otherwise; choose another --out, or pass --overwrite"
+            )
+
+
 def begin(log: Path, job: Job, *, overwrite: bool) -> set[int]:
     """Starts a log, or takes up one of the same job.
 
@@ -153,6 +183,7 @@ def begin(log: Path, job: Job, *, overwrite: bool) -> set[int]:
     if recorded is None:
         raise logs.LogError(f"{log} has no settings beside it to go on from: choose another --out")
     ours = _plain(job)
+    recorded = {"preprocessing": "cover", **recorded}  # of logs that were begun without a choice
     differing = [name for name in ours if ours[name] != recorded.get(name)]
     if differing:
         shown = "; ".join(f"{n}: {recorded.get(n)!r}, now {ours[n]!r}" for n in differing)

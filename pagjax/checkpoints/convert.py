@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,9 @@ from pagjax._version import __version__
 from pagjax.checkpoints import folders, layouts, probe, store, torch_resnets
 from pagjax.checkpoints.layouts import Layout
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.io import label_lists
+from pagjax.io.errors import DataError
+from pagjax.io.label_lists import Labels
 from pagjax.networks import NORMALIZERS, Normalizer
 from pagjax.networks.base import Description, base_network
 
@@ -60,7 +62,8 @@ def convert(
         destination: the checkpoint directory to write, whole or not at all.
         normalizer: a name from `pagjax.networks.NORMALIZERS`; None takes the layout's usual one.
         image_size: side in pixels; None takes 224, or 32 for CIFAR networks.
-        labels: class names in the order of the outputs, if known.
+        labels: class names in the order of the outputs, if known; those of
+            `pagjax.io.label_lists.read` bring WordNet ids and notes with them.
         sigma: noise level of training in pixel units of [0, 1], if known.
         probe_folder: labelled pictures, one folder per class, by which to choose the normaliser.
         overwrite: whether `destination` may be replaced.
@@ -106,12 +109,15 @@ def convert(
             labels=None if labels is None else tuple(labels),
             training_sigma=sigma,
             origin=origin,
+            wordnet_ids=getattr(labels, "wordnet_ids", None),
         )
     except ValueError as error:
         raise CheckpointError(str(error)) from error
     chosen = names[0]
     if probe_folder is not None:
-        files, classes = probe.labelled_pictures(probe_folder, labels, architecture.num_classes)
+        files, classes = probe.labelled_pictures(
+            probe_folder, labels, architecture.num_classes, description.wordnet_ids
+        )
         plain = base_network(dataclasses.replace(description, normalizer=Normalizer()), variables)
         candidates = {name: _normalizer(name, layout) for name in names}
         chosen, accuracy = probe.choose(plain, candidates, files, classes, sigma or 0.0)
@@ -122,33 +128,21 @@ def convert(
         normalizer=_normalizer(chosen, layout),
         origin={**origin, "normalizer": chosen},
     )
+    warnings += getattr(labels, "notes", ())
     path = store.save(destination, description, variables, overwrite=overwrite)
     return Conversion(path, description, layout.name, chosen, tuple(warnings))
 
 
-def read_labels(path: str | Path) -> tuple[str, ...]:
-    """Class names from a text file with one name a line, or a JSON list or index-to-name object.
+def read_labels(path: str | Path) -> Labels:
+    """Class names from a file, see `pagjax.io.label_lists.read`.
 
     Raises:
-        CheckpointError: if the file is neither.
+        CheckpointError: if it is no list of class names.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"labels {path}: {error}") from error
-    if Path(path).suffix.lower() == ".json":
-        try:
-            values = json.loads(text)
-            if isinstance(values, dict):
-                values = [values[str(index)] for index in range(len(values))]
-        except (ValueError, KeyError) as error:
-            raise CheckpointError(f"labels {path}: not a JSON list or object of names") from error
-        names = [value[-1] if isinstance(value, list) else value for value in values]
-    else:
-        names = [line.strip() for line in text.splitlines() if line.strip()]
-    if not all(isinstance(name, str) for name in names):
-        raise CheckpointError(f"labels {path}: expected class names")
-    return tuple(names)
+        return label_lists.read(path)
+    except DataError as error:
+        raise CheckpointError(str(error)) from error
 
 
 STORED = "as stored in the file"

@@ -107,7 +107,8 @@ def card(
 def card_table(values: Mapping[str, Any]) -> str:
     """A card as a table in Markdown."""
     reached, settings = values["accuracies"], values["settings"]
-    images, sigma = f"{reached['images']:,} test images", f"sigma {reached['sigma']:g}"
+    kind = "training" if settings.get("evaluate_on_training") else "test"
+    images, sigma = f"{reached['images']:,} {kind} images", f"sigma {reached['sigma']:g}"
     rows = [
         ("for", values["purpose"]),
         ("base network, clean", f"{_percent(reached['clean'])} of {images}"),
@@ -131,7 +132,7 @@ def card_table(values: Mapping[str, Any]) -> str:
         changes = [f"{by:+.2%} {name.replace('_', ' ')}" for name, by in values["rounding"].items()]
         rows.append(("half precision on disk", ", ".join(changes)))
     rows += [
-        ("data", f"{settings['data']}, {settings['image_size']} pixels"),
+        ("data", f"{settings['data']}, {settings['image_size']} pixels{_skipped(values)}"),
         ("procedure", f"{settings['procedure']}, seed {settings['seed']}"),
         ("precision of products", settings["precision"]),
         ("parameters", f"{values['parameters']:,}"),
@@ -143,8 +144,17 @@ def card_table(values: Mapping[str, Any]) -> str:
         ("trained on", ", ".join(values["environment"].get("devices", []))),
         ("command", f"`{values['command']}`"),
     ]
-    lines = [f"# {values['name']}", "", "| | |", "|---|---|"]
+    title = f"# {values['name']}"
+    if settings.get("evaluate_on_training"):
+        title += ": evaluated on its own training images, which says nothing of others"
+    lines = [title, "", "| | |", "|---|---|"]
     return "\n".join([*lines, *(f"| {left} | {right} |" for left, right in rows)]) + "\n"
+
+
+def _skipped(values: Mapping[str, Any]) -> str:
+    counts = values.get("skipped_images", {})
+    told = [f"{count} {kind} images" for kind, count in counts.items() if count]
+    return f"; could not be read and left out: {' and '.join(told)}" if told else ""
 
 
 def _certified_row(entry: Mapping[str, Any]) -> tuple[str, str]:

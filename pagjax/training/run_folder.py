@@ -14,11 +14,12 @@ import jax
 import numpy as np
 
 from pagjax.checkpoints import shipped, store
-from pagjax.networks.base import Description, base_network
+from pagjax.io.class_folders import Classes
+from pagjax.io.labelled_images import LabelledImages
+from pagjax.networks.base import BaseNetwork, Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
 from pagjax.runs import environment, files, processes
 from pagjax.training import record
-from pagjax.training.data import LabelledImages
 from pagjax.training.evaluation import evaluate
 from pagjax.training.recipes import Recipe
 from pagjax.training.settings import Settings, TrainingError
@@ -48,12 +49,9 @@ def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
     files.write_json(path, settings.to_json())
 
 
-def variables_of(init: str | None) -> dict[str, Any] | None:
-    """The variables of the checkpoint to start from, where there is one."""
-    if init is None:
-        return None
-    description, variables = store.restore(shipped.path(init))
-    return base_network(description, variables).variables
+def network_of_init(init: str | None) -> BaseNetwork | None:
+    """The checkpoint to start from, where there is one."""
+    return None if init is None else base_network(*store.restore(shipped.path(init)))
 
 
 def stored_side(side: int) -> int:
@@ -62,7 +60,7 @@ def stored_side(side: int) -> int:
 
 
 def write_checkpoint(
-    folder: Path, name: str, recipe: Recipe, state: State, labels: Sequence[str]
+    folder: Path, name: str, recipe: Recipe, state: State, classes: Classes
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Writes the averaged weights in half precision, to be used before they are evaluated.
 
@@ -73,7 +71,7 @@ def write_checkpoint(
     half = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), kept)
     if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(half)):
         raise TrainingError("weights that half precision cannot hold: train longer or more gently")
-    described = _description(name, recipe.settings, labels, {})
+    described = _description(name, recipe.settings, classes, {})
     if processes.is_first():
         store.save(folder / _CHECKPOINT, described, half, overwrite=True)
     return kept, half
@@ -84,7 +82,7 @@ def finish(
     name: str,
     recipe: Recipe,
     state: State,
-    labels: Sequence[str],
+    data: LabelledImages,
     test: LabelledImages,
     *,
     command: Sequence[str],
@@ -95,12 +93,23 @@ def finish(
 
     A killed evaluation goes on where it was. Several processes share it out; the first one writes.
 
+    Args:
+        folder: of the run.
+        name: of the network.
+        recipe: of the run.
+        state: the last one.
+        data: what was trained on.
+        test: what is evaluated on.
+        command: for the card.
+        num_draws: noise draws of an image.
+        report: told about progress.
+
     Returns:
         The card as a table; nothing in processes but the first.
     """
     settings = recipe.settings
-    trained, half = write_checkpoint(folder, name, recipe, state, labels)
-    description = _description(name, settings, labels, {})
+    trained, half = write_checkpoint(folder, name, recipe, state, data.classes)
+    description = _description(name, settings, data.classes, {})
     measure = partial(evaluate, data=test, sigma=settings.sigma, report=report)
     unrounded, _ = measure(
         base_network(description, trained, settings.precision).logits_fn,
@@ -126,7 +135,10 @@ def finish(
         parameters=sum(leaf.size for leaf in jax.tree.leaves(trained["params"])),
         purpose=recipe.purpose,
     )
-    described = _description(name, settings, labels, values)
+    skipped = {"training": len(data.skipped), "test": len(test.skipped)}
+    if any(skipped.values()):
+        values["skipped_images"] = skipped
+    described = _description(name, settings, data.classes, values)
     checkpoint = store.save(folder / _CHECKPOINT, described, half, overwrite=True)
     narrow = {key: _narrow(array) for key, array in {**raw, "targets": test.targets}.items()}
     files.write_arrays(checkpoint / PREDICTIONS, narrow)
@@ -136,16 +148,17 @@ def finish(
 
 
 def _description(
-    name: str, settings: Settings, labels: Sequence[str], origin: dict[str, Any]
+    name: str, settings: Settings, classes: Classes, origin: dict[str, Any]
 ) -> Description:
     return Description(
         architecture=f"{settings.stem} stem, {settings.block} blocks "
         f"{'/'.join(map(str, settings.stage_sizes))}, width {settings.width}",
         config=settings.config,
-        num_classes=len(labels),
+        num_classes=len(classes.labels),
         normalizer=NORMALIZERS[settings.normalizer],
         image_size=(settings.image_size, settings.image_size),
-        labels=tuple(labels),
+        labels=classes.labels,
+        wordnet_ids=classes.wordnet_ids,
         training_sigma=settings.sigma,
         origin={"source": "pagjax.train", "name": name, **origin},
     )

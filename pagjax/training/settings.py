@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pagjax.io.errors import DataError
 from pagjax.networks.resnet import ResNetConfig, Stem
 
-
-class TrainingError(ValueError):
-    """A training run that cannot be done as asked; the message says what to change."""
+# A training run that cannot be done as asked, for its data or its settings: one word for both.
+TrainingError = DataError
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Settings:
         precision: type of activations, ``"float32"`` or ``"bfloat16"``; parameters and batch
             statistics stay float32.
         init: checkpoint from which the weights start, or None.
+        evaluate_on_training: whether accuracies are those of the training images, for data without
+            others; the card says so.
         seed: of initial weights, order, augmentation and noise.
     """
 
@@ -98,6 +100,7 @@ class Settings:
     average_every: int = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     init: str | None = None
+    evaluate_on_training: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -1,0 +1,66 @@
+"""Which folder holds a split's class folders; a split is never taken for a class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pagjax.io import listing
+from pagjax.io.class_folders import Classes, match
+from pagjax.io.errors import DataError, shown
+
+SPLITS = frozenset(
+    "dev eval evaluation holdout test testing tests train training val valid validation".split()  # noqa: SIM905
+)
+
+
+def find(folder: Path, split: str, classes: Classes | None) -> tuple[Path, bool]:
+    """Where a split's class folders lie.
+
+    A folder of that name inside `folder`; or `folder` itself, where it holds class folders and
+    nothing that is called as splits are.
+
+    Args:
+        folder: the data.
+        split: a plain name, such as ``"val"``.
+        classes: of the network; where the folders are its labels, they are classes, whatever they
+            are called.
+
+    Returns:
+        The folder, and whether it is the split's own.
+
+    Raises:
+        DataError: if there is no such split; the message lists those that are.
+    """
+    if "[" in split or "+" in split:
+        raise DataError(f"split {split!r}: slices are for TFDS; {folder} is a folder")
+    if not split or Path(split).name != split:
+        raise DataError(f"split {split!r}: the name of a folder in {folder}")
+    inside = listing.subfolders(folder)
+    named = [path for path in inside if path.name == split]
+    named = named or [path for path in inside if path.name.casefold() == split.casefold()]
+    if any(_is_split(path) for path in inside) and _are_classes(inside, classes):
+        return folder, False
+    if len(named) == 1:
+        return named[0], True
+    there = [path.name for path in inside if _is_split(path)]
+    if there or split.casefold() not in SPLITS:
+        there = there or [path.name for path in inside]
+        example = f": pass --split {there[0 if len(there) == 1 else -1]}" if there else ""
+        raise DataError(
+            f"no folder {split!r} in {folder}; found {shown(there) if there else 'none'}{example}"
+        )
+    return folder, False
+
+
+def _is_split(path: Path) -> bool:
+    return path.name.casefold() in SPLITS
+
+
+def _are_classes(folders: list[Path], classes: Classes | None) -> bool:
+    if classes is None or not classes.named:
+        return False
+    try:
+        match([path.name for path in folders], classes, "")
+    except DataError:
+        return False
+    return True
