@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pagjax.wording import arguments as types
+
 if TYPE_CHECKING:
     from pagjax.alignment.intervals import Interval
     from pagjax.networks.base import BaseNetwork
@@ -66,10 +68,15 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME_OR_FILE",
         help="class Gaussians (default: the shipped ones of the networks' classes)",
     )
-    parser.add_argument("--count", type=int, default=100, metavar="K", help="default: 100")
-    parser.add_argument("--sigma", type=float, metavar="S", help="default: each one's training's")
+    parser.add_argument("--count", type=types.count, default=100, metavar="K", help="default: 100")
     parser.add_argument(
-        "--epsilon", type=float, metavar="E", help="default: 40 at 224 pixels, scaled by side"
+        "--sigma", type=types.sigma, metavar="S", help="default: each one's training's"
+    )
+    parser.add_argument(
+        "--epsilon",
+        type=types.length,
+        metavar="E",
+        help="default: 40 at 224 pixels, scaled by side",
     )
     parser.add_argument(
         "--preset",
@@ -77,24 +84,26 @@ def parser() -> argparse.ArgumentParser:
         default="paper",
         help="fast: the same ball with a twentieth of the work (default: paper)",
     )
-    parser.add_argument("--steps", type=int, metavar="K", help="default: the preset's")
-    parser.add_argument("--num-samples", type=int, metavar="N", help="default: the preset's")
+    parser.add_argument("--steps", type=types.count, metavar="K", help="default: the preset's")
+    parser.add_argument(
+        "--num-samples", type=types.count, metavar="N", help="default: the preset's"
+    )
     parser.add_argument(
         "--neighbours",
-        type=int,
+        type=types.whole,
         default=1,
         metavar="K",
         help="nearest images of the class in --data's --train-split; 0 for none (default: 1)",
     )
     parser.add_argument(
         "--agreement",
-        type=int,
+        type=types.count,
         nargs="*",
         default=[1, 5, 20],
         metavar="N",
         help="numbers of draws whose gradients' agreement is measured (default: 1 5 20)",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="I", help="default: 0")
+    parser.add_argument("--seed", type=types.seed, default=0, metavar="I", help="default: 0")
     parser.add_argument("--out", type=Path, default=OUT, metavar="DIR", help=f"default: {OUT}")
     parser.add_argument("--overwrite", action="store_true", help="forget what DIR holds")
     return parser

@@ -32,12 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = report_parser().parse_args(given[1:]) if reports else parser().parse_args(given)
     from pagjax.certificates.logs import LogError
     from pagjax.checkpoints import CheckpointError
+    from pagjax.io.errors import RefusedError
     from pagjax.runs.job import JobError
     from pagjax.training.settings import TrainingError
 
     try:
         return report(args) if reports else run(args)
-    except (CheckpointError, JobError, LogError, TrainingError) as error:
+    except (CheckpointError, JobError, LogError, RefusedError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_REFUSED
     except KeyboardInterrupt:
@@ -211,14 +212,22 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
 
 def report(args: argparse.Namespace) -> int:
     """Prints tables, draws curves, fills cards; returns the exit status."""
-    from pagjax.certificates import plot, report
-    from pagjax.certificates.logs import LogError, read
+    from pagjax.certificates import plot, reading, report
+    from pagjax.certificates.logs import LogError
     from pagjax.runs import files
 
     names = args.names or report.names_of(args.logs)
     if len(names) != len(args.logs):
         raise LogError(f"{len(names)} names for {len(args.logs)} logs: give one each")
-    logs = [read(path) for path in args.logs]
+    kind = None if args.plot is None else args.plot.suffix.removeprefix(".").lower()
+    if kind not in (None, "png", "pdf", "svg"):
+        raise LogError(f"--plot {args.plot}: needs .png, .pdf or .svg")
+    logs = [reading.read(path) for path in args.logs]
+    for path, log in zip(args.logs, logs, strict=True):
+        for line in reading.told(path, log):
+            print(line, file=sys.stderr)
+    for line in reading.differences(logs, names):
+        print(line, file=sys.stderr)
     summaries = [
         report.summarise(log, name, sigma=report.sigma_of(path), radii=args.radii)
         for log, name, path in zip(logs, names, args.logs, strict=True)
@@ -229,22 +238,24 @@ def report(args: argparse.Namespace) -> int:
         "latex": report.latex_table,
     }
     print(tables[args.format](summaries))
-    if args.plot is not None:
+    if kind is not None:
         drawn = [(log, name) for log, name in zip(logs, names, strict=True) if log.certifies]
-        kind = args.plot.suffix.removeprefix(".").lower()
-        if kind not in ("png", "pdf", "svg") or not drawn:
-            raise LogError(f"--plot {args.plot}: needs a log with radii and .png, .pdf or .svg")
+        if not drawn:
+            raise LogError(f"--plot {args.plot}: needs a log with radii")
         files.write_bytes(args.plot, plot.draw(*zip(*drawn, strict=True), format=kind))
+    left_out = sum(len(log.left_out) for log in logs)
     if args.card is not None:
+        if left_out:
+            raise LogError(f"--card {args.card}: lines of the logs were left out: mend them first")
         _fill_card(args.card, args.logs, summaries)
-    return EXIT_DONE
+    return EXIT_SKIPPED if left_out else EXIT_DONE
 
 
 def _fill_card(name: str, paths: Sequence[Path], summaries: Sequence[Any]) -> None:
     """Replaces the certified accuracies in a network's card by those of its logs."""
     from pagjax import checkpoints
-    from pagjax.certificates import report
-    from pagjax.certificates.job import read_settings
+    from pagjax.certificates import reading, report
+    from pagjax.certificates.job import settings_file
     from pagjax.certificates.logs import LogError
     from pagjax.checkpoints import shipped
     from pagjax.runs.inputs import weights_digest
@@ -253,9 +264,12 @@ def _fill_card(name: str, paths: Sequence[Path], summaries: Sequence[Any]) -> No
     digest = weights_digest(checkpoints.load(name))
     entries = []
     for path, summary in zip(paths, summaries, strict=True):
-        settings = (read_settings(path) or {}).get("job", {})
+        settings = reading.settings_of(path) or {}
         if settings.get("checkpoint_sha256") != digest:
             raise LogError(f"{path} is not a log of {name}'s weights, by the settings beside it")
+        missing = [name for name in report.OF_CARD if name not in settings]
+        if missing:
+            raise LogError(f"{settings_file(path)}: job.{missing[0]} is missing")
         if summary.average_radius is not None:
             entries.append(report.card_entry(summary, settings))
     record.write_card(shipped.path(name), {**shipped.card(name), "certified": entries})

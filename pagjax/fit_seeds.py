@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pagjax.wording import arguments as types
+
 if TYPE_CHECKING:
     from pagjax.io.class_folders import Classes
 
@@ -45,24 +47,24 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
     parser.add_argument(
-        "--image-size", type=int, default=224, metavar="PIXELS", help="side (default: 224)"
+        "--image-size", type=types.count, default=224, metavar="PIXELS", help="side (default: 224)"
     )
     parser.add_argument(
         "--factor",
-        type=int,
+        type=types.count,
         metavar="F",
         help="fit block means of F x F pixels (default: 1 up to 32 pixels, 4 above)",
     )
     parser.add_argument(
         "--regulariser",
-        type=float,
+        type=types.length,
         default=1e-4,
         metavar="V",
         help="variance added to every pixel, in squared pixel units of [0, 1] (default: 0.0001)",
     )
     parser.add_argument(
         "--share",
-        type=float,
+        type=types.part,
         default=0.9,
         metavar="S",
         help="share of the variance that is kept; 1 fits the exact covariance (default: 0.9)",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagjax.runs.arguments import add_processes
+from pagjax.wording import arguments as types
 
 if TYPE_CHECKING:
     from pagjax.training.recipes import Recipe
@@ -48,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--overwrite", action="store_true", help="forget what DIR holds")
     parser.add_argument(
         "--draws",
-        type=int,
+        type=types.count,
         default=DRAWS,
         metavar="N",
         help=f"noise draws of the final evaluation (default: {DRAWS})",
@@ -60,7 +61,10 @@ def parser() -> argparse.ArgumentParser:
         help="without it the checkpoint is written with no card; the same command with it goes on",
     )
     parser.add_argument(
-        "--stop-after", type=int, metavar="STEPS", help="stop early, state saved, no evaluation"
+        "--stop-after",
+        type=types.count,
+        metavar="STEPS",
+        help="stop early, state saved, no evaluation",
     )
     add_processes(parser)
     group = parser.add_argument_group("settings", "each overrides the recipe's")
@@ -72,12 +76,15 @@ def parser() -> argparse.ArgumentParser:
                 flag, action=argparse.BooleanOptionalAction, default=None, help=told or None
             )
         elif kind is tuple:
-            member = float if name == "drops" else int
+            member = types.real if name == "drops" else types.count
             group.add_argument(flag, nargs="*", type=member, metavar="N", help=told)
         else:
             shown = "required without a recipe" if default is None else f"default: {default}"
             group.add_argument(
-                flag, type=kind, metavar=kind.__name__.upper(), help=told + f"({shown})"
+                flag,
+                type=_reader(name, kind),
+                metavar=kind.__name__.upper(),
+                help=told + f"({shown})",
             )
     return parser
 
@@ -183,6 +190,12 @@ def _setting_types() -> dict[str, tuple[Any, Any]]:
         parsed = tuple if kind.startswith("tuple") else types.get(kind, str)
         found[field.name] = (parsed, None if field.default is MISSING else field.default)
     return found
+
+
+def _reader(name: str, kind: type) -> Callable[[str], Any]:
+    """How a setting is read from the command line."""
+    own = {"sigma": types.sigma, "epsilon": types.length, "seed": types.seed}
+    return own.get(name) or {float: types.real, int: types.whole}.get(kind, kind)
 
 
 def _recipe(args: argparse.Namespace) -> tuple[Recipe, str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 from pagjax.runs.arguments import add_processes
+from pagjax.wording import arguments as types
 
 OUT = Path("pagjax-certificates")
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -44,13 +44,13 @@ def parser() -> argparse.ArgumentParser:
         "networks, else cover)",
     )
     what.add_argument(
-        "--stride", type=_count, default=1, metavar="I", help="every I-th image (default: all)"
+        "--stride", type=types.count, default=1, metavar="I", help="every I-th image (default: all)"
     )
-    what.add_argument("--limit", type=_count, metavar="M", help="at most M images")
+    what.add_argument("--limit", type=types.count, metavar="M", help="at most M images")
     how = parser.add_argument_group("how")
     how.add_argument(
         "--sigma",
-        type=_length,
+        type=types.noise,
         nargs="+",
         metavar="S",
         help="noise levels, a log each (default: the network's training's)",
@@ -68,23 +68,29 @@ def parser() -> argparse.ArgumentParser:
         default="bounded",
         help="soft smoothing: bound all classes at once, or the rest by 1 - p (default: bounded)",
     )
-    how.add_argument("--num-selection", type=_count, default=100, metavar="N0", help="default: 100")
+    how.add_argument(
+        "--num-selection", type=types.count, default=100, metavar="N0", help="default: 100"
+    )
     how.add_argument(
         "--num-draws",
-        type=_count,
+        type=types.count,
         metavar="N",
         help=f"default: {CERTIFY_DRAWS:,}; {PREDICT_DRAWS:,} for --predict",
     )
-    how.add_argument("--alpha", type=_alpha, default=0.001, metavar="A", help="default: 0.001")
+    how.add_argument(
+        "--alpha", type=types.probability, default=0.001, metavar="A", help="default: 0.001"
+    )
     how.add_argument(
         "--staged",
         nargs="*",
-        type=_radius,
+        type=types.length,
         metavar="R",
         help="stop drawing once it is decided which of these radii are reached "
         f"(without R: {' '.join(f'{radius:g}' for radius in RADII)})",
     )
-    how.add_argument("--seed", type=int, default=0, metavar="I", help="of all noise (default: 0)")
+    how.add_argument(
+        "--seed", type=types.seed, default=0, metavar="I", help="of all noise (default: 0)"
+    )
     how.add_argument(
         "--precision",
         choices=["float32", "bfloat16"],
@@ -98,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--overwrite", action="store_true", help="start the logs anew")
     where.add_argument(
         "--chunk-size",
-        type=_count,
+        type=types.count,
         metavar="C",
         help="draws that a device holds at once (default: what suits it)",
     )
@@ -114,7 +120,7 @@ def report_parser() -> argparse.ArgumentParser:
         "radius (ACR) and abstentions of logs, ours and published ones.",
     )
     parser.add_argument("logs", nargs="+", type=Path, metavar="LOG")
-    parser.add_argument("--radii", nargs="+", type=_radius, default=RADII, metavar="R")
+    parser.add_argument("--radii", nargs="+", type=types.length, default=RADII, metavar="R")
     parser.add_argument("--names", nargs="+", metavar="NAME", help="of the logs, in order")
     parser.add_argument("--format", choices=["text", "csv", "latex"], default="text")
     parser.add_argument(
@@ -126,31 +132,3 @@ def report_parser() -> argparse.ArgumentParser:
         help="also write the accuracies into the card of the network that the logs are of",
     )
     return parser
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
-    return value
-
-
-def _length(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"{text}: must be above 0, in pixel units")
-    return value
-
-
-def _radius(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text}: must be at least 0, in pixel units")
-    return value
-
-
-def _alpha(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must lie strictly between 0 and 1")
-    return value

@@ -17,7 +17,7 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from pagjax.certificates import logs
+from pagjax.certificates import logs, sense
 from pagjax.certification import Certificate, MeanBound, certify, certify_soft, predict
 from pagjax.certification.soft import Rivals
 from pagjax.checks import LogitsFn
@@ -195,7 +195,11 @@ def begin(log: Path, job: Job, *, overwrite: bool) -> set[int]:
     whole = content[: content.rfind(b"\n") + 1]
     if whole != content:
         files.write_bytes(log, whole)
-    return {line.number for line in logs.read(log).lines}
+    found = logs.read(log)
+    for at, reason in found.left_out:
+        if not reason.startswith(sense.REPEATS):
+            raise logs.LogError(f"{log}, line {at}: {reason}: mend it, or pass --overwrite")
+    return {line.number for line in found.lines}
 
 
 def run(

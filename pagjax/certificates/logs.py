@@ -1,61 +1,82 @@
 """Logs of certified and predicted images: Cohen et al.'s tab-separated lines, and known variants.
 
-Reads what Cohen et al. (2019), Salman et al. (2019) and Jeong and Shin (2020) published: ends of
-lines with or without carriage return, no lines after the header, times as ``h:mm:ss[.ffffff]`` or
-seconds, and a base network's prediction as an extra column.
+Reads what Cohen et al. (2019), Salman et al. (2019) and Jeong and Shin (2020) published, and what
+others write in their wake: columns are found by name, in any order, beside others; cells stand
+between tabs, commas or spaces. A line that contradicts itself is left out, and that is told.
 """
 
 from __future__ import annotations
 
+import codecs
 import datetime
 import decimal
-import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-CERTIFY = ("idx", "label", "predict", "radius", "correct", "time")
-PREDICT = ("idx", "label", "predict", "correct", "time")
-BASE_PREDICT = ("idx", "label", "predict", "basePredict", "correct", "time")
-_TIME = re.compile(r"(?:(?:(?P<d>\d+) days?, )?(?P<h>\d+):(?P<m>\d+):)?(?P<s>\d+(?:\.\d+)?)")
+from pagjax.certificates import rows, sense
+from pagjax.certificates.columns import BASE_PREDICT as BASE_PREDICT
+from pagjax.certificates.columns import CERTIFY as CERTIFY
+from pagjax.certificates.columns import PREDICT as PREDICT
+from pagjax.certificates.rows import Line as Line
+
+_MOST_BYTES = 2**28  # of a log: four million lines
 
 
 class LogError(ValueError):
     """A file that is no log of certified or predicted images; the message says where and why."""
 
 
-class Line(NamedTuple):
-    """One image.
+class LeftOut(NamedTuple):
+    """A line that does not count: where it stands in the file, and why."""
 
-    Attributes:
-        number: of the image in the data set.
-        label: its class.
-        prediction: class index, -1 for abstention.
-        radius: certified l2 radius in pixel units; None in a log of predictions.
-        correct: whether the prediction is the label.
-        seconds: what it took.
-        base_prediction: the base network's class, where a log of predictions has it.
-    """
-
-    number: int
-    label: int
-    prediction: int
-    radius: float | None
-    correct: bool
-    seconds: float
-    base_prediction: int | None = None
+    at: int
+    reason: str
 
 
 @dataclass(frozen=True)
 class Log:
-    """The lines of a log in the order of the file, and the names of its columns."""
+    """The lines of a log in the order of the file.
+
+    Attributes:
+        columns: the names of its columns that are known here, in its order.
+        lines: the images.
+        left_out: lines that do not count: repeated, cut off, or in contradiction to themselves.
+        notes: what else to say of the file.
+        places: where each line stands in the file, from 1.
+    """
 
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
+
+    def without(self, faults: Mapping[int, str]) -> Log:
+        """This log with fewer lines.
+
+        Args:
+            faults: by the position of a line, why it is left out.
+
+        Raises:
+            LogError: if no line is left.
+        """
+        if not faults:
+            return self
+        kept = [position for position in range(len(self.lines)) if position not in faults]
+        out = [LeftOut(self.places[position], reason) for position, reason in faults.items()]
+        if not kept:
+            raise LogError(f"line {out[0].at}: {out[0].reason}; no line is left")
+        return replace(
+            self,
+            lines=tuple(self.lines[position] for position in kept),
+            places=tuple(self.places[position] for position in kept),
+            left_out=tuple(sorted((*self.left_out, *out))),
+        )
 
     @property
     def certifies(self) -> bool:
@@ -79,21 +100,26 @@ class Log:
 
 
 def read(path: Path) -> Log:
-    """Reads a log.
+    """Reads a log. What its lines say is checked, see `check`.
 
     Raises:
         LogError: if it is none, naming the line.
     """
     try:
-        return parse(path.read_bytes().decode("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise LogError(f"larger than {_MOST_BYTES // 2**20} MB: no log of images")
+        utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return check(parse(content.decode("utf-16" if utf16 else "utf-8-sig")))
+    except (OSError, UnicodeError) as error:
         raise LogError(f"{path}: cannot be read ({error})") from error
     except LogError as error:
         raise LogError(f"{path}, {error}") from None
 
 
 def parse(text: str) -> Log:
-    """A log from its text.
+    """A log from its text, whatever its lines say. A last line that was cut off is left out.
 
     Raises:
         LogError: if it is none, naming the line.
@@ -103,16 +129,53 @@ def parse(text: str) -> Log:
         >>> log.lines[0].radius, log.lines[0].seconds
         (0.4, 15.4)
     """
-    rows = text.splitlines()
-    columns = tuple(rows[0].split("\t")) if rows else ()
-    if columns not in (CERTIFY, PREDICT, BASE_PREDICT):
-        found = rows[0] if rows else "an empty file"
-        raise LogError(
-            f"line 1: {found[:80]!r} is not the header of a log of certified or predicted images, "
-            f"{' '.join(CERTIFY)} separated by tabs"
-        )
-    filled = enumerate(rows[1:], 2)
-    return Log(columns, tuple(_line(row, columns, at) for at, row in filled if row.strip()))
+    numbered = list(enumerate(re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff")), 1))
+    filled = [(at, row) for at, row in numbered if row.strip()]
+    at = filled[0][0] if filled else 1
+    lines, places, left_out, notes = [], [], [], []
+    try:
+        form, named = rows.form_of([row for _, row in filled])
+        if not named:
+            notes.append(f"no header: columns taken as {' '.join(form.columns)}")
+        if form.unused:
+            notes.append(f"columns not used: {', '.join(name[:40] for name in form.unused[:8])}")
+        for at, row in filled[named:]:
+            if rows.is_header(row, form):
+                notes.append(f"line {at} is the header again: the log was begun twice")
+                continue
+            try:
+                line = rows.line_of(row, form)
+                if at == len(numbered) and rows.may_be_cut(row, form):
+                    raise ValueError("radius")
+                lines.append(line)
+                places.append(at)
+            except ValueError as error:
+                short = isinstance(error, rows.WidthError) and error.too_short
+                if at == filled[-1][0] and (short or at == len(numbered)) and lines:
+                    left_out.append(LeftOut(at, f"{error}: cut off"))
+                elif isinstance(error, rows.WidthError):
+                    raise
+                else:
+                    raise ValueError(f"{row[:200]!r} is not understood ({error})") from None
+    except ValueError as error:
+        raise LogError(f"line {at}: {error}") from None
+    return Log(form.columns, tuple(lines), tuple(left_out), tuple(notes), tuple(places))
+
+
+def check(log: Log) -> Log:
+    """A log without the lines that make no sense, which it says are left out.
+
+    Raises:
+        LogError: if two lines of an image contradict each other, or no line is left.
+
+    Example:
+        >>> check(parse("label,idx,predict,correct\\n3,0,3,True\\n3,1,4,True")).left_out
+        (LeftOut(at=3, reason='correct 1, but label 3 and predict 4'),)
+    """
+    try:
+        return log.without(sense.faults(log.places, log.lines))
+    except ValueError as error:
+        raise LogError(str(error)) from None
 
 
 def header(columns: Sequence[str]) -> str:
@@ -134,34 +197,3 @@ def text_of(line: Line) -> str:
         radius = [str(cut)]
     took = datetime.timedelta(seconds=line.seconds)
     return "\t".join([*map(str, values), *radius, str(int(line.correct)), str(took)]) + "\n"
-
-
-def _line(row: str, columns: tuple[str, ...], at: int) -> Line:
-    cells = row.split("\t")
-    if len(cells) != len(columns):
-        raise LogError(f"line {at}: {len(cells)} columns instead of {len(columns)}")
-    by_name = dict(zip(columns, cells, strict=True))
-    try:
-        radius = float(by_name["radius"]) if "radius" in by_name else None
-        if radius is not None and not (math.isfinite(radius) and radius >= 0):
-            raise ValueError(f"radius {by_name['radius']}")
-        base = by_name.get("basePredict")
-        return Line(
-            int(by_name["idx"]),
-            int(by_name["label"]),
-            int(by_name["predict"]),
-            radius,
-            {"0": False, "1": True}[by_name["correct"]],
-            _seconds(by_name["time"]),
-            None if base is None else int(base),
-        )
-    except (ValueError, KeyError) as error:
-        raise LogError(f"line {at}: {row!r} is not understood ({error})") from None
-
-
-def _seconds(text: str) -> float:
-    found = _TIME.fullmatch(text)
-    if found is None:
-        raise ValueError(f"time {text!r}")
-    days, hours, minutes, seconds = (float(part or 0) for part in found.group("d", "h", "m", "s"))
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

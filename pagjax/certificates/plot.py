@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from pagjax.certificates.logs import Log
+from pagjax.wording.escapes import one_line
 
 
 def curve(log: Log) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +47,7 @@ def draw(logs: Sequence[Log], names: Sequence[str], *, format: str = "png") -> b
         radii, accuracy = curve(log)
         # A curve ends where its last image falls, and drops to zero there.
         ends = np.append(radii, radii[-1]), np.append(accuracy, 0.0)
-        axes.plot(*ends, drawstyle="steps-pre", linewidth=1.4, label=name)
+        axes.plot(*ends, drawstyle="steps-pre", linewidth=1.4, label=_label(name))
     axes.set(xlabel="radius", ylabel="certified accuracy", ylim=(0, 1))
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
@@ -53,3 +55,8 @@ def draw(logs: Sequence[Log], names: Sequence[str], *, format: str = "png") -> b
     buffer = io.BytesIO()
     figure.savefig(buffer, format=format, dpi=150)
     return buffer.getvalue()
+
+
+def _label(name: str) -> str:
+    """A name as Matplotlib writes it: no mathematics, and none left out for its first letter."""
+    return re.sub("^_", " _", one_line(name).replace("$", r"\$"))

@@ -5,22 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pagjax.certificates import job, logs
+from pagjax.certificates import logs
+from pagjax.certificates.reading import sigma_of as sigma_of
 from pagjax.certification import (
     Share,
     abstention_rate,
     average_certified_radius,
     certified_accuracy,
 )
+from pagjax.wording.escapes import csv_cell, latex, one_line
 
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0)
-_SIGMA = re.compile(r"sigma[_-](\d+(?:\.\d+)?)(?!.*sigma[_-]\d)")
+OF_CARD = ("method", "data", "split", "num_draws", "alpha", "radii", "precision")
+"""What a card takes from a log's settings, see `card_entry`."""
 
 
 @dataclass(frozen=True)
@@ -67,20 +69,6 @@ def summarise(
     )
 
 
-def sigma_of(path: Path) -> float | None:
-    """A log's noise level: from the settings beside it, or else from its path.
-
-    Example:
-        >>> sigma_of(Path("certify/cifar10/resnet110/noise_0.50/test/sigma_0.25"))
-        0.25
-    """
-    settings = job.read_settings(path)
-    if settings is not None:
-        return float(settings["job"]["sigma"])
-    found = _SIGMA.search(str(path))
-    return float(found.group(1)) if found else None
-
-
 def names_of(paths: Sequence[Path]) -> list[str]:
     """Paths without the folders that all share at their beginning.
 
@@ -103,7 +91,7 @@ def text_table(summaries: Sequence[Summary]) -> str:
 def latex_table(summaries: Sequence[Summary]) -> str:
     """A tabular of the booktabs package, percent without intervals."""
     radii = _all_radii(summaries)
-    escaped = [re.sub(r"([&%$#_{}])", r"\\\1", s.name) for s in summaries]
+    escaped = [latex(s.name) for s in summaries]
     head = ["", r"$\sigma$", *(f"$r={radius:g}$" for radius in radii), "ACR", "abstain"]
     rows = []
     for name, s in zip(escaped, summaries, strict=True):
@@ -126,7 +114,7 @@ def csv_table(summaries: Sequence[Summary]) -> str:
     head = ["log", "sigma", "images", "average_certified_radius", "abstention_rate"]
     writer.writerow([*head, "radius", "certified_accuracy", "low", "high"])
     for s in summaries:
-        known = [s.name, s.sigma, s.images, s.average_radius, s.abstention.value]
+        known = [csv_cell(s.name), s.sigma, s.images, s.average_radius, s.abstention.value]
         for radius, share in zip(s.radii, s.accuracies, strict=True):
             writer.writerow([*known, radius, *share])
     return buffer.getvalue().rstrip("\n")
@@ -171,7 +159,7 @@ def _head(summaries: Sequence[Summary]) -> list[str]:
 def _cells(s: Summary, summaries: Sequence[Summary]) -> list[str]:
     by_radius = dict(zip(s.radii, s.accuracies, strict=True))
     return [
-        s.name,
+        one_line(s.name),
         "-" if s.sigma is None else f"{s.sigma:g}",
         f"{s.images:,}",
         *(_interval(by_radius[r]) if r in by_radius else "-" for r in _all_radii(summaries)),

@@ -12,6 +12,7 @@ from typing import Any
 
 from pagjax.figures.recipes import Recipe, recipes
 from pagjax.runs.arguments import add_processes
+from pagjax.wording import arguments as types
 
 OUT = Path("pagjax-figures")
 EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -36,16 +37,20 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--images", nargs="+", default=[], help="files, folders or a TFDS name")
     parser.add_argument("--targets", nargs="+", default=[], help="class names or indices")
-    parser.add_argument("--rows", type=int, help="starting images (default: the figure's)")
-    parser.add_argument("--columns", type=int, help="target classes, where they are the columns")
+    parser.add_argument("--rows", type=types.count, help="starting images (default: the figure's)")
     parser.add_argument(
-        "--sigma", type=float, default=0.25, help="of figures with one smoothed network"
+        "--columns", type=types.count, help="target classes, where they are the columns"
+    )
+    parser.add_argument(
+        "--sigma", type=types.noise, default=0.25, help="of figures with one smoothed network"
     )
     parser.add_argument(
         "--preset", choices=["paper", "fast"], default="paper", help="default: paper"
     )
-    parser.add_argument("--steps", type=int, help="default: the preset's")
-    parser.add_argument("--num-samples", type=int, help="draws a step (default: the preset's)")
+    parser.add_argument("--steps", type=types.count, help="default: the preset's")
+    parser.add_argument(
+        "--num-samples", type=types.count, help="draws a step (default: the preset's)"
+    )
     parser.add_argument(
         "--judge",
         metavar="NETWORK",
@@ -59,9 +64,12 @@ def parser() -> argparse.ArgumentParser:
         "cifar10-vanilla)",
     )
     parser.add_argument(
-        "--certify", type=int, metavar="N", help="also a certified radius from N draws a picture"
+        "--certify",
+        type=types.count,
+        metavar="N",
+        help="also a certified radius from N draws a picture",
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=types.seed, default=0)
     parser.add_argument("--data-dir", type=Path, help="where TFDS prepared data")
     parser.add_argument("--out", type=Path, default=OUT, help=f"default: {OUT}")
     add_processes(parser)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
+
+from pagjax.wording import arguments as types
 
 OUT = Path("pagjax-pictures")
 EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -36,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         "images of the class; needs no images",
     )
     what.add_argument(
-        "--count", type=_count, default=8, metavar="K", help="seeds a class (default: 8)"
+        "--count", type=types.count, default=8, metavar="K", help="seeds a class (default: 8)"
     )
     what.add_argument(
         "--statistics",
@@ -51,15 +52,18 @@ def parser() -> argparse.ArgumentParser:
         help="every image with every target, or the first with the first, ... (default: all)",
     )
     what.add_argument(
-        "--image-size", type=_count, metavar="PIXELS", help="default: the network's own"
+        "--image-size", type=types.count, metavar="PIXELS", help="default: the network's own"
     )
     how = parser.add_argument_group("how")
     how.add_argument(
-        "--sigma", type=_length, metavar="S", help="noise level (default: the network's training's)"
+        "--sigma",
+        type=types.sigma,
+        metavar="S",
+        help="noise level (default: the network's training's)",
     )
     how.add_argument(
         "--epsilon",
-        type=_length,
+        type=types.length,
         metavar="E",
         help="radius of the l2 ball around the image (default: 40 at 224 pixels, scaled by side)",
     )
@@ -70,19 +74,22 @@ def parser() -> argparse.ArgumentParser:
         "falling steps and antithetic draws; options below override (default: paper; fast where no "
         "input is given)",
     )
-    how.add_argument("--steps", type=_count, metavar="K", help="default: by preset")
+    how.add_argument("--steps", type=types.count, metavar="K", help="default: by preset")
     how.add_argument(
         "--step-size",
-        type=_length,
+        type=types.length,
         metavar="L",
         help="l2 length of a step (paper, at 224 pixels: 0.7; 2.8 for sigma 0; 2.0 for ce)",
     )
     how.add_argument(
-        "--num-samples", type=_count, metavar="N", help="noise draws a step (default: by preset)"
+        "--num-samples",
+        type=types.count,
+        metavar="N",
+        help="noise draws a step (default: by preset)",
     )
     how.add_argument(
         "--last-num-samples",
-        type=_count,
+        type=types.count,
         metavar="N",
         help="draws grow to this number, doubled every few steps (default: they do not)",
     )
@@ -94,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
     )
     how.add_argument(
         "--momentum",
-        type=_fraction,
+        type=types.fraction,
         metavar="M",
         help="decay of the running sum of normalised gradients (default: by preset)",
     )
@@ -105,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
     )
     how.add_argument(
         "--settles-after",
-        type=_count,
+        type=types.count,
         metavar="W",
         help="stop a picture once W steps raised its objective by no more than the standard error",
     )
@@ -139,7 +146,9 @@ def parser() -> argparse.ArgumentParser:
         default=True,
         help="keep pixels in [0, 1] (default: yes)",
     )
-    how.add_argument("--seed", type=int, default=0, metavar="I", help="of all noise (default: 0)")
+    how.add_argument(
+        "--seed", type=types.seed, default=0, metavar="I", help="of all noise (default: 0)"
+    )
     where = parser.add_argument_group("where and how much at once")
     where.add_argument(
         "--out", type=Path, default=OUT, metavar="DIR", help=f"results (default: {OUT})"
@@ -149,17 +158,17 @@ def parser() -> argparse.ArgumentParser:
     existing.add_argument("--overwrite", action="store_true", help="replace what DIR holds")
     where.add_argument(
         "--certify",
-        type=_count,
+        type=types.count,
         metavar="N",
         help="also prove, from N draws a picture, a ball in which the smoothed network sees the "
         "target (fails with probability 0.001 a picture)",
     )
     where.add_argument("--animate", action="store_true", help="also a GIF of every trajectory")
     where.add_argument(
-        "--batch-size", type=_count, metavar="B", help="pictures at once (default: by memory)"
+        "--batch-size", type=types.count, metavar="B", help="pictures at once (default: by memory)"
     )
     where.add_argument(
-        "--chunk-size", type=_count, metavar="C", help="draws at once (default: by memory)"
+        "--chunk-size", type=types.count, metavar="C", help="draws at once (default: by memory)"
     )
     add_processes(parser)
     where.add_argument(
@@ -177,26 +186,7 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
         "several processes", "found by themselves under SLURM, Open MPI and on TPU pods"
     )
     several.add_argument("--coordinator", metavar="HOST:PORT", help="address of the first process")
-    several.add_argument("--num-processes", type=_count, metavar="P", help="of the job")
-    several.add_argument("--process-id", type=int, metavar="I", help="this one's number, from 0")
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
-    return value
-
-
-def _length(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text}: must be finite and at least 0, in pixel units")
-    return value
-
-
-def _fraction(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be at least 0 and below 1")
-    return value
+    several.add_argument("--num-processes", type=types.count, metavar="P", help="of the job")
+    several.add_argument(
+        "--process-id", type=types.whole, metavar="I", help="this one's number, from 0"
+    )

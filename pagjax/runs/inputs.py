@@ -46,7 +46,7 @@ class Inputs:
 
 def read_inputs(
     images: Sequence[str],
-    targets: Sequence[str],
+    targets: Sequence[str | int],
     how: Literal["all", "one-to-one"],
     size: tuple[int, int],
     labels: Sequence[str],
@@ -101,7 +101,7 @@ def read_pictures(images: Sequence[str], size: tuple[int, int]) -> Pictures:
     return Pictures(tuple(name for name, _ in found), pictures)
 
 
-def read_targets(targets: Sequence[str], labels: Sequence[str]) -> tuple[int, ...]:
+def read_targets(targets: Sequence[str | int], labels: Sequence[str]) -> tuple[int, ...]:
     """Class indices of labels and indices.
 
     Raises:
@@ -136,7 +136,7 @@ def _read_images(
     return found
 
 
-def _read_target(text: str, labels: Sequence[str], skipped: list[str]) -> int | None:
+def _read_target(text: str | int, labels: Sequence[str], skipped: list[str]) -> int | None:
     try:
         return resolve_target(text, labels)
     except JobError as error:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import jax
@@ -15,11 +16,14 @@ from jax import Array
 
 from pagjax import presets
 from pagjax.draws import CHUNK_VALUES
+from pagjax.io.class_folders import normal
 from pagjax.objectives import BY_NAME, Objective
 from pagjax.pgd import Noise, Strategy
 from pagjax.projections import Projection, ball_and_box, ball_then_box
 from pagjax.sampling import Sampling, group_size
 from pagjax.targeted import draws_at_once
+from pagjax.wording.names import hint
+from pagjax.wording.numbers import MOST_SIGMA, check_in_box, check_length, shorten
 
 PROJECTIONS: dict[str, Projection] = {"ball-then-box": ball_then_box, "nearest": ball_and_box}
 MOST_AT_ONCE = 16
@@ -78,6 +82,22 @@ class Job:
     momentum: float = 0.0
     schedule: presets.Schedule = "constant"
     settles_after: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses lengths that cannot be in pixel units of [0, 1].
+
+        Raises:
+            JobError: naming the length and the unit.
+        """
+        lengths = {"epsilon": self.epsilon, "step size": self.step_size}
+        try:
+            check_length(f"sigma {self.sigma}", self.sigma, most=MOST_SIGMA)
+            for name, value in lengths.items():
+                check_length(f"{name} {value}", value)
+                if self.clip:  # without it the pictures are in no box
+                    check_in_box(name, value, (*self.image_size, 3))
+        except (TypeError, ValueError) as error:
+            raise JobError(str(error)) from None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -151,11 +171,13 @@ def make_pairs(
     return tuple((i, i) for i in range(num_images))
 
 
-def resolve_target(text: str, labels: Sequence[str]) -> int:
+def resolve_target(text: str | int, labels: Sequence[str]) -> int:
     """The class index that a name or a number means.
 
     Args:
-        text: a label in any case, spaces or underscores alike; or an index.
+        text: a label, or one of its synonyms between commas, in any case, with spaces, hyphens or
+            underscores, as class folders are matched; or an index. Where labels are numbers that
+            are not their own indices, ``label:7`` and ``index:7`` say which is meant.
         labels: class names in order.
 
     Raises:
@@ -164,26 +186,46 @@ def resolve_target(text: str, labels: Sequence[str]) -> int:
     Example:
         >>> resolve_target("golf_ball", ["tench", "golf ball"])
         1
+        >>> resolve_target("Tench", ["tench, Tinca tinca", "golf ball"])
+        0
     """
-
-    def plain(name: str) -> str:
-        return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
-
-    if text.lstrip("+-").isdigit():
-        index = int(text)
+    if isinstance(text, int):
+        kind, name = "index", str(text)
+    else:
+        kind, _, name = text.strip().rpartition(":")
+        if kind not in ("label", "index"):
+            kind, name = "", text.strip()
+    shown = f"target {shorten(name)}"
+    found = set() if kind == "index" else set(_by_name(tuple(labels)).get(normal(name), ()))
+    number = re.fullmatch(r"[+-]?[0-9]+", name)
+    if number and kind != "label":
+        index = int(name) if len(name) < 10 else -1
         if 0 <= index < len(labels):
+            if found - {index} and not kind:
+                raise JobError(
+                    f"{shown} is the label of class {min(found - {index})} and the index of class "
+                    f"{index}, {labels[index]}: write label:{name} or index:{name}"
+                )
             return index
-        raise JobError(f"target {text}: the network's classes are 0 to {len(labels) - 1}")
-    synonyms = [{plain(part) for part in (label, *label.split(","))} for label in labels]
-    found = [index for index, names in enumerate(synonyms) if plain(text) in names]
+        if not found:
+            raise JobError(f"{shown}: the network's classes are 0 to {len(labels) - 1}")
     if len(found) == 1:
-        return found[0]
+        return found.pop()
     if found:
-        raise JobError(f"target {text!r} means several classes: use one of the indices {found}")
-    names = [plain(label) for label in labels]
-    close = difflib.get_close_matches(plain(text), names, n=3)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(labels[:10])}"
-    raise JobError(f"target {text!r} is no class of this network; {hint}")
+        raise JobError(f"{shown} means several classes: use one of the indices {sorted(found)}")
+    parts = [part.strip() for label in labels for part in label.split(",")]
+    raise JobError(f"{shown} is no class of this network; {hint(name, parts)}")
+
+
+@lru_cache(maxsize=8)
+def _by_name(labels: tuple[str, ...]) -> dict[str, set[int]]:
+    """The classes whose label, or one of its synonyms between commas, a name is."""
+    known: dict[str, set[int]] = {}
+    for index, label in enumerate(labels):
+        for part in (label, *label.split(",")):
+            if part.strip():
+                known.setdefault(normal(part), set()).add(index)
+    return known
 
 
 def default_batch_size(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -11,14 +12,21 @@ import numpy as np
 from pagjax.class_gaussians import draw_seeds
 from pagjax.class_statistics import store
 from pagjax.runs.job import JobError, resolve_target
+from pagjax.wording.numbers import SEEDS
 
 PREFIX = "seed:"
+_SEED = re.compile("[0-9]{1,10}")
 
 _load = lru_cache(maxsize=2)(store.load)
 
 
 def names(
-    classes: Sequence[str], labels: Sequence[str], statistics: str | None, *, count: int, seed: int
+    classes: Sequence[str | int],
+    labels: Sequence[str],
+    statistics: str | None,
+    *,
+    count: int,
+    seed: int,
 ) -> tuple[list[str], list[str]]:
     """Names of `count` seeds of each class, and each one's class as the target.
 
@@ -42,12 +50,34 @@ def names(
     """
     found = _statistics(statistics, labels)
     chosen = [resolve_target(text, labels) for text in classes]
-    own = [found.labels[resolve_target(labels[index], found.labels)] for index in chosen]
+    own = [_name_of(labels[index], index, found.labels) for index in chosen]
     source = found.data if statistics is None else statistics
     return (
         [f"{PREFIX}{source}/{label}-{seed}-{number}" for label in own for number in range(count)],
-        [str(index) for index in chosen for _ in range(count)],
+        [_as_text(index, labels) for index in chosen for _ in range(count)],
     )
+
+
+def _name_of(label: str, index: int, known: Sequence[str]) -> str:
+    """How a class of the statistics is named: by its label, or by its index where that is unclear.
+
+    Labels may repeat, as ImageNet's two cranes do; their places tell them apart.
+    """
+    if index >= len(known) or known[index] != label:
+        index = resolve_target(label, known)
+    return known[index] if _means(known[index], index, known) else _as_text(index, known)
+
+
+def _as_text(index: int, labels: Sequence[str]) -> str:
+    """An index that `resolve_target` reads as one, also where labels are numbers."""
+    return str(index) if _means(str(index), index, labels) else f"index:{index}"
+
+
+def _means(text: str, index: int, labels: Sequence[str]) -> bool:
+    try:
+        return resolve_target(text, labels) == index
+    except JobError:
+        return False
 
 
 def read(name: str, size: tuple[int, int]) -> np.ndarray:
@@ -71,7 +101,8 @@ def read(name: str, size: tuple[int, int]) -> np.ndarray:
     try:
         source, rest = name.removeprefix(PREFIX).rsplit("/", 1)
         label, seed, number = rest.rsplit("-", 2)
-        int(seed), int(number)
+        if not (_SEED.fullmatch(seed) and _SEED.fullmatch(number) and int(seed) < SEEDS):
+            raise ValueError(name)
     except ValueError:
         raise JobError(f"{name}: write seed:STATISTICS/CLASS-SEED-NUMBER") from None
     try:

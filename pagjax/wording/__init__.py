@@ -1,0 +1,1 @@
+"""How numbers and names of users are read, and how values are said; imports nothing."""
