@@ -9,7 +9,7 @@ import math
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -25,22 +25,32 @@ _UNREADABLE = ValueError, EOFError, KeyError, NotImplementedError, RuntimeError,
 
 
 class Form(NamedTuple):
-    """The shape and the type that an array on disk must have; None stands for any length.
+    """The shape and the type that an array on disk must have; a range stands for what it holds.
 
     Example:
-        >>> Form((3, None), "float32").holds((3, 7), np.dtype("float32"))
-        True
+        >>> form = Form((3, range(1, 10)), "float32")
+        >>> form.holds((3, 7), np.dtype("float32")), form.holds((3, 10), np.dtype("float32"))
+        (True, False)
     """
 
-    shape: tuple[int | None, ...]
+    shape: tuple[int | range, ...]
     dtype: str
 
     def holds(self, shape: tuple[int, ...], dtype: np.dtype) -> bool:
         """Whether an array of this shape and type has the form."""
         alike = len(shape) == len(self.shape) and all(
-            own is None or own == other for own, other in zip(self.shape, shape, strict=True)
+            other in own if isinstance(own, range) else own == other
+            for own, other in zip(self.shape, shape, strict=True)
         )
         return alike and dtype == np.dtype(self.dtype)
+
+    def __str__(self) -> str:
+        """For messages."""
+        sides = [
+            f"{side.start} to {side.stop - 1}" if isinstance(side, range) else str(side)
+            for side in self.shape
+        ]
+        return f"({', '.join(sides)}{',' * (len(sides) == 1)}) of {self.dtype}"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -122,6 +132,7 @@ def read_arrays(
     path: Path,
     forms: Mapping[str, Form] | None = None,
     *,
+    optional: Collection[str] = (),
     cure: str = "restore it, or remove it",
     most_bytes: int = MOST_BYTES,
 ) -> dict[str, np.ndarray]:
@@ -130,6 +141,7 @@ def read_arrays(
     Args:
         path: the file.
         forms: what it must hold, by name; others beside them are refused. None takes anything.
+        optional: names in `forms` that may be missing.
         cure: what to do about a file that is refused, to end the message.
         most_bytes: the arrays may take together.
 
@@ -144,7 +156,7 @@ def read_arrays(
                 info.filename.removesuffix(".npy"): (info, _header(archive, info))
                 for info in archive.infolist()
             }
-            _check(headers, forms, most_bytes)
+            _check(headers, forms, optional, most_bytes)
             return {name: _values(archive, *found) for name, found in headers.items()}
     except (
         ValueError,
@@ -191,6 +203,7 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Header:
 def _check(
     headers: Mapping[str, tuple[zipfile.ZipInfo, _Header]],
     forms: Mapping[str, Form] | None,
+    optional: Collection[str],
     most_bytes: int,
 ) -> None:
     total = sum(header.nbytes for _, header in headers.values())
@@ -200,13 +213,12 @@ def _check(
         return
     for name, form in forms.items():
         if name not in headers:
+            if name in optional:
+                continue
             raise ValueError(f"no {name} in it")
         header = headers[name][1]
         if not form.holds(header.shape, header.dtype):
-            wanted = str(form.shape).replace("None", "any")
-            raise ValueError(
-                f"{name} is {header.shape} of {header.dtype}, not {wanted} of {form.dtype}"
-            )
+            raise ValueError(f"{name} is {header.shape} of {header.dtype}, not {form}")
     if beside := sorted(set(headers) - set(forms)):
         raise ValueError(f"{beside[0]} does not belong in it")
 

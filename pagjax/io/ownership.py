@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from pagjax.io import atomic, locks
 from pagjax.io.errors import RefusedError
@@ -21,6 +22,7 @@ _LITTER = {
     ".ds_store", "thumbs.db", "desktop.ini", ".directory", "lost+found", ".localized"
 }  # fmt: skip
 _NAMED = 3
+_CURE = "restore it, or choose another folder"
 
 
 def check_output(
@@ -29,6 +31,7 @@ def check_output(
     *,
     ours: Iterable[str] = (),
     states: Iterable[str] = (),
+    maker: str | None = None,
     option: str = "--out",
 ) -> None:
     """Refuses a folder of results that is not ours alone; reads only.
@@ -39,6 +42,7 @@ def check_output(
         ours: names of files in it that records of ours tell of, beside those of `listed`.
         states: patterns of names of what an unfinished job keeps there, such as
             ``.unfinished/batch-*.npz``.
+        maker: the command, such as ``pagjax.align``; results of another one are refused.
         option: the argument that named the folder, for messages.
 
     Raises:
@@ -70,6 +74,8 @@ def check_output(
             raise RefusedError(
                 f"{told} lies in {given}, which this command reads: choose a folder outside"
             )
+    if maker is not None and (other_maker := made_by(folder) or maker) != maker:
+        raise RefusedError(f"{told} holds results of {other_maker}: choose another folder")
     if foreign := foreign_files(folder, ours=ours, states=states):
         more = " and others" if len(foreign) > _NAMED else ""
         raise RefusedError(
@@ -103,25 +109,39 @@ def listed(folder: Path) -> set[str]:
     Raises:
         RefusedError: if the list was edited so that it cannot be read.
     """
-    path = folder / LIST
-    if not path.is_file() or path.is_symlink():
-        return set()
-    cure = "restore it, or choose another folder"
-    told = atomic.read_json(path, cure)
-    names = told.get("files") if isinstance(told, dict) else None
+    names = _read_list(folder).get("files", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise RefusedError(f"{path}: files: expected a list of names: {cure}")
+        raise RefusedError(f"{folder / LIST}: files: expected a list of names: {_CURE}")
     for name in names:
         check_inside(folder, name)
     return set(names)
 
 
-def claim(folder: Path, names: Iterable[str], *, ours: Iterable[str] = ()) -> None:
+def made_by(folder: Path) -> str | None:
+    """The command whose list of files a folder holds; None where there is none."""
+    maker = _read_list(folder).get("made_by")
+    return None if maker is None else str(maker)
+
+
+def _read_list(folder: Path) -> dict[str, Any]:
+    path = folder / LIST
+    if not path.is_file() or path.is_symlink():
+        return {}
+    told = atomic.read_json(path, _CURE)
+    if not isinstance(told, dict):
+        raise RefusedError(f"{path} is no list of files: {_CURE}")
+    return told
+
+
+def claim(
+    folder: Path, names: Iterable[str], *, maker: str = "pagjax", ours: Iterable[str] = ()
+) -> None:
     """Writes down, before anything else, which files a job is about to write into its folder.
 
     Args:
         folder: the folder of results, whose lock is held.
         names: what will be written.
+        maker: the command, such as ``pagjax.align``.
         ours: what is there already and ours by its records, of versions that kept no list.
 
     Raises:
@@ -134,7 +154,7 @@ def claim(folder: Path, names: Iterable[str], *, ours: Iterable[str] = ()) -> No
         if name not in old and os.path.lexists(folder / name):
             raise RefusedError(f"{folder / name} is not of an earlier result: move it away")
     if old | wanted != listed(folder):
-        atomic.write_json(folder / LIST, {"made_by": "pagjax", "files": sorted(old | wanted)})
+        atomic.write_json(folder / LIST, {"made_by": maker, "files": sorted(old | wanted)})
 
 
 def remove_ours(folder: Path, names: Iterable[str] = (), *, record: str = "record.json") -> None:

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from pagjax.io import atomic
 from pagjax.io.errors import RefusedError
@@ -76,7 +77,13 @@ def remove_folder(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def install(state: Path, *, remove: Iterable[str] = (), record: str = "record.json") -> None:
+def install(
+    state: Path,
+    *,
+    remove: Iterable[str] = (),
+    record: str = "record.json",
+    settings: Any = None,
+) -> None:
     """Moves ``state/result``, now whole, into the folder that holds `state`, then removes `state`.
 
     From the moment that the plan is written the next `finish` completes it; until then the old
@@ -87,6 +94,7 @@ def install(state: Path, *, remove: Iterable[str] = (), record: str = "record.js
         state: a hidden folder directly in the folder of results.
         remove: old results of ours, by their names in that folder; new ones may have the same.
         record: the file by which a result is known.
+        settings: JSON values that `finish` gives back, to tell whose result it completed.
 
     Raises:
         RefusedError: for a name that leads out of the folder, or a file in the way that is not
@@ -99,35 +107,47 @@ def install(state: Path, *, remove: Iterable[str] = (), record: str = "record.js
         raise RefusedError(f"{folder / in_the_way[0]} is not of an earlier result: move it away")
     _sync_tree(state / RESULT)
     plan = {"remove": sorted(old - new), "move": sorted(new - {record}), "record": record}
-    atomic.write_json(state / PLAN, plan)
+    atomic.write_json(state / PLAN, plan | {"settings": settings})
     finish(state)
 
 
-def is_begun(state: Path) -> bool:
-    """Whether an `install` from this state is under way."""
-    return (state / PLAN).exists()
-
-
-def finish(state: Path) -> None:
+def finish(state: Path) -> Any:
     """Completes an `install` that a kill left halfway; does nothing where none was begun.
+
+    Returns:
+        The settings of what was completed; None where nothing was.
 
     Raises:
         RefusedError: if the plan was edited.
     """
-    if not is_begun(state):
-        return
-    folder, result = state.parent, state / RESULT
-    remove, move, record = _read_plan(state)
-    if (result / record).exists():  # it is moved last
-        (folder / record).unlink(missing_ok=True)
-        for name in remove:
+    if not (state / PLAN).exists() or state.is_symlink():
+        with suppress(OSError):
+            state.rmdir()  # of an end that came as far as that
+        return None
+    plan, (folder, result) = _read_plan(state), (state.parent, state / RESULT)
+    if (result / plan.record).exists():  # it is moved last
+        (folder / plan.record).unlink(missing_ok=True)
+        for name in plan.remove:
             (folder / name).unlink(missing_ok=True)
-        for name in move:
+        for name in plan.move:
             if (result / name).exists():
                 _move(result / name, folder / name)
-        _move(result / record, folder / record)
-    prune(folder, remove)
+        _move(result / plan.record, folder / plan.record)
+    prune(folder, plan.remove)
     remove_state(state)
+    return plan.settings
+
+
+def planned(state: Path) -> set[str]:
+    """Files of ours while an `install` is under way: old ones and new ones.
+
+    Raises:
+        RefusedError: if the plan was edited.
+    """
+    if not (state / PLAN).exists() or state.is_symlink():
+        return set()
+    plan = _read_plan(state)
+    return {*plan.remove, *plan.move, plan.record}
 
 
 def remove_state(state: Path, last: str = "job.json") -> None:
@@ -177,16 +197,23 @@ def check_inside(folder: Path, name: str) -> None:
         raise RefusedError(f"{folder / path} leads out of {folder}")
 
 
-def _read_plan(state: Path) -> tuple[list[str], list[str], str]:
+class _Plan(NamedTuple):
+    remove: list[str]
+    move: list[str]
+    record: str
+    settings: Any
+
+
+def _read_plan(state: Path) -> _Plan:
     cure = f"remove {state}"
-    plan = atomic.read_json(state / PLAN, cure)
+    read = atomic.read_json(state / PLAN, cure)
     try:
-        remove, move, record = list(plan["remove"]), list(plan["move"]), plan["record"]
-        for name in (*remove, *move, record):
+        plan = _Plan(list(read["remove"]), list(read["move"]), read["record"], read.get("settings"))
+        for name in (*plan.remove, *plan.move, plan.record):
             check_inside(state.parent, name)
     except (KeyError, TypeError, AttributeError) as error:
         raise RefusedError(f"{state / PLAN} was edited ({error!r}): {cure}") from error
-    return remove, move, record
+    return plan
 
 
 def _move(source: Path, destination: Path) -> None:

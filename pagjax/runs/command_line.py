@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,7 @@ def guarded(
     *,
     again: str = AGAIN,
     refused: int = EXIT_REFUSED,
+    also: tuple[type[Exception], ...] = (),
 ) -> int:
     """Runs a command; gives its exit status, and one line on stderr where it cannot be done.
 
@@ -47,6 +49,7 @@ def guarded(
         args: the parsed arguments.
         again: what to do after an interruption, to end ``interrupted; ...``.
         refused: exit status of a refusal.
+        also: errors that are told in one line beside those.
 
     Returns:
         The status of `run`, `refused`, or 130 after an interruption.
@@ -71,10 +74,18 @@ def guarded(
         return EXIT_DONE
     except Exception as error:
         told = explain(error)
+        if told is None and isinstance(error, also):
+            told = str(error)
         if told is None:
             raise
         print(f"error: {told}", file=sys.stderr)
         return refused
+
+
+def resume_command() -> str:
+    """The command line that goes on with an interrupted run of `pagjax.synthesize`."""
+    given = [argument for argument in sys.argv[1:] if argument not in ("--overwrite", "--resume")]
+    return shlex.join(["python", "-m", "pagjax.synthesize", *given, "--resume"])
 
 
 def explain(error: Exception) -> str | None:

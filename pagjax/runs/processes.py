@@ -14,15 +14,17 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
-from pagjax.runs import files
-from pagjax.runs.arguments import EXIT_INTERRUPTED
+from pagjax.io import atomic, locks
+from pagjax.io.errors import RefusedError
+from pagjax.runs.arguments import EXIT_INTERRUPTED, EXIT_REFUSED
+from pagjax.runs.command_line import explain
 from pagjax.runs.job import JobError
 
 Item = TypeVar("Item")
@@ -90,9 +92,14 @@ def losses_end_the_job(
     except Exception as error:
         if _tells_of_a_loss(error):
             end(f"{LOST} ({str(error).splitlines()[0]})")
-        traceback.print_exc()
+        told = explain(error)
+        if told is None:
+            traceback.print_exc()
+        else:
+            print(f"error: {told}", file=sys.stderr)
         sys.stderr.flush()
-        os._exit(1)  # an orderly exit would wait for the others, who wait for this one
+        # An orderly exit would wait for the others, who wait for this one.
+        os._exit(1 if told is None else EXIT_REFUSED)
 
 
 def _tells_of_a_loss(error: Exception) -> bool:
@@ -141,8 +148,10 @@ def from_first(function: Callable[[], Any]) -> Any:
     if is_first():
         try:
             answer = {"value": function()}
-        except JobError as error:
-            answer = {"error": str(error)}
+        except Exception as error:
+            if (reason := explain(error)) is None:
+                raise
+            answer = {"error": reason}
     answer = json.loads(_broadcast(json.dumps(answer).encode()))
     if "error" in answer:
         raise JobError(answer["error"])
@@ -173,7 +182,7 @@ def shared_out(function: Callable[[Item], Any], items: Sequence[Item]) -> Iterat
         try:
             answers = [function(item) for item in items[first : first + processes][own : own + 1]]
             told: dict[str, Any] = {"values": answers}
-        except JobError as error:
+        except RefusedError as error:
             told = {"error": str(error)}
         gathered = [json.loads(text) for text in _gather(json.dumps(told).encode())]
         for answer in gathered:
@@ -181,6 +190,22 @@ def shared_out(function: Callable[[Item], Any], items: Sequence[Item]) -> Iterat
                 raise JobError(answer["error"])
         for answer in gathered:
             yield from answer["values"]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds a folder's lock for the whole job; its first process does, and a refusal is everyone's.
+
+    Raises:
+        JobError: if another job works there.
+    """
+    with ExitStack() as stack:
+
+        def enter() -> None:
+            stack.enter_context(locks.held(path))
+
+        from_first(enter)
+        yield
 
 
 def arrays_from_first(
@@ -191,18 +216,23 @@ def arrays_from_first(
         found = function()
         return None if found is None else dict(found)
     packed = io.BytesIO()
-    if is_first() and (found := function()) is not None:
+
+    def pack() -> bool:
+        if (found := function()) is None:
+            return False
         np.savez(packed, **found)  # type: ignore[arg-type]
-    content = _broadcast(packed.getvalue())
-    if not content:
+        return True
+
+    if not from_first(pack):
         return None
+    content = _broadcast(packed.getvalue())
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray] | None:
     """The first process's ``.npz``, for everyone; None where there is none."""
-    return arrays_from_first(lambda: files.read_arrays(path) if path.exists() else None)
+    return arrays_from_first(lambda: atomic.read_arrays(path) if path.exists() else None)
 
 
 def fetch(tree: Any) -> Any:
