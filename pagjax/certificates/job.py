@@ -17,14 +17,14 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from pagjax.certificates import logs, sense
+from pagjax.certificates import logs
 from pagjax.certification import Certificate, MeanBound, certify, certify_soft, predict
 from pagjax.certification.soft import Rivals
 from pagjax.checks import LogitsFn
 from pagjax.images import Preprocessing
 from pagjax.io.labelled_images import LabelledImages
 from pagjax.networks.convolutions import Precision
-from pagjax.runs import environment, files, processes
+from pagjax.runs import processes
 from pagjax.runs.job import JobError
 
 
@@ -49,6 +49,8 @@ class Job:
         class_name: the class that all images of a flat folder are of, or None.
         platform: ``"cpu"``, ``"gpu"`` or ``"tpu"`` where products are narrow, as each rounds other
             values of the network and so runs another function; None for float32.
+        network_sha256: digest of what the network does with its weights, normaliser included; None
+            where nobody knows.
     """
 
     checkpoint: str
@@ -67,6 +69,7 @@ class Job:
     seed: int
     precision: Precision
     platform: str | None = None
+    network_sha256: str | None = None
     preprocessing: Preprocessing = "cover"
     class_name: str | None = None
 
@@ -127,79 +130,12 @@ def settings_file(log: Path) -> Path:
 
 
 def read_settings(log: Path) -> dict[str, Any] | None:
-    """What `begin` wrote beside a log, or None where nothing is."""
+    """What is written beside a log, or None where nothing is."""
     try:
         values: dict[str, Any] = json.loads(settings_file(log).read_text(encoding="utf-8"))
         return values
     except (OSError, ValueError):
         return None
-
-
-def preprocessing_of(log: Path) -> Preprocessing | None:
-    """How the images of a log that was begun are brought to size; None where there is no log."""
-    settings = read_settings(log) if log.exists() else None
-    if settings is None or not isinstance(settings.get("job"), dict):
-        return None
-    chosen: Preprocessing = settings["job"].get("preprocessing", "cover")
-    return chosen
-
-
-def check_labels(log: Path, data: LabelledImages) -> None:
-    """Refuses to go on with a log whose images have other classes than the data now says.
-
-    Raises:
-        LogError: naming the first.
-    """
-    for line in logs.read(log).lines:
-        known = line.number < len(data)
-        if not known or line.label != int(data.targets[line.number]):
-            now = int(data.targets[line.number]) if known else "none"
-            raise logs.LogError(
-                f"{log}: image {line.number} was of class {line.label}, now {now}: the data "
-                "changed, or was numbered otherwise; choose another --out, or pass --overwrite"
-            )
-
-
-def begin(log: Path, job: Job, *, overwrite: bool) -> set[int]:
-    """Starts a log, or takes up one of the same job.
-
-    Args:
-        log: its file; what a kill left of an unfinished line is removed.
-        job: its settings, which are written beside it.
-        overwrite: whether to start anew.
-
-    Returns:
-        Numbers of the images that it has already.
-
-    Raises:
-        LogError: if the file is another job's, or none.
-    """
-    if overwrite or not log.exists():
-        log.unlink(missing_ok=True)
-        files.write_json(settings_file(log), {"job": _plain(job), **environment.describe()})
-        files.write_bytes(log, logs.header(job.columns).encode())
-        return set()
-    recorded = (read_settings(log) or {}).get("job")
-    if recorded is None:
-        raise logs.LogError(f"{log} has no settings beside it to go on from: choose another --out")
-    ours = _plain(job)
-    recorded = {"preprocessing": "cover", **recorded}  # of logs that were begun without a choice
-    differing = [name for name in ours if ours[name] != recorded.get(name)]
-    if differing:
-        shown = "; ".join(f"{n}: {recorded.get(n)!r}, now {ours[n]!r}" for n in differing)
-        raise logs.LogError(
-            f"{log} was begun with other settings ({shown}): repeat them, choose another --out, "
-            "or pass --overwrite"
-        )
-    content = log.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
-        files.write_bytes(log, whole)
-    found = logs.read(log)
-    for at, reason in found.left_out:
-        if not reason.startswith(sense.REPEATS):
-            raise logs.LogError(f"{log}, line {at}: {reason}: mend it, or pass --overwrite")
-    return {line.number for line in found.lines}
 
 
 def run(
@@ -222,7 +158,7 @@ def run(
         logits_fn: the base network, on the mesh's devices.
         data: images of the job's size.
         indices: which images, none of which the log has.
-        log: from `begin`.
+        log: from `pagjax.certificates.resuming.begin`.
         mesh: of this process's devices, from `pagjax.mesh.make_mesh`.
         chunk_size: the most draws a device holds at once; None chooses.
         report: told each line.
@@ -251,7 +187,3 @@ def run(
                 file.flush()
             report(line)
 
-
-def _plain(job: Job) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(job)))
-    return values

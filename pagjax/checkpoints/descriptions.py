@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pagjax.checkpoints.errors import CheckpointError
 from pagjax.networks.base import Description
+from pagjax.wording.numbers import MOST_SIGMA
 
 FILE = Path("description") / "metadata"
 MOST_BYTES = 2**24
@@ -18,7 +19,6 @@ MOST_CLASSES = 2**20
 MOST_PIXELS = 4096  # of a side
 MOST_BLOCKS = 1000
 MOST_STAGES = 16
-MOST_SIGMA = 2.0  # beyond which no pixel in [0, 1] is left of an image
 MOST_NUMBER = 2**16  # of a configuration: widths and the like
 
 _KINDS: dict[str, tuple[type, ...]] = {

@@ -7,7 +7,7 @@ class RefusedError(ValueError):
     """What is on disk, or was asked for, cannot be used; the message says what to change."""
 
 
-class DataError(ValueError):
+class DataError(RefusedError):
     """Data, a folder, a list or a setting that cannot be used as asked; the message says why."""
 
 

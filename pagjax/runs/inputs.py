@@ -13,6 +13,7 @@ import numpy as np
 
 from pagjax import samples
 from pagjax.images import ImageError, find, read
+from pagjax.io import atomic
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs import files, seeds
 from pagjax.runs.job import Job, JobError, make_pairs, resolve_target
@@ -147,6 +148,12 @@ def _read_target(text: str | int, labels: Sequence[str], skipped: list[str]) -> 
 def weights_digest(network: BaseNetwork) -> str:
     """SHA-256 of a network's weights, as hex."""
     return files.digest(*jax.tree.leaves(network.variables))
+
+
+def function_digest(network: BaseNetwork) -> str:
+    """SHA-256 of what a network does with its weights: its shape and its normaliser, as hex."""
+    told = {name: network.metadata[name] for name in ("config", "normalizer", "num_classes")}
+    return atomic.digest_json(told)
 
 
 def check_size(network: BaseNetwork, size: tuple[int, int]) -> None:

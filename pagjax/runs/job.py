@@ -16,6 +16,7 @@ from jax import Array
 
 from pagjax import presets
 from pagjax.draws import CHUNK_VALUES
+from pagjax.io.errors import RefusedError
 from pagjax.io.class_folders import normal
 from pagjax.objectives import BY_NAME, Objective
 from pagjax.pgd import Noise, Strategy
@@ -29,7 +30,7 @@ PROJECTIONS: dict[str, Projection] = {"ball-then-box": ball_then_box, "nearest":
 MOST_AT_ONCE = 16
 
 
-class JobError(ValueError):
+class JobError(RefusedError):
     """A job that cannot be done as asked; the message says what to change."""
 
 

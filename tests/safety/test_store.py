@@ -154,7 +154,7 @@ def test_a_description_that_cannot_be_is_refused_by_file_and_field(network, dige
         file.write_text(json.dumps({**values, **edit}))
         told = _refused(network)
         assert str(file) in told, edit
-        said = (field, field.replace("izer", "iser"), "disagree", "labels for")
+        said = (field, field.replace("izer", "iser"), "disagree", "labels for", "clamp")
         assert any(word in told for word in said), (edit, told)
     for field in values:
         file.write_text(json.dumps({key: value for key, value in values.items() if key != field}))
