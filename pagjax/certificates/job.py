@@ -134,7 +134,7 @@ def read_settings(log: Path) -> dict[str, Any] | None:
     try:
         values: dict[str, Any] = json.loads(settings_file(log).read_text(encoding="utf-8"))
         return values
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

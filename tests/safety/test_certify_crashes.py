@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -70,8 +71,8 @@ def _agree(folder: Path) -> None:
     for log in folder.glob("*.tsv"):
         seed = json.loads(jobs.settings_file(log).read_text())["job"]["seed"]
         sigma = float(log.stem.rpartition("_")[2])
-        found = logs.read(log)
-        for line in found.lines:
+        text = log.read_text()  # what a kill left of a line is cut off by the next start
+        for line in logs.parse(text[: text.rfind("\n") + 1] or text).lines if "\n" in text else ():
             assert line.radius == pytest.approx(sigma / (2 + line.number + seed), abs=1e-6), log
 
 
@@ -93,10 +94,9 @@ def test_kills_of_an_overwriting_start(run, tmp_path):
 
     def between(folder, point):
         _agree(folder)
-        whole = [log for log in folder.glob("*.tsv") if len(logs.read(log).lines) == 3]
-        assert whole == sorted(folder.glob("*.tsv"))
-        moving = list(folder.glob(".pagjax-install-*"))
-        assert len(whole) == 2 or moving
+        there = list(folder.glob("*.tsv"))
+        assert all(len(logs.read(log).lines) == 3 for log in there)
+        assert len(there) == 2 or list(folder.glob(".pagjax-install-*"))
 
     total = check_every_kill(
         prepare=lambda folder: shutil.copytree(old, folder, dirs_exist_ok=True),
@@ -155,7 +155,7 @@ def test_a_log_of_others_is_not_overwritten(run, tmp_path, capsys, beside):
 
 
 EDITS = {
-    "predict": (r"line 3.*predict 1000", lambda text: text.replace("1\t1\t1", "1\t1\t1" + "0" * 30)),
+    "predict": (r"line 3.*predict .?1000", lambda text: text.replace("1\t1\t1", "1\t1\t1" + "0" * 30)),
     "nan": (r"line 3.*radius nan", lambda text: text.replace("\t0.062500\t", "\tnan\t", 1)),
     "cut": (r"line 3", lambda text: text.replace("1\t1\t1\t0.0", "1\t1\n1\t0.0", 1)),
     "another class": (r"line 3.*of class 2", lambda text: text.replace("1\t1\t1\t", "1\t2\t2\t")),
@@ -175,7 +175,7 @@ def test_an_edited_log_is_refused_by_line(run, tmp_path, capsys, edit):
     assert run(tmp_path / "out", *OLD, "--sigma", "0.25") == 2
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith(f"error: {log}")
-    assert __import__("re").search(pattern, told), told
+    assert re.search(pattern, told), told
     assert log.read_text() == changed
 
 
