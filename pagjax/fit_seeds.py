@@ -6,8 +6,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pagjax.runs.command_line import guarded
 from pagjax.wording import arguments as types
 
 if TYPE_CHECKING:
@@ -76,28 +77,47 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    from pagjax.checkpoints import CheckpointError
-    from pagjax.class_statistics.store import StatisticsError
-    from pagjax.training.settings import TrainingError
-
-    try:
-        return run(args)
-    except (CheckpointError, StatisticsError, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_REFUSED
+    return guarded(run, args)
 
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
+    from pagjax.class_statistics import unfinished
+    from pagjax.io import locks
+
+    with locks.held(args.out, beside=True):
+        saved = unfinished.was_saved(args.out)
+        if saved is None:
+            _check_out(args)
+        status = _fit(args, saved)
+        unfinished.forget(args.out)
+        return status
+
+
+def _check_out(args: argparse.Namespace) -> None:
+    """Refuses to replace what was not asked to be replaced, or is none of ours."""
+    from pagjax.class_statistics import store
+
+    if args.out.is_symlink() or (args.out.exists() and not args.out.is_file()):
+        raise store.StatisticsError(f"--out {args.out} is no file: name another")
+    if args.out.exists() and not args.overwrite:
+        raise store.StatisticsError(f"{args.out} exists: choose another, or pass --overwrite")
+    if args.out.exists():
+        try:
+            store.load(args.out)
+        except store.StatisticsError as error:
+            raise store.StatisticsError(f"not overwriting what is no result: {error}") from error
+
+
+def _fit(args: argparse.Namespace, saved: Sequence[Any] | None) -> int:
     from tqdm import tqdm
 
     from pagjax.class_statistics import store
     from pagjax.class_statistics.fitting import fit_classes
-    from pagjax.class_statistics.unfinished import Unfinished
+    from pagjax.class_statistics.unfinished import Unfinished, folder_of, forget
+    from pagjax.io import identity
     from pagjax.io.labelled_images import open_data
 
-    if args.out.exists() and not args.overwrite:
-        raise store.StatisticsError(f"{args.out} exists: choose another, or pass --overwrite")
     factor = args.factor or (1 if args.image_size <= 32 else 4)
     data = open_data(
         args.data,
@@ -110,11 +130,15 @@ def run(args: argparse.Namespace) -> int:
     ).checked()
     for line in data.told():
         print(line, file=sys.stderr)
+    # All that the fit of a class depends on, and what is written with the fits.
     settings = [args.data, args.split, args.image_size, factor, args.share, list(data.labels)]
-    if args.preprocessing != "cover":
-        settings.append(args.preprocessing)
-    unfinished = Unfinished(args.out.with_name(f".{args.out.name}.unfinished"), settings)
-    try:
+    settings += [args.regulariser, args.preprocessing, identity.of(data)]
+    if saved is not None and settings == saved:
+        statistics = store.load(args.out)  # a kill came when all but tidying up was done
+    else:
+        forget(args.out)
+        _check_out(args)
+        unfinished = Unfinished(folder_of(args.out), settings)
         with tqdm(total=len(data.labels), unit="class") as bar:
 
             def report(label: str, done: int, total: int) -> None:
@@ -131,11 +155,7 @@ def run(args: argparse.Namespace) -> int:
                 keep=unfinished.write,
                 report=report,
             )
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    store.save(args.out, statistics)
-    unfinished.clear()
+        unfinished.save(args.out, store.as_bytes(statistics))
     ranks = [len(fit.factors) for fit in statistics.fits]
     print(
         f"{args.out}: {len(ranks)} classes of {sum(fit.count for fit in statistics.fits):,} "

@@ -30,13 +30,14 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "normalizer.sd": (list,),
     "image_size": (list,),
     "labels": (list, type(None)),
+    "wordnet_ids": (list, type(None)),
     "origin": (dict,),
 }
 _NAMES = {str: "a name", dict: "an object", list: "a list", type(None): "null"}
 
 
-def read(folder: Path) -> Description:
-    """The description of a checkpoint.
+def read(folder: Path) -> tuple[Description, dict[str, Any]]:
+    """The description of a checkpoint, and the JSON values that it was read from.
 
     Args:
         folder: of the checkpoint.
@@ -53,7 +54,7 @@ def read(folder: Path) -> Description:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: {_told(error)}") from error
     check(description, path)
-    return description
+    return description, values
 
 
 def _check_kinds(values: Mapping[str, Any], path: Path) -> None:
@@ -126,9 +127,10 @@ of 0 to 2 in pixel units of [0, 1] (0.25, not 64)
     if sigma is not None and not (_number(sigma) and 0 <= sigma <= MOST_SIGMA):
         expected = f"a length of 0 to {MOST_SIGMA:g} in pixel units of [0, 1] (0.25, not 64)"
         refuse("training_sigma", sigma, expected)
-    labels = description.labels
-    if labels is not None and not all(isinstance(label, str) for label in labels):
-        refuse("labels", next(label for label in labels if not isinstance(label, str)), "names")
+    for field in ("labels", "wordnet_ids"):
+        for name in getattr(description, field) or ():
+            if not isinstance(name, str):
+                refuse(field, name, "names")
     normalizer = description.normalizer
     for field, channels in (("mean", normalizer.mean), ("sd", normalizer.sd)):
         if len(channels) != 3 or not all(map(_number, channels)):

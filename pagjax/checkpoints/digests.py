@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from pagjax.checkpoints.descriptions import read_json
 from pagjax.checkpoints.errors import CheckpointError
-from pagjax.networks.base import Description
+from pagjax.io.atomic import digest_json
 
 FILE = "digest.json"
 FORMAT = 1
@@ -38,22 +37,22 @@ def weights(variables: Mapping[str, Any]) -> str:
     return total.hexdigest()
 
 
-def description(described: Description) -> str:
-    """SHA-256 over a description's JSON values, as hex."""
-    values = json.loads(json.dumps(described.to_json()))
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+def values(described: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What `FILE` holds.
 
-
-def values(described: Description, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """What `FILE` holds."""
+    Args:
+        described: a description's JSON values as they are on disk; what another version of pagjax
+            would add to them is not in the digest.
+        variables: of the checkpoint.
+    """
     return {
         "format": FORMAT,
         "weights_sha256": weights(variables),
-        "description_sha256": description(described),
+        "description_sha256": digest_json(described),
     }
 
 
-def check(folder: Path, described: Description, variables: Mapping[str, Any]) -> None:
+def check(folder: Path, described: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
     """Compares what was read with the digests beside it; checkpoints of before have none.
 
     Raises:
@@ -63,12 +62,12 @@ def check(folder: Path, described: Description, variables: Mapping[str, Any]) ->
     if not path.exists():
         return
     recorded = read_json(path, 2**16)
-    if recorded.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: format {recorded.get('format')!r}, expected {FORMAT}")
-    for field, what in (("description_sha256", "description"), ("weights_sha256", "weights")):
-        found = description(described) if what == "description" else weights(variables)
-        if recorded.get(field) != found:
-            raise CheckpointError(
-                f"{folder}: its {what} changed since it was written ({path.name}, {field}): "
-                "copy, convert or train it again"
-            )
+    for field, found in values(described, variables).items():
+        if recorded.get(field) == found:
+            continue
+        if field == "format":
+            raise CheckpointError(f"{path}: format {recorded.get(field)!r}, expected {FORMAT}")
+        raise CheckpointError(
+            f"{folder}: its {field.removesuffix('_sha256')} changed since it was written "
+            f"({path.name}, {field}): copy, convert or train it again"
+        )

@@ -58,7 +58,8 @@ def save(
     arrays.check_floating({n: leaf.dtype for n, leaf in _by_name(values).items()}, "the variables")
     with folders.replaced(path, overwrite=overwrite) as writing:
         _write(writing, description, values)
-        atomic.write_json(writing / digests.FILE, digests.values(description, values))
+        described = descriptions.read(writing)[1]
+        atomic.write_json(writing / digests.FILE, digests.values(described, values))
         beside(writing)
     return path
 
@@ -76,8 +77,7 @@ def restore(path: str | Path) -> tuple[Description, dict[str, Any]]:
         CheckpointError: if there is no checkpoint at `path`, if it cannot be read or is damaged, or
             if its description and its arrays disagree; the message names the file and the field.
     """
-    description, variables = _read(path)
-    digests.check(Path(path).absolute(), description, variables)
+    description, _, variables = _read(path)
     return description, variables
 
 
@@ -95,19 +95,19 @@ def add_digest(path: str | Path) -> Path:
     Raises:
         CheckpointError: as `restore`, also where a digest is there and tells of damage.
     """
-    description, variables = restore(path)
+    _, described, variables = _read(path)
     file = Path(path).absolute() / digests.FILE
-    atomic.write_json(file, digests.values(description, variables))
+    atomic.write_json(file, digests.values(described, variables))
     return file
 
 
 def holds(path: str | Path, description: Description, variables: Mapping[str, Any]) -> bool:
     """Whether a checkpoint of this description and these variables is there already."""
     try:
-        found = restore(path)
+        found, theirs = restore(path)
     except CheckpointError:
         return False
-    return digests.values(*found) == digests.values(description, variables)
+    return found == description and digests.weights(theirs) == digests.weights(variables)
 
 
 def _write(folder: Path, description: Description, values: dict[str, Any]) -> None:
@@ -126,7 +126,8 @@ def _write(folder: Path, description: Description, values: dict[str, Any]) -> No
         marker.unlink()  # names this machine's folders, and a rename commits
 
 
-def _read(path: str | Path) -> tuple[Description, dict[str, Any]]:
+def _read(path: str | Path) -> tuple[Description, dict[str, Any], dict[str, Any]]:
+    """The description, as JSON values too, and the variables; what is damaged is refused."""
     path = Path(path).absolute()
     folders.finish(path)
     if not path.exists():
@@ -136,7 +137,7 @@ def _read(path: str | Path) -> tuple[Description, dict[str, Any]]:
             f"{path} is no pagjax checkpoint: convert a PyTorch file with "
             "`python convert_torch_weights.py SOURCE DESTINATION` first"
         )
-    description = descriptions.read(path)
+    description, as_json = descriptions.read(path)
     stored = path / _VARIABLES
     found = arrays.opened(stored)
     arrays.check_floating({name: a.dtype.numpy_dtype for name, a in found.items()}, stored)
@@ -144,7 +145,9 @@ def _read(path: str | Path) -> tuple[Description, dict[str, Any]]:
     _check_shapes(_by_name(described), found, path)
     values = arrays.read(stored, found)
     leaves = [values[name] for name in _by_name(described)]
-    return description, jax.tree.unflatten(jax.tree.structure(described), leaves)
+    variables: dict[str, Any] = jax.tree.unflatten(jax.tree.structure(described), leaves)
+    digests.check(path, as_json, variables)
+    return description, as_json, variables
 
 
 def _described(description: Description, num_arrays: int, path: Path) -> dict[str, Any]:

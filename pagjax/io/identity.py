@@ -27,20 +27,22 @@ def listing(data: LabelledImages) -> str:
     total = hashlib.sha256(repr(tuple(data.labels)).encode())
     total.update(np.ascontiguousarray(data.targets, "<i8").tobytes())
     if data.files is None:
-        # The version of a prepared data set is in its name where it matters.
-        total.update(f"{data.name.split('/')[0]} {data.spans}".encode())
+        total.update(f"{data.name} {data.spans}".encode())
     else:
         for name in _names(data.files):
             total.update(name.encode("utf-8", "surrogateescape") + b"\0")
     return total.hexdigest()
 
 
-def content(data: LabelledImages, *, without: Collection[int] = ()) -> str:
+def content(
+    data: LabelledImages, *, without: Collection[int] = (), times: bool = False
+) -> str:
     """SHA-256 over what the images' files hold, or over their sizes where they are too many.
 
     Args:
         data: images.
         without: numbers of those that are left out.
+        times: whether, where sizes must do, times of change count too.
 
     Returns:
         Hex; of data that is no folder a digest of nothing.
@@ -54,12 +56,17 @@ def content(data: LabelledImages, *, without: Collection[int] = ()) -> str:
         total.update(f"{size} ".encode())
         if read and size >= 0:
             total.update(_digest(file))
+        elif times and size >= 0:
+            total.update(f"{os.stat(file).st_mtime_ns} ".encode())
     return total.hexdigest()
 
 
 def of(data: LabelledImages) -> str:
-    """One digest of `listing` and `content`, and of images that are in memory only."""
-    told = f"{listing(data)} {content(data)} {data.side} {data.preprocessing}"
+    """One digest of `listing` and `content`, and of images that are in memory only.
+
+    For states that are not kept for long: where files are too many to read, their times count.
+    """
+    told = f"{listing(data)} {content(data, times=True)} {data.side} {data.preprocessing}"
     total = hashlib.sha256(told.encode())
     if data.files is None and data.spans is None and data.held is not None:
         total.update(np.ascontiguousarray(data.held).tobytes())

@@ -38,6 +38,7 @@ def _quick_write(folder, description, values):
     for name in ("description/metadata", "variables/_METADATA", "variables/manifest.ocdbt"):
         (unfinished / name).parent.mkdir(parents=True, exist_ok=True)
         (unfinished / name).write_text(str(values["params"]["head"]["bias"].tolist()))
+    (unfinished / "description" / "metadata").write_text(json.dumps(description.to_json()))
     unfinished.rename(folder)
 
 
