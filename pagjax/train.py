@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagjax.runs.arguments import add_processes
+from pagjax.runs.command_line import guarded
 from pagjax.wording import arguments as types
 
 if TYPE_CHECKING:
@@ -92,50 +93,43 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    from pagjax.checkpoints import CheckpointError
-    from pagjax.runs.job import JobError
-    from pagjax.training.settings import TrainingError
-
-    try:
-        return run(args)
-    except (CheckpointError, JobError, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_REFUSED
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the list has read enough; the interpreter shall not flush into the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_DONE
+    return guarded(run, args)
 
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.runs import environment, processes
-    from pagjax.runs.job import JobError
-    from pagjax.training import images, loop, recipes, run_folder
+    from pagjax.runs import processes
+    from pagjax.training import own_files, recipes
     from pagjax.training.settings import TrainingError
 
     if args.list:
         _list(recipes.BY_NAME)
         return EXIT_DONE
     chosen, name = _recipe(args)
-    settings = chosen.settings
     if args.out is None:
         raise TrainingError("where to? pass --out DIR")
     processes.start(args.coordinator, args.num_processes, args.process_id)
 
-    def begin() -> None:
-        try:
-            run_folder.begin(args.out, settings, overwrite=args.overwrite)
-        except TrainingError as error:
-            raise JobError(str(error)) from error
+    with processes.locked(args.out):
+        status = _run(args, chosen, name)
+        if processes.is_first():
+            own_files.forget_mark(args.out)
+    return status
 
-    processes.from_first(begin)
+
+def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
+    """Does so in a folder that is this job's alone."""
+    from pagjax.io.errors import RefusedError
+    from pagjax.runs import environment, processes
+    from pagjax.training import images, loop, run_folder
+    from pagjax.training.settings import TrainingError
+
+    settings = chosen.settings
+    processes.from_first(partial(run_folder.begin, args.out, settings, overwrite=args.overwrite))
     environment.prepare()
     start = run_folder.network_of_init(settings.init)
     data, test = images.open_both(settings, args.data_dir, start)
+    processes.from_first(partial(run_folder.check_data, args.out, data, test, start))
     if processes.is_first():
         for line in dict.fromkeys([*data.told(), *test.told()]):
             print(line, file=sys.stderr)
@@ -143,8 +137,7 @@ def run(args: argparse.Namespace) -> int:
             f"{name}: {settings.procedure}, sigma {settings.sigma:g}, {len(data):,} images of "
             f"{settings.data}, {settings.epochs:g} epochs"
         )
-    told = "the same command, without --overwrite"
-    with processes.losses_end_the_job(told, (JobError, TrainingError)):
+    with processes.losses_end_the_job("the same command", (RefusedError, TrainingError)):
         with _bar() as report:
             state = loop.train(
                 settings,
@@ -270,6 +263,7 @@ class _Bar:
     def __init__(self) -> None:
         from tqdm import tqdm
 
+        self.begun = False
         self.bar = tqdm(unit="step", desc="compiling", mininterval=1)
 
     def __enter__(self) -> Any:
@@ -281,6 +275,9 @@ class _Bar:
     def __call__(self, out: Path, progress: Any) -> None:
         from pagjax.training import record
 
+        if not self.begun:
+            record.resume(out, progress.step)
+            self.begun = True
         record.append(out, progress)
         if self.bar.total != progress.steps:
             # Steps of an earlier process say nothing about this one's speed.

@@ -186,4 +186,3 @@ def run(
                 file.write(logs.text_of(line))
                 file.flush()
             report(line)
-

@@ -65,9 +65,7 @@ def _check_kinds(values: Mapping[str, Any], path: Path) -> None:
         holder = inner[outer] if outer else values
         if isinstance(holder, dict) and field in holder and not isinstance(holder[field], kinds):
             expected = " or ".join(_NAMES[kind] for kind in kinds)
-            raise CheckpointError(
-                f"{path}: {name} {_shown(holder[field])}: expected {expected}"
-            )
+            raise CheckpointError(f"{path}: {name} {_shown(holder[field])}: expected {expected}")
     if len(values.get("image_size", (1, 1))) != 2:
         raise CheckpointError(f"{path}: image_size {_shown(values['image_size'])}: expected two")
 
@@ -159,7 +157,9 @@ def _check_config(config: Any, refuse: Any) -> None:
             numbers = isinstance(value, tuple) and all(_whole(v, 1, MOST_BLOCKS) for v in value)
             if not numbers or not 1 <= len(value) <= MOST_STAGES or sum(value) > MOST_BLOCKS:
                 refuse(
-                    field, value, f"1 to {MOST_STAGES} whole numbers, {MOST_BLOCKS:,} at most in sum"
+                    field,
+                    value,
+                    f"1 to {MOST_STAGES} whole numbers, {MOST_BLOCKS:,} at most in sum",
                 )
         elif kind is str and not isinstance(value, str):
             refuse(field, value, "a name")

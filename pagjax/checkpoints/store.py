@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -102,11 +103,12 @@ def add_digest(path: str | Path) -> Path:
 
 
 def holds(path: str | Path, description: Description, variables: Mapping[str, Any]) -> bool:
-    """Whether a checkpoint of this description and these variables is there already."""
+    """Whether a checkpoint of these variables, described so whatever its origin, is there."""
     try:
         found, theirs = restore(path)
     except CheckpointError:
         return False
+    found = dataclasses.replace(found, origin=description.origin)
     return found == description and digests.weights(theirs) == digests.weights(variables)
 
 

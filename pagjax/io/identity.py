@@ -34,9 +34,7 @@ def listing(data: LabelledImages) -> str:
     return total.hexdigest()
 
 
-def content(
-    data: LabelledImages, *, without: Collection[int] = (), times: bool = False
-) -> str:
+def content(data: LabelledImages, *, without: Collection[int] = (), times: bool = False) -> str:
     """SHA-256 over what the images' files hold, or over their sizes where they are too many.
 
     Args:
@@ -61,12 +59,15 @@ def content(
     return total.hexdigest()
 
 
-def of(data: LabelledImages) -> str:
+def of(data: LabelledImages, *, times: bool = True) -> str:
     """One digest of `listing` and `content`, and of images that are in memory only.
 
-    For states that are not kept for long: where files are too many to read, their times count.
+    Args:
+        data: images.
+        times: whether times of change count, where files are too many to read; right for states
+            that are not kept for long.
     """
-    told = f"{listing(data)} {content(data, times=True)} {data.side} {data.preprocessing}"
+    told = f"{listing(data)} {content(data, times=times)} {data.side} {data.preprocessing}"
     total = hashlib.sha256(told.encode())
     if data.files is None and data.spans is None and data.held is not None:
         total.update(np.ascontiguousarray(data.held).tobytes())

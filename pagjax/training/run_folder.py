@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,39 +13,80 @@ import jax
 import numpy as np
 
 from pagjax.checkpoints import shipped, store
+from pagjax.io import identity
 from pagjax.io.class_folders import Classes
 from pagjax.io.labelled_images import LabelledImages
 from pagjax.networks.base import BaseNetwork, Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
-from pagjax.runs import environment, files, processes
-from pagjax.training import record
+from pagjax.runs import environment, files, processes, records
+from pagjax.runs.inputs import weights_digest
+from pagjax.training import own_files, record
 from pagjax.training.evaluation import evaluate
 from pagjax.training.recipes import Recipe
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.step import State
 
-_SETTINGS, _CHECKPOINT, _EVALUATION = "settings.json", "checkpoint", "evaluation"
 PREDICTIONS = "predictions.npz"
 
 
 def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
-    """Makes the folder, or checks that it holds a run of the same settings."""
-    if overwrite and folder.exists():
-        if not (folder / _SETTINGS).exists() and any(folder.iterdir()):
-            raise TrainingError(f"{folder} is no training run: not overwriting it")
-        shutil.rmtree(folder)
-    path = folder / _SETTINGS
-    if path.exists():
-        found = Settings.from_json(json.loads(path.read_text(encoding="utf-8")))
-        theirs, ours = found.to_json(), settings.to_json()
-        differing = [name for name in ours if ours[name] != theirs[name]]
-        if differing:
-            shown = "; ".join(f"{n}: {theirs[n]!r}, now {ours[n]!r}" for n in differing)
-            raise TrainingError(
-                f"{folder} holds a run of other settings ({shown}): "
-                "repeat them, choose another --out, or pass --overwrite"
-            )
-    files.write_json(path, settings.to_json())
+    """Makes the folder, or checks that it holds a run of the same settings.
+
+    Args:
+        folder: of the run, whose lock is held.
+        settings: of the run.
+        overwrite: whether the run that is there is forgotten, see `own_files.make_room`.
+
+    Raises:
+        TrainingError: if it holds another run, or something else.
+        RefusedError: if its settings were edited so that they cannot be read.
+    """
+    own_files.make_room(folder, settings, overwrite=overwrite)
+    path = folder / own_files.SETTINGS
+    if not path.exists():
+        files.write_json(path, settings.to_json())
+        return
+    try:
+        theirs = Settings.from_json(records.read(path)).to_json()
+    except (TypeError, TrainingError) as error:
+        raise TrainingError(f"{path}: {error}: restore it, or choose another --out") from error
+    ours = json.loads(json.dumps(settings.to_json()))
+    differing = [name for name in ours if ours[name] != theirs[name]]
+    if differing:
+        shown = "; ".join(f"{n}: {theirs[n]!r}, now {ours[n]!r}" for n in differing)
+        raise TrainingError(
+            f"{folder} holds a run of other settings ({shown}): "
+            "repeat them, choose another --out, or pass --overwrite"
+        )
+
+
+def check_data(
+    folder: Path, data: LabelledImages, test: LabelledImages, start: BaseNetwork | None
+) -> None:
+    """Refuses to go on with other images, or from another network, than the run was begun with.
+
+    Runs of before say nothing of them; what they go on with is written down.
+
+    Raises:
+        TrainingError: naming what changed.
+        RefusedError: if the record was edited so that it cannot be read.
+    """
+    path = folder / own_files.DATA
+    ours = {
+        "training images": identity.of(data, times=False),
+        "test images": identity.of(test, times=False),
+        "network to start from": None if start is None else weights_digest(start),
+    }
+    if not path.exists():
+        files.write_json(path, ours)
+        return
+    theirs = records.read(path)
+    changed = [what for what in ours if ours[what] != theirs.get(what)]
+    if changed:
+        raise TrainingError(
+            f"{folder} was begun with other {' and '.join(changed)}, by {path.name} in it: restore "
+            "them, choose another --out, or pass --overwrite"
+        )
 
 
 def network_of_init(init: str | None) -> BaseNetwork | None:
@@ -71,9 +111,12 @@ def write_checkpoint(
     half = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), kept)
     if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(half)):
         raise TrainingError("weights that half precision cannot hold: train longer or more gently")
-    described = _description(name, recipe.settings, classes, {})
-    if processes.is_first():
-        store.save(folder / _CHECKPOINT, described, half, overwrite=True)
+    described, path = (
+        _description(name, recipe.settings, classes, {}),
+        folder / own_files.CHECKPOINT,
+    )
+    if processes.is_first() and not store.holds(path, described, half):
+        store.save(path, described, half, overwrite=True)
     return kept, half
 
 
@@ -114,13 +157,13 @@ def finish(
     unrounded, _ = measure(
         base_network(description, trained, settings.precision).logits_fn,
         num_draws=1,
-        kept=folder / _EVALUATION / "trained",
+        kept=folder / own_files.EVALUATION / "trained",
     )
     reached, raw = measure(
         base_network(description, half, settings.precision).logits_fn,
         num_draws=num_draws,
         epsilon=recipe.evaluate_epsilon,
-        kept=folder / _EVALUATION / "written",
+        kept=folder / own_files.EVALUATION / "written",
     )
     if not processes.is_first():
         return ""
@@ -139,10 +182,13 @@ def finish(
     if any(skipped.values()):
         values["skipped_images"] = skipped
     described = _description(name, settings, data.classes, values)
-    checkpoint = store.save(folder / _CHECKPOINT, described, half, overwrite=True)
     narrow = {key: _narrow(array) for key, array in {**raw, "targets": test.targets}.items()}
-    files.write_arrays(checkpoint / PREDICTIONS, narrow)
-    record.write_card(checkpoint, values)
+
+    def beside(checkpoint: Path) -> None:
+        files.write_arrays(checkpoint / PREDICTIONS, narrow)
+        record.write_card(checkpoint, values)
+
+    store.save(folder / own_files.CHECKPOINT, described, half, overwrite=True, beside=beside)
     record.draw_curves(folder)
     return record.card_table(values)
 

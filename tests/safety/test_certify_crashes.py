@@ -155,7 +155,10 @@ def test_a_log_of_others_is_not_overwritten(run, tmp_path, capsys, beside):
 
 
 EDITS = {
-    "predict": (r"line 3.*predict .?1000", lambda text: text.replace("1\t1\t1", "1\t1\t1" + "0" * 30)),
+    "predict": (
+        r"line 3.*predict .?1000",
+        lambda text: text.replace("1\t1\t1", "1\t1\t1" + "0" * 30),
+    ),
     "nan": (r"line 3.*radius nan", lambda text: text.replace("\t0.062500\t", "\tnan\t", 1)),
     "cut": (r"line 3", lambda text: text.replace("1\t1\t1\t0.0", "1\t1\n1\t0.0", 1)),
     "another class": (r"line 3.*of class 2", lambda text: text.replace("1\t1\t1\t", "1\t2\t2\t")),
@@ -276,5 +279,3 @@ def test_an_edited_list_of_an_exchange_is_named(run, tmp_path, capsys):
         listed.write_text(text)
         assert run(tmp_path / "out", *OLD) == 2
         assert str(listed.parent) in capsys.readouterr().err
-
-

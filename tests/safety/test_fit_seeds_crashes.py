@@ -81,9 +81,11 @@ def test_kills_of_an_overwriting_start(run, data, tmp_path):
 
     def between(folder, point):
         left = snapshot(folder)["fits.npz"]
-        assert left == old or not (folder / ".fits.npz.unfinished" / "class-00000.npz").exists() or (
-            folder / ".fits.npz.saved"
-        ).exists()
+        assert (
+            left == old
+            or not (folder / ".fits.npz.unfinished" / "class-00000.npz").exists()
+            or (folder / ".fits.npz.saved").exists()
+        )
         store.load(folder / "fits.npz")
 
     check_every_kill(
@@ -256,7 +258,9 @@ def _claiming(fitted, shape: str) -> bytes:
             if name == "steps_0":
                 header = f"{{'descr': '|i1', 'fortran_order': False, 'shape': {shape}, }}".encode()
                 header += b" " * (-(len(header) + 11) % 64) + b"\n"
-                content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + b"1" * 240
+                content = (
+                    b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + b"1" * 240
+                )
             else:
                 part = io.BytesIO()
                 np.save(part, array)

@@ -154,7 +154,14 @@ def test_a_description_that_cannot_be_is_refused_by_file_and_field(network, dige
         file.write_text(json.dumps({**values, **edit}))
         told = _refused(network)
         assert str(file) in told, edit
-        said = (field, field.replace("izer", "iser"), "disagree", "labels for", "clamp")
+        said = (
+            field,
+            field.replace("izer", "iser"),
+            "disagree",
+            "labels for",
+            "clamp",
+            "no network",
+        )
         assert any(word in told for word in said), (edit, told)
     for field in values:
         file.write_text(json.dumps({key: value for key, value in values.items() if key != field}))
@@ -193,14 +200,22 @@ def test_only_floating_point_numbers_are_weights(network, tmp_path, monkeypatch,
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
 def test_every_floating_type_comes_back(network, tmp_path, dtype):
     description, variables = store.restore(network)
-    wanted = jax.tree.map(lambda leaf: leaf.astype(jax.dtypes.bfloat16 if dtype == "bfloat16" else dtype), variables)
+    wanted = jax.tree.map(
+        lambda leaf: leaf.astype(jax.dtypes.bfloat16 if dtype == "bfloat16" else dtype), variables
+    )
     other = store.save(tmp_path / "other", description, wanted)
     assert _same(store.restore(other), (description, wanted))
 
 
 def test_what_cannot_be_read_back_is_not_saved(tmp_path):
     described = Description(
-        "tiny", ResNetConfig("cifar", "basic", (1,), 8), 3, NORMALIZERS["none"], (16, 16), None, -1.0
+        "tiny",
+        ResNetConfig("cifar", "basic", (1,), 8),
+        3,
+        NORMALIZERS["none"],
+        (16, 16),
+        None,
+        -1.0,
     )
     with pytest.raises(CheckpointError, match="training_sigma -1.0"):
         store.save(tmp_path / "new", described, {})
