@@ -151,7 +151,7 @@ def _fill_one(
             log,
             mesh=mesh,
             chunk_size=args.chunk_size,
-            report=lambda line: bar.update(),  # type: ignore[arg-type,return-value]
+            report=lambda line: bar.update(),
         )
 
 

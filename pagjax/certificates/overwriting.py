@@ -1,4 +1,4 @@
-"""Logs that replace others: written beside them, and put in their place together once all are whole.
+"""Logs that replace others: made beside them, put in their places together once all are whole.
 
 A log in the making and its settings lie in ``.LOG.pagjax-new``. When a command's logs are whole it
 writes a list of them; from then on whoever comes next completes the exchange.

@@ -177,7 +177,7 @@ def _about(value: np.ndarray | None) -> dict[str, Any]:
         raise ValueError("about is missing, or no JSON object")
     if about.pop("format", None) != FORMAT:
         raise ValueError(f"format is not {FORMAT}")
-    labels = about.get("labels")
+    labels: Any = about.get("labels")
     named = isinstance(labels, list) and labels and all(isinstance(n, str) for n in labels)
     checks = {
         "data": isinstance(about.get("data"), str),

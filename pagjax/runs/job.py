@@ -16,8 +16,8 @@ from jax import Array
 
 from pagjax import presets
 from pagjax.draws import CHUNK_VALUES
-from pagjax.io.errors import RefusedError
 from pagjax.io.class_folders import normal
+from pagjax.io.errors import RefusedError
 from pagjax.objectives import BY_NAME, Objective
 from pagjax.pgd import Noise, Strategy
 from pagjax.projections import Projection, ball_and_box, ball_then_box

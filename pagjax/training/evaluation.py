@@ -196,9 +196,7 @@ def _visit(
     Several processes share the images out.
     """
     path = None if kept is None else kept / f"{what.replace(', ', '-').replace(' ', '-')}.npz"
-    left = (
-        None if path is None else processes.arrays_from_first(lambda: _left(path, own, len(data)))
-    )
+    left = processes.arrays_from_first(lambda: _left(path, own, len(data)))
     results = [] if left is None else [left["results"]]
     done = sum(map(len, results))
     key = jax.random.key(seed)
@@ -226,13 +224,13 @@ def _visit(
     return np.concatenate(results)
 
 
-def _left(path: Path, own: str, count: int) -> dict[str, np.ndarray] | None:
+def _left(path: Path | None, own: str, count: int) -> dict[str, np.ndarray] | None:
     """What an earlier process left of the same evaluation; nothing of another one.
 
     Raises:
         RefusedError: naming the file, if it was edited or cut off.
     """
-    if not path.exists():
+    if path is None or not path.exists():
         return None
     cure = "remove it"
     found = atomic.read_arrays(path, cure=cure, most_bytes=100 * path.stat().st_size + 2**20)

@@ -66,7 +66,7 @@ def _first_wrong(line: Any) -> str | None:
     if not isinstance(line, dict):
         return "it"
     for field, kind in get_type_hints(Progress).items():
-        value = line.get(field)
+        value: Any = line.get(field)
         if value is None and (kind is not int and kind is not float):
             continue
         number = isinstance(value, int | float) and not isinstance(value, bool)

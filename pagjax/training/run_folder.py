@@ -111,10 +111,8 @@ def write_checkpoint(
     half = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), kept)
     if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(half)):
         raise TrainingError("weights that half precision cannot hold: train longer or more gently")
-    described, path = (
-        _description(name, recipe.settings, classes, {}),
-        folder / own_files.CHECKPOINT,
-    )
+    described = _description(name, recipe.settings, classes, {})
+    path = folder / own_files.CHECKPOINT
     if processes.is_first() and not store.holds(path, described, half):
         store.save(path, described, half, overwrite=True)
     return kept, half
