@@ -30,10 +30,11 @@ from pagjax import certification, checkpoints
 from pagjax.certificates import logs
 from pagjax.certificates.job import read_settings
 from pagjax.checks import LogitsFn, as_partial
+from pagjax.io.class_folders import Classes
+from pagjax.io.labelled_images import open_data
 from pagjax.runs import environment
 from pagjax.runs.inputs import weights_digest
 from pagjax.training.attack import attack
-from pagjax.training.data import open_data
 
 
 class Outcome(NamedTuple):
@@ -127,7 +128,15 @@ def main() -> None:
     network = checkpoints.load(args.checkpoint, precision=settings["precision"])
     if weights_digest(network) != settings["checkpoint_sha256"]:
         sys.exit(f"{args.log} is of other weights than {args.checkpoint}")
-    data = open_data(settings["data"], settings["split"], settings["image_size"], args.data_dir)
+    data = open_data(
+        settings["data"],
+        settings["split"],
+        settings["image_size"],
+        args.data_dir,
+        classes=Classes.of(network),
+        class_name=settings.get("class_name"),
+        preprocessing=settings.get("preprocessing", "cover"),
+    )
     certified = [line for line in logs.read(args.log).lines if line.radius]
     chosen = certified[:: -(-len(certified) // args.images) or 1]
     print(f"{jax.devices()[0].device_kind}; sigma {settings['sigma']:g}", file=sys.stderr)

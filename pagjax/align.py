@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagjax.runs.arguments import EXIT_DONE
+from pagjax.runs.arguments import EXIT_DONE, EXIT_SOME_SKIPPED
 from pagjax.runs.command_line import guarded
 from pagjax.wording import arguments as types
 
@@ -44,6 +44,18 @@ def parser() -> argparse.ArgumentParser:
         "--data",
         metavar="NAME",
         help="TFDS name or folder of class folders to start from (default: class seeds)",
+    )
+    parser.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="all pictures of --data, a folder without class folders, are of this class",
+    )
+    parser.add_argument(
+        "--preprocessing",
+        choices=["cover", "cohen"],
+        default="cover",
+        help="how pictures are brought to size, see certify (default: cover)",
     )
     parser.add_argument("--split", default="test", help="to start from (default: test)")
     parser.add_argument(
@@ -119,6 +131,7 @@ def _run(args: argparse.Namespace) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax import checkpoints
     from pagjax.alignment.measure import as_csv
+    from pagjax.io.class_folders import Classes
     from pagjax.runs import comparison, environment, files, messages
     from pagjax.runs import comparison_files as places
     from pagjax.runs import comparison_inputs as inputs
@@ -132,7 +145,8 @@ def _run(args: argparse.Namespace) -> int:
     judges, digests, identities = inputs.read_judges(args, networks)
     labels, shape = inputs.common_form(networks)
     statistics = inputs.find_statistics(args, labels, shape[0])
-    starts, train, source = inputs.read_starts(args, labels, shape)
+    classes = Classes.of(next(iter(networks.values())))
+    starts, train, source = inputs.read_starts(args, classes, shape)
     targets = comparison.draw_targets(starts, len(labels), args.seed)
     others = inputs.draw_others(targets, len(labels), args.seed)
     fitted = None if statistics is None else inputs.statistics_digest(statistics)
@@ -149,9 +163,17 @@ def _run(args: argparse.Namespace) -> int:
         args.out, settings, places.names(folders.values()), overwrite=args.overwrite
     )
     neighbours = None
+    skipped = list(starts.skipped)
     if train is not None:
         neighbours = comparison.neighbours(
-            work / places.NEIGHBOURS, starts, targets, others, source, train, args.neighbours
+            work / places.NEIGHBOURS,
+            starts,
+            targets,
+            others,
+            source,
+            train,
+            args.neighbours,
+            skipped.append,
         )
     summaries: dict[str, Mapping[str, Interval]] = {}
     rows: list[dict[str, Any]] = []
@@ -209,8 +231,10 @@ def _run(args: argparse.Namespace) -> int:
     files.write_json(work / places.RECORD, record)
     places.end(args.out, work, settings)
     print(table(summaries, args.count))
+    for why in skipped:
+        print(f"skipped: {why}", file=sys.stderr)
     print(f"numbers: {args.out / places.TABLE}   record: {args.out / places.RECORD}")
-    return EXIT_DONE
+    return EXIT_SOME_SKIPPED if skipped else EXIT_DONE
 
 
 def table(summaries: Mapping[str, Mapping[str, Interval]], count: int) -> str:

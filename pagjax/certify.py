@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,15 @@ from pagjax.certificates.arguments import (
     parser,
     report_parser,
 )
+from pagjax.runs.command_line import guarded
 
 if TYPE_CHECKING:
     from pagjax.certificates.job import Job
+    from pagjax.images import Preprocessing
+    from pagjax.io.labelled_images import LabelledImages
     from pagjax.networks.base import BaseNetwork
 
-EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_DONE, EXIT_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,82 +33,166 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     reports = given[:1] == ["report"]
     args = report_parser().parse_args(given[1:]) if reports else parser().parse_args(given)
-    from pagjax.certificates.logs import LogError
-    from pagjax.checkpoints import CheckpointError
-    from pagjax.io.errors import RefusedError
-    from pagjax.runs.job import JobError
-    from pagjax.training.settings import TrainingError
-
-    try:
-        return report(args) if reports else run(args)
-    except (CheckpointError, JobError, LogError, RefusedError, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_REFUSED
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    return guarded(report if reports else run, args)
 
 
 def run(args: argparse.Namespace) -> int:
     """Certifies what the arguments say; returns the exit status."""
-    import jax
-    from tqdm import tqdm
-
     from pagjax import checkpoints
-    from pagjax.certificates import job as jobs
-    from pagjax.certificates.logs import LogError
-    from pagjax.mesh import make_mesh, place, use_cores
+    from pagjax.io.class_folders import Classes
+    from pagjax.io.labelled_images import open_data
+    from pagjax.mesh import use_cores
     from pagjax.runs import environment, processes
     from pagjax.runs.job import JobError
-    from pagjax.training.data import open_data
 
     use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
     environment.prepare()
     network = checkpoints.load(args.checkpoint, precision=args.precision)
     side = network.image_shape[0]
-    data = open_data(args.data, args.split, side, args.data_dir)
-    if len(data.labels) != len(network.labels):
-        raise JobError(
-            f"{args.data} has {len(data.labels)} classes, the network {len(network.labels)}"
-        )
     jobs_planned = _plan(args, network)
-    indices = range(0, len(data), args.stride)[: args.limit]
-    mesh = make_mesh(1, jobs_planned[0].num_draws, jax.local_devices())
-    logits_fn = place(network.logits_fn, mesh)
-    written = []
-
-    def begin(log: Path, job: Job) -> list[int]:
-        try:
-            return sorted(jobs.begin(log, job, overwrite=args.overwrite))
-        except LogError as error:
-            raise JobError(str(error)) from error
-
-    with processes.losses_end_the_job("the same command, without --overwrite"):
-        for job in jobs_planned:
-            log = args.out / f"{'predict' if args.predict else 'certify'}-sigma_{job.sigma:g}.tsv"
-            written.append(log)
-            done = set(processes.from_first(partial(begin, log, job)))
-            left = [index for index in indices if index not in done]
-            if processes.is_first():
-                print(f"{log}: {len(left)} images, {job.num_draws:,} draws, sigma {job.sigma:g}")
-            initial = len(indices) - len(left)
-            hidden = not processes.is_first()
-            with tqdm(total=len(indices), initial=initial, unit="image", disable=hidden) as bar:
-                jobs.run(
-                    job,
-                    logits_fn,
-                    data,
-                    left,
-                    log,
-                    mesh=mesh,
-                    chunk_size=args.chunk_size,
-                    report=lambda line, bar=bar: bar.update(),  # type: ignore[misc]
-                )
-        processes.wait_for_all("logs")
+    data = open_data(
+        args.data,
+        args.split,
+        side,
+        args.data_dir,
+        classes=Classes.of(network),
+        class_name=args.class_name,
+        preprocessing=jobs_planned[0].preprocessing,
+    )
+    wanted = range(0, len(data), args.stride)[: args.limit]
+    damaged = data.damaged(wanted)
+    if len(damaged) == len(wanted):
+        raise JobError(f"no picture can be read: {next(iter(damaged.values()), 'there is none')}")
+    indices = [index for index in wanted if index not in damaged]
+    _tell(data.notes, damaged, jobs_planned[0])
+    planned = {_log(args, job.sigma): job for job in jobs_planned}
+    if len(planned) < len(jobs_planned):
+        raise JobError(f"--sigma {' '.join(map(str, args.sigma))}: two of them name the same log")
+    _fill(args, planned, network, data, damaged, indices)
     if not processes.is_first():
         return EXIT_DONE
-    return report(report_parser().parse_args([str(log) for log in written]))
+    status = report(report_parser().parse_args([str(log) for log in planned]))
+    if damaged:
+        print(
+            f"{len(damaged)} of {len(wanted)} images could not be read and have no "
+            "line; mend them, then the same command goes on",
+            file=sys.stderr,
+        )
+        return EXIT_SKIPPED
+    return status
+
+
+def _fill(
+    args: argparse.Namespace,
+    planned: Mapping[Path, Job],
+    network: BaseNetwork,
+    data: LabelledImages,
+    damaged: Mapping[int, str],
+    indices: Sequence[int],
+) -> None:
+    """Brings logs, which are this process's alone meanwhile, to their last line."""
+    import jax
+
+    from pagjax.certificates import overwriting, resuming, settings
+    from pagjax.mesh import make_mesh, place
+    from pagjax.runs import processes
+
+    mesh = make_mesh(1, next(iter(planned.values())).num_draws, jax.local_devices())
+    logits_fn = place(network.logits_fn, mesh)
+    with ExitStack() as stack, processes.losses_end_the_job("the same command"):
+
+        def lock() -> bool:
+            for log in planned:
+                overwriting.lock(stack, log)
+            return overwriting.finish(planned, stack)
+
+        # Where a kill came in the last moments of this very command, its logs are in their places.
+        anew = not processes.from_first(lock) and args.overwrite
+        of_data = settings.Data.of(data, damaged)
+
+        def begin(log: Path, job: Job) -> tuple[str, list[int]]:
+            where = overwriting.take_up(log, job) if anew else log
+            return str(where), sorted(resuming.begin(where, job, data, of_data))
+
+        for log, job in planned.items():
+            where, done = processes.from_first(partial(begin, log, job))
+            left = [index for index in indices if index not in set(done)]
+            if processes.is_first():
+                print(f"{log}: {len(left)} images, {job.num_draws:,} draws, sigma {job.sigma:g}")
+            _fill_one(args, job, logits_fn, data, left, Path(where), mesh, len(indices))
+        if anew:
+            processes.from_first(partial(overwriting.install, planned))
+        processes.wait_for_all("logs")
+
+
+def _fill_one(
+    args: argparse.Namespace,
+    job: Job,
+    logits_fn: Any,
+    data: LabelledImages,
+    left: Sequence[int],
+    log: Path,
+    mesh: Any,
+    total: int,
+) -> None:
+    from tqdm import tqdm
+
+    from pagjax.certificates import job as jobs
+    from pagjax.runs import processes
+
+    hidden = not processes.is_first()
+    with tqdm(total=total, initial=total - len(left), unit="image", disable=hidden) as bar:
+        jobs.run(
+            job,
+            logits_fn,
+            data,
+            left,
+            log,
+            mesh=mesh,
+            chunk_size=args.chunk_size,
+            report=lambda line: bar.update(),
+        )
+
+
+def _log(args: argparse.Namespace, sigma: float) -> Path:
+    out: Path = args.out / f"{'predict' if args.predict else 'certify'}-sigma_{sigma:g}.tsv"
+    return out
+
+
+def _tell(notes: Sequence[str], damaged: Mapping[int, str], job: Job) -> None:
+    """Says how the data was read, and which images have no certificate to come."""
+    from pagjax.runs import processes
+
+    if not processes.is_first():
+        return
+    if job.preprocessing == "cohen":
+        shorter = round(job.image_size * 256 / 224)
+        notes = [
+            *notes,
+            f"pictures: shorter side to {shorter} pixels, centre of {job.image_size} cut out, as "
+            "in the published logs of ImageNet (--preprocessing cover takes all of the side)",
+        ]
+    for text in [*notes, *(f"skipped: image {i}: {why}" for i, why in damaged.items())]:
+        print(text, file=sys.stderr)
+
+
+def _preprocessing(
+    args: argparse.Namespace, network: BaseNetwork, sigmas: Sequence[float]
+) -> Preprocessing:
+    """What was asked for, else what the logs were begun with, else what suits the network."""
+    from pagjax.certificates import overwriting
+    from pagjax.certificates.resuming import preprocessing_of
+
+    if args.preprocessing is not None:
+        chosen: Preprocessing = args.preprocessing
+        return chosen
+    logs = [_log(args, sigma) for sigma in sigmas]
+    begun = [preprocessing_of(overwriting.being_made(o) if args.overwrite else o) for o in logs]
+    stem, side = network.metadata["config"].get("stem"), network.image_shape[0]
+    of_imagenet = side >= 200 and (stem == "imagenet" or len(network.labels) == 1000)
+    usual: Preprocessing = "cohen" if of_imagenet else "cover"
+    return next((how for how in begun if how is not None), usual)
 
 
 def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
@@ -112,7 +200,7 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
     import jax
 
     from pagjax.certificates.job import Job
-    from pagjax.runs.inputs import weights_digest
+    from pagjax.runs.inputs import function_digest, weights_digest
     from pagjax.runs.job import JobError
 
     sigmas = args.sigma or [network.training_sigma]
@@ -125,10 +213,12 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
     if args.soft and draws < 2:
         raise JobError("--soft: a mean's bounds need --num-draws of at least 2")
     digest = weights_digest(network)
+    preprocessing = _preprocessing(args, network, sigmas)
     return [
         Job(
             checkpoint=str(args.checkpoint),
             checkpoint_sha256=digest,
+            network_sha256=function_digest(network),
             data=args.data,
             split=args.split,
             image_size=network.image_shape[0],
@@ -142,6 +232,8 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
             radii=None if staged is None else tuple(staged or RADII),
             seed=args.seed,
             precision=args.precision,
+            preprocessing=preprocessing,
+            class_name=args.class_name,
             platform=None if args.precision == "float32" else jax.default_backend(),
         )
         for sigma in sigmas
@@ -186,7 +278,7 @@ def report(args: argparse.Namespace) -> int:
         if left_out:
             raise LogError(f"--card {args.card}: lines of the logs were left out: mend them first")
         _fill_card(args.card, args.logs, summaries)
-    return EXIT_SOME_SKIPPED if left_out else EXIT_DONE
+    return EXIT_SKIPPED if left_out else EXIT_DONE
 
 
 def _fill_card(name: str, paths: Sequence[Path], summaries: Sequence[Any]) -> None:

@@ -6,10 +6,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from pagjax.runs.command_line import guarded
 from pagjax.wording import arguments as types
 
-EXIT_DONE, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 2, 130
+if TYPE_CHECKING:
+    from pagjax.io.class_folders import Classes
+
+EXIT_DONE, EXIT_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,6 +29,23 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("data", help="TFDS name, or a folder of class folders")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="what to write")
     parser.add_argument("--split", default="train", help="default: train")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="NAME_OR_PATH",
+        help="fit this network's classes, in its order (default: the data's, folders by alphabet)",
+    )
+    parser.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="all pictures of a folder without class folders are of this class",
+    )
+    parser.add_argument(
+        "--preprocessing",
+        choices=["cover", "cohen"],
+        default="cover",
+        help="how pictures are brought to size, see certify (default: cover)",
+    )
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
     parser.add_argument(
         "--image-size", type=types.count, default=224, metavar="PIXELS", help="side (default: 224)"
@@ -55,32 +77,68 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    from pagjax.class_statistics.store import StatisticsError
-    from pagjax.training.settings import TrainingError
-
-    try:
-        return run(args)
-    except (StatisticsError, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_REFUSED
+    return guarded(run, args)
 
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
+    from pagjax.class_statistics import unfinished
+    from pagjax.io import locks
+
+    with locks.held(args.out, beside=True):
+        saved = unfinished.was_saved(args.out)
+        if saved is None:
+            _check_out(args)
+        status = _fit(args, saved)
+        unfinished.forget(args.out)
+        return status
+
+
+def _check_out(args: argparse.Namespace) -> None:
+    """Refuses to replace what was not asked to be replaced, or is none of ours."""
+    from pagjax.class_statistics import store
+
+    if args.out.is_symlink() or (args.out.exists() and not args.out.is_file()):
+        raise store.StatisticsError(f"--out {args.out} is no file: name another")
+    if args.out.exists() and not args.overwrite:
+        raise store.StatisticsError(f"{args.out} exists: choose another, or pass --overwrite")
+    if args.out.exists():
+        try:
+            store.load(args.out)
+        except store.StatisticsError as error:
+            raise store.StatisticsError(f"not overwriting what is no result: {error}") from error
+
+
+def _fit(args: argparse.Namespace, saved: Sequence[Any] | None) -> int:
     from tqdm import tqdm
 
     from pagjax.class_statistics import store
     from pagjax.class_statistics.fitting import fit_classes
-    from pagjax.class_statistics.unfinished import Unfinished
-    from pagjax.training.data import open_data
+    from pagjax.class_statistics.unfinished import Unfinished, folder_of, forget
+    from pagjax.io import identity
+    from pagjax.io.labelled_images import open_data
 
-    if args.out.exists() and not args.overwrite:
-        raise store.StatisticsError(f"{args.out} exists: choose another, or pass --overwrite")
     factor = args.factor or (1 if args.image_size <= 32 else 4)
-    data = open_data(args.data, args.split, args.image_size, args.data_dir)
+    data = open_data(
+        args.data,
+        args.split,
+        args.image_size,
+        args.data_dir,
+        classes=None if args.checkpoint is None else _classes(args.checkpoint),
+        class_name=args.class_name,
+        preprocessing=args.preprocessing,
+    ).checked()
+    for line in data.told():
+        print(line, file=sys.stderr)
+    # All that the fit of a class depends on, and what is written with the fits.
     settings = [args.data, args.split, args.image_size, factor, args.share, list(data.labels)]
-    unfinished = Unfinished(args.out.with_name(f".{args.out.name}.unfinished"), settings)
-    try:
+    settings += [args.regulariser, args.preprocessing, identity.of(data)]
+    if saved is not None and settings == saved:
+        statistics = store.load(args.out)  # a kill came when all but tidying up was done
+    else:
+        forget(args.out)
+        _check_out(args)
+        unfinished = Unfinished(folder_of(args.out), settings)
         with tqdm(total=len(data.labels), unit="class") as bar:
 
             def report(label: str, done: int, total: int) -> None:
@@ -97,18 +155,21 @@ def run(args: argparse.Namespace) -> int:
                 keep=unfinished.write,
                 report=report,
             )
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    store.save(args.out, statistics)
-    unfinished.clear()
+        unfinished.save(args.out, store.as_bytes(statistics))
     ranks = [len(fit.factors) for fit in statistics.fits]
     print(
         f"{args.out}: {len(ranks)} classes of {sum(fit.count for fit in statistics.fits):,} "
         f"images, {min(ranks)} to {max(ranks)} directions each, "
         f"{args.out.stat().st_size / 2**20:.1f} MB"
     )
-    return EXIT_DONE
+    return EXIT_SKIPPED if data.skipped else EXIT_DONE
+
+
+def _classes(checkpoint: str) -> Classes:
+    from pagjax import checkpoints
+    from pagjax.io.class_folders import Classes
+
+    return Classes.of(checkpoints.load(checkpoint))
 
 
 if __name__ == "__main__":

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagjax.runs.arguments import add_processes
+from pagjax.runs.command_line import guarded
 from pagjax.wording import arguments as types
 
 if TYPE_CHECKING:
     from pagjax.training.recipes import Recipe
     from pagjax.training.settings import Settings
 
-EXIT_DONE, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 2, 130
+EXIT_DONE, EXIT_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 DRAWS = 100
 _HELP = {
     "data": "TFDS name, or a folder of class folders",
@@ -26,6 +27,8 @@ _HELP = {
     "epsilon": "l2 radius of the attack in training, same units",
     "num_noise": "noise draws of an image in a step",
     "init": "checkpoint to start from: a shipped name, or a folder",
+    "evaluate_on_training": "measure accuracies on the training images, for data without others; "
+    "the card says so",
     "average": "decay per step of the averaged weights, which are kept; 0 keeps the last",
     "average_from": "epoch from which on it takes equal shares instead; 0 for never",
     "average_every": "steps between two of those",
@@ -70,7 +73,9 @@ def parser() -> argparse.ArgumentParser:
         flag = "--" + name.replace("_", "-")
         told = f"{_HELP[name]} " if name in _HELP else ""
         if kind is bool:
-            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None)
+            group.add_argument(
+                flag, action=argparse.BooleanOptionalAction, default=None, help=told or None
+            )
         elif kind is tuple:
             member = types.real if name == "drops" else types.count
             group.add_argument(flag, nargs="*", type=member, metavar="N", help=told)
@@ -88,75 +93,65 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    from pagjax.checkpoints import CheckpointError
-    from pagjax.runs.job import JobError
-    from pagjax.training.settings import TrainingError
-
-    try:
-        return run(args)
-    except (CheckpointError, JobError, TrainingError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_REFUSED
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the list has read enough; the interpreter shall not flush into the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_DONE
+    return guarded(run, args)
 
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.runs import environment, processes
-    from pagjax.runs.job import JobError
-    from pagjax.training import loop, recipes, run_folder, step
-    from pagjax.training.data import open_data
+    from pagjax.runs import processes
+    from pagjax.training import own_files, recipes, step
     from pagjax.training.settings import TrainingError
 
     if args.list:
         _list(recipes.BY_NAME)
         return EXIT_DONE
     chosen, name = _recipe(args)
-    settings = chosen.settings
-    step.check_names(settings)
+    step.check_names(chosen.settings)
     if args.out is None:
         raise TrainingError("where to? pass --out DIR")
     processes.start(args.coordinator, args.num_processes, args.process_id)
 
-    def begin() -> None:
-        try:
-            run_folder.begin(args.out, settings, overwrite=args.overwrite)
-        except TrainingError as error:
-            raise JobError(str(error)) from error
+    with processes.locked(args.out):
+        status = _run(args, chosen, name)
+        if processes.is_first():
+            own_files.forget_mark(args.out)
+    return status
 
-    processes.from_first(begin)
+
+def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
+    """Does so in a folder that is this job's alone."""
+    from pagjax.io.errors import RefusedError
+    from pagjax.runs import environment, processes
+    from pagjax.training import images, loop, run_folder
+    from pagjax.training.settings import TrainingError
+
+    settings = chosen.settings
+    processes.from_first(partial(run_folder.begin, args.out, settings, overwrite=args.overwrite))
     environment.prepare()
-    start = run_folder.variables_of(settings.init)
-    side = settings.image_size
-    stored = side if settings.crop != "resized" else run_folder.stored_side(side)
-    data = open_data(settings.data, settings.train_split, stored, args.data_dir).in_memory()
-    test = open_data(settings.data, settings.test_split, side, args.data_dir).in_memory()
+    start = run_folder.network_of_init(settings.init)
+    data, test = images.open_both(settings, args.data_dir, start)
+    processes.from_first(partial(run_folder.check_data, args.out, data, test, start))
     if processes.is_first():
+        for line in dict.fromkeys([*data.told(), *test.told()]):
+            print(line, file=sys.stderr)
         print(
             f"{name}: {settings.procedure}, sigma {settings.sigma:g}, {len(data):,} images of "
             f"{settings.data}, {settings.epochs:g} epochs"
         )
-    told = "the same command, without --overwrite"
-    with processes.losses_end_the_job(told, (JobError, TrainingError)):
+    with processes.losses_end_the_job("the same command", (RefusedError, TrainingError)):
         with _bar() as report:
             state = loop.train(
                 settings,
                 data,
                 test,
                 args.out / "state",
-                start=start,
+                start=None if start is None else start.variables,
                 report=lambda progress: report(args.out, progress),
                 stop_after=args.stop_after,
             )
         table = ""
         if args.stop_after is None and not args.evaluate:
-            run_folder.write_checkpoint(args.out, name, chosen, state, data.labels)
+            run_folder.write_checkpoint(args.out, name, chosen, state, data.classes)
         elif args.stop_after is None:
             with _bar() as report:
                 table = run_folder.finish(
@@ -164,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
                     name,
                     chosen,
                     state,
-                    data.labels,
+                    data,
                     test,
                     command=["python", "-m", "pagjax.train", *_argv(args)],
                     num_draws=args.draws,
@@ -173,7 +168,7 @@ def run(args: argparse.Namespace) -> int:
         processes.wait_for_all("results")
     if table:
         print(table)
-    return EXIT_DONE
+    return EXIT_SKIPPED if data.skipped or test.skipped else EXIT_DONE
 
 
 def _setting_types() -> dict[str, tuple[Any, Any]]:
@@ -269,6 +264,7 @@ class _Bar:
     def __init__(self) -> None:
         from tqdm import tqdm
 
+        self.begun = False
         self.bar = tqdm(unit="step", desc="compiling", mininterval=1)
 
     def __enter__(self) -> Any:
@@ -280,6 +276,9 @@ class _Bar:
     def __call__(self, out: Path, progress: Any) -> None:
         from pagjax.training import record
 
+        if not self.begun:
+            record.resume(out, progress.step)
+            self.begun = True
         record.append(out, progress)
         if self.bar.total != progress.steps:
             # Steps of an earlier process say nothing about this one's speed.

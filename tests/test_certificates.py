@@ -22,6 +22,7 @@ from benchmarks.attack import attack_certificates
 from pagjax import certify as command
 from pagjax.certificates import job as jobs
 from pagjax.certificates import logs
+from pagjax.certificates.resuming import begin
 from pagjax.certification import ABSTAIN, certify
 from pagjax.checkpoints import store
 from pagjax.mesh import MOST_CORES, make_mesh, num_cores
@@ -84,33 +85,34 @@ def brightest(x):
 def test_a_killed_log_goes_on_to_the_same_lines(tmp_path):
     job, mesh = a_job(), make_mesh(1, 200, jax.devices()[:1])
     whole, cut = tmp_path / "whole.tsv", tmp_path / "cut.tsv"
-    assert jobs.begin(whole, job, overwrite=False) == set()
+    assert begin(whole, job) == set()
     jobs.run(job, brightest, tiny.data(4), range(4), whole, mesh=mesh)
     for path in (whole, cut):
-        jobs.begin(path, job, overwrite=path is cut)
+        begin(path, job)
     text = whole.read_text()
     cut.write_text(text[: text.index("\n2\t") + 4])
-    done = jobs.begin(cut, job, overwrite=False)
+    done = begin(cut, job)
     assert done == {0, 1}
     jobs.run(job, brightest, tiny.data(4), [2, 3], cut, mesh=mesh)
     assert lines_of(cut) == lines_of(whole)
     assert [line.prediction for line in lines_of(whole)] == [0, 1, 2, 0]
     with pytest.raises(logs.LogError, match=re.escape("alpha: 0.001, now 0.01")):
-        jobs.begin(cut, a_job(alpha=0.01), overwrite=False)
+        begin(cut, a_job(alpha=0.01))
     # Narrow products round other values on other devices: another network.
     narrow = a_job(precision="bfloat16", platform="cpu")
-    jobs.begin(cut, narrow, overwrite=True)
+    cut.unlink()
+    begin(cut, narrow)
     with pytest.raises(logs.LogError, match="platform: 'cpu', now 'gpu'"):
-        jobs.begin(cut, replace(narrow, platform="gpu"), overwrite=False)
+        begin(cut, replace(narrow, platform="gpu"))
     jobs.settings_file(cut).unlink()
     with pytest.raises(logs.LogError, match="no settings beside it"):
-        jobs.begin(cut, job, overwrite=False)
+        begin(cut, job)
 
 
 @pytest.mark.parametrize("method", ["soft", "predict"])
 def test_the_other_methods_fill_logs(tmp_path, method):
     job, path = a_job(method=method), tmp_path / "log.tsv"
-    jobs.begin(path, job, overwrite=False)
+    begin(path, job)
     mesh = make_mesh(1, 200, jax.devices()[:1])
     jobs.run(job, brightest, tiny.data(2), range(2), path, mesh=mesh)
     log = logs.read(path)

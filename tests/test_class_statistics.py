@@ -186,7 +186,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_bytes(tmp_path):
     store.save(tmp_path / "resumed.npz", fit_classes(data, **options))
     assert seen == [0, 1, 2]
     store.save(tmp_path / "whole.npz", fit_classes(data, split="train"))
-    one, other = (store.files.read_arrays(tmp_path / f"{n}.npz") for n in ("resumed", "whole"))
+    one, other = (store.atomic.read_arrays(tmp_path / f"{n}.npz") for n in ("resumed", "whole"))
     for name in one:
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
     assert Unfinished(tmp_path / "left", ["squares", 16]).read(0) is None

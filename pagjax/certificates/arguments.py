@@ -30,6 +30,20 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--split", default="test", help="default: test")
     what.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
     what.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="all pictures of --data, a folder without class folders, are of this class: a label, "
+        "index or WordNet id",
+    )
+    what.add_argument(
+        "--preprocessing",
+        choices=["cohen", "cover"],
+        help="cohen: shorter side to 256 for a centre of 224, bilinear, as in the published "
+        "ImageNet logs; cover: all of the shorter side, bicubic (default: cohen for ImageNet "
+        "networks, else cover)",
+    )
+    what.add_argument(
         "--stride", type=types.count, default=1, metavar="I", help="every I-th image (default: all)"
     )
     what.add_argument("--limit", type=types.count, metavar="M", help="at most M images")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -17,14 +16,15 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from pagjax.certificates import logs, sense
+from pagjax.certificates import logs
 from pagjax.certification import Certificate, MeanBound, certify, certify_soft, predict
 from pagjax.certification.soft import Rivals
 from pagjax.checks import LogitsFn
+from pagjax.images import Preprocessing
+from pagjax.io.labelled_images import LabelledImages
 from pagjax.networks.convolutions import Precision
-from pagjax.runs import environment, files, processes
+from pagjax.runs import processes
 from pagjax.runs.job import JobError
-from pagjax.training.data import LabelledImages
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Job:
     Attributes:
         checkpoint: name or path of the base network.
         checkpoint_sha256: digest of its weights.
-        data, split: see `pagjax.training.data.open_data`.
+        data, split: see `pagjax.io.labelled_images.open_data`.
         image_size: side in pixels.
         sigma: noise level in pixel units.
         method: hard-smoothed certificates, soft-smoothed ones, or hard-smoothed predictions.
@@ -44,8 +44,12 @@ class Job:
         radii: of interest, for drawing in stages; None makes all draws.
         seed: of all noise; an image's draws come from its number and this alone.
         precision: of the network's products. A certificate holds for the network as it was run.
+        preprocessing: how images are brought to their size, see `pagjax.images.fit`.
+        class_name: the class that all images of a flat folder are of, or None.
         platform: ``"cpu"``, ``"gpu"`` or ``"tpu"`` where products are narrow, as each rounds other
             values of the network and so runs another function; None for float32.
+        network_sha256: digest of what the network does with its weights, normaliser included; None
+            where nobody knows.
     """
 
     checkpoint: str
@@ -64,6 +68,9 @@ class Job:
     seed: int
     precision: Precision
     platform: str | None = None
+    network_sha256: str | None = None
+    preprocessing: Preprocessing = "cover"
+    class_name: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -122,53 +129,12 @@ def settings_file(log: Path) -> Path:
 
 
 def read_settings(log: Path) -> dict[str, Any] | None:
-    """What `begin` wrote beside a log, or None where nothing is."""
+    """What is written beside a log, or None where nothing is."""
     try:
         values: dict[str, Any] = json.loads(settings_file(log).read_text(encoding="utf-8"))
         return values
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-
-
-def begin(log: Path, job: Job, *, overwrite: bool) -> set[int]:
-    """Starts a log, or takes up one of the same job.
-
-    Args:
-        log: its file; what a kill left of an unfinished line is removed.
-        job: its settings, which are written beside it.
-        overwrite: whether to start anew.
-
-    Returns:
-        Numbers of the images that it has already.
-
-    Raises:
-        LogError: if the file is another job's, or none.
-    """
-    if overwrite or not log.exists():
-        log.unlink(missing_ok=True)
-        files.write_json(settings_file(log), {"job": _plain(job), **environment.describe()})
-        files.write_bytes(log, logs.header(job.columns).encode())
-        return set()
-    recorded = (read_settings(log) or {}).get("job")
-    if recorded is None:
-        raise logs.LogError(f"{log} has no settings beside it to go on from: choose another --out")
-    ours = _plain(job)
-    differing = [name for name in ours if ours[name] != recorded.get(name)]
-    if differing:
-        shown = "; ".join(f"{n}: {recorded.get(n)!r}, now {ours[n]!r}" for n in differing)
-        raise logs.LogError(
-            f"{log} was begun with other settings ({shown}): repeat them, choose another --out, "
-            "or pass --overwrite"
-        )
-    content = log.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
-        files.write_bytes(log, whole)
-    found = logs.read(log)
-    for at, reason in found.left_out:
-        if not reason.startswith(sense.REPEATS):
-            raise logs.LogError(f"{log}, line {at}: {reason}: mend it, or pass --overwrite")
-    return {line.number for line in found.lines}
 
 
 def run(
@@ -191,7 +157,7 @@ def run(
         logits_fn: the base network, on the mesh's devices.
         data: images of the job's size.
         indices: which images, none of which the log has.
-        log: from `begin`.
+        log: from `pagjax.certificates.resuming.begin`.
         mesh: of this process's devices, from `pagjax.mesh.make_mesh`.
         chunk_size: the most draws a device holds at once; None chooses.
         report: told each line.
@@ -219,8 +185,3 @@ def run(
                 file.write(logs.text_of(line))
                 file.flush()
             report(line)
-
-
-def _plain(job: Job) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(job)))
-    return values

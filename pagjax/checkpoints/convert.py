@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,13 @@ import numpy as np
 
 from pagjax import torch_files
 from pagjax._version import __version__
-from pagjax.checkpoints import layouts, probe, store, torch_resnets, undecided
+from pagjax.checkpoints import folders, layouts, probe, store, torch_resnets, undecided
 from pagjax.checkpoints.layouts import Layout
 from pagjax.checkpoints.store import CheckpointError
 from pagjax.checkpoints.torch_resnets import Architecture
+from pagjax.io import label_lists
+from pagjax.io.errors import DataError
+from pagjax.io.label_lists import Labels
 from pagjax.networks import Normalizer
 from pagjax.networks.base import Description, base_network
 
@@ -71,7 +73,8 @@ def convert(
             ``{"stem_stride": 1, "max_pool": True, "stride_on": "1x1"}``; what is missing there is
             as in the publisher's code, or else the usual, with a warning.
         image_size: side in pixels; None takes 224, or 32 for CIFAR networks.
-        labels: class names in the order of the outputs, if known.
+        labels: class names in the order of the outputs, if known; those of
+            `pagjax.io.label_lists.read` bring WordNet ids and notes with them.
         sigma: noise level of training in pixel units of [0, 1], if known.
         probe_folder: labelled pictures, one folder per class, by which to choose the normaliser and
             the structure among those that were not given.
@@ -85,7 +88,8 @@ def convert(
         CheckpointError: if it holds no network that pagjax has, or an option does not fit; the
             message lists everything that is wrong.
     """
-    _check_arguments(destination, image_size, sigma, overwrite)
+    folders.check_destination(Path(destination).absolute(), overwrite=overwrite)
+    _check_arguments(image_size, sigma)
     file = torch_files.read(source)
     layout = layouts.recognise(file.content, weights)
     architecture = torch_resnets.identify(layout.state)
@@ -103,6 +107,7 @@ def convert(
             labels=None if labels is None else tuple(labels),
             training_sigma=sigma,
             origin=_origin(Path(source).name, file, layout),
+            wordnet_ids=getattr(labels, "wordnet_ids", None),
         )
     except ValueError as error:
         raise CheckpointError(str(error)) from error
@@ -112,7 +117,9 @@ def convert(
     names = next(iter(normalizers.values)), next(iter(shapes))
     if probe_folder is not None:
         _check_something_is_open(normalizers, shapes, normalizer is not None)
-        pictures = probe.labelled_pictures(probe_folder, labels, architecture.num_classes)
+        pictures = probe.labelled_pictures(
+            probe_folder, labels, architecture.num_classes, description.wordnet_ids
+        )
         networks = ((key, base_network(each, variables)) for key, each in shapes.items())
         names, accuracy = probe.choose(networks, normalizers.values, *pictures, sigma or 0.0)
         found = {"probe": {"pictures": len(pictures[0]), "accuracy": accuracy}}
@@ -133,16 +140,13 @@ def convert(
         normalizer=normalizers.values[names[0]],
         origin={**description.origin, **found},
     )
+    warnings += getattr(labels, "notes", ())
     path = store.save(destination, description, variables, overwrite=overwrite)
     notes = (*layout.notes, *architecture.notes, *normalizers.notes, *structures.notes)
     return Conversion(path, description, layout.name, names[0], warnings, notes)
 
 
-def _check_arguments(
-    destination: str | Path, image_size: int | None, sigma: float | None, overwrite: bool
-) -> None:
-    if Path(destination).exists() and not overwrite:
-        raise CheckpointError(f"{destination} exists: choose another, or ask to overwrite it")
+def _check_arguments(image_size: int | None, sigma: float | None) -> None:
     if sigma is not None and not (np.isfinite(sigma) and sigma >= 0):
         raise CheckpointError(f"sigma {sigma}: must be finite and at least 0")
     if image_size is not None and image_size < 1:
@@ -199,26 +203,13 @@ def _check_something_is_open(
         )
 
 
-def read_labels(path: str | Path) -> tuple[str, ...]:
-    """Class names from a text file with one name a line, or a JSON list or index-to-name object.
+def read_labels(path: str | Path) -> Labels:
+    """Class names from a file, see `pagjax.io.label_lists.read`.
 
     Raises:
-        CheckpointError: if the file is neither.
+        CheckpointError: if it is no list of class names.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"labels {path}: {error}") from error
-    if Path(path).suffix.lower() == ".json":
-        try:
-            values = json.loads(text)
-            if isinstance(values, dict):
-                values = [values[str(index)] for index in range(len(values))]
-        except (ValueError, KeyError) as error:
-            raise CheckpointError(f"labels {path}: not a JSON list or object of names") from error
-        names = [value[-1] if isinstance(value, list) else value for value in values]
-    else:
-        names = [line.strip() for line in text.splitlines() if line.strip()]
-    if not all(isinstance(name, str) for name in names):
-        raise CheckpointError(f"labels {path}: expected class names")
-    return tuple(names)
+        return label_lists.read(path)
+    except DataError as error:
+        raise CheckpointError(str(error)) from error

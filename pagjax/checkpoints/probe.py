@@ -12,6 +12,9 @@ from scipy import stats
 
 from pagjax import images
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.io import folder_data
+from pagjax.io.class_folders import Classes
+from pagjax.io.errors import DataError
 from pagjax.networks import Normalizer
 from pagjax.networks.base import BaseNetwork
 
@@ -20,17 +23,21 @@ SIGNIFICANCE = 1e-3
 
 
 def labelled_pictures(
-    folder: str | Path, labels: Sequence[str] | None, num_classes: int
+    folder: str | Path,
+    labels: Sequence[str] | None,
+    num_classes: int,
+    wordnet_ids: Sequence[str] | None = None,
 ) -> tuple[list[Path], np.ndarray]:
     """Pictures in one folder per class, and their class indices.
 
-    A folder's name is a class's label, its index, or, where neither fits and there are as many
-    folders as classes, its place in alphabetical order.
+    A folder is called by a class's label, its index or its WordNet id, see
+    `pagjax.io.class_folders.match`.
 
     Args:
         folder: the folder of folders.
         labels: class names in order, if known.
         num_classes: number of logits.
+        wordnet_ids: of the classes in order, if known.
 
     Returns:
         Files and their class indices.
@@ -38,26 +45,14 @@ def labelled_pictures(
     Raises:
         CheckpointError: if folders and classes cannot be matched.
     """
-    folders = sorted(path for path in Path(folder).iterdir() if path.is_dir())
-    names = [path.name for path in folders]
-    if labels is not None and set(names) <= set(labels):
-        indices = [list(labels).index(name) for name in names]
-    elif names and all(name.isdigit() and int(name) < num_classes for name in names):
-        indices = [int(name) for name in names]
-    elif len(names) == num_classes:
-        indices = list(range(num_classes))
-    else:
-        raise CheckpointError(
-            f"{folder}: {len(names)} class folders for {num_classes} classes: name them by label "
-            "or by index"
-        )
-    files: list[Path] = []
-    classes: list[int] = []
-    for path, index in zip(folders, indices, strict=True):
-        found = images.find([path])
-        files += found
-        classes += [index] * len(found)
-    return files, np.array(classes)
+    names = tuple(map(str, range(num_classes))) if labels is None else tuple(labels)
+    classes = Classes(names, None if wordnet_ids is None else tuple(wordnet_ids))
+    try:
+        # Where the pictures lie in splits, those that were not trained on.
+        found = folder_data.find(Path(folder), "val", classes, None)
+    except DataError as error:
+        raise CheckpointError(str(error)) from error
+    return found.files, np.array(found.targets)
 
 
 def choose(

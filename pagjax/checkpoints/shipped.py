@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.io.replacing import retired
 from pagjax.wording.names import closest
 
 CARD = "card.json"
@@ -44,8 +45,8 @@ def path(name: str | Path) -> Path:
         >>> path(".").is_dir()
         True
     """
-    if Path(name).exists():
-        return Path(name)
+    if Path(name).exists() or retired(Path(name)).exists():
+        return Path(name)  # the second is a checkpoint that a kill left while it was replaced
     for place in PLACES:
         if str(name) in names() and (place / name / CARD).exists():
             return place / name

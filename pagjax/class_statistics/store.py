@@ -6,7 +6,9 @@ its own, which moves it by less than a hundredth of its length.
 
 from __future__ import annotations
 
+import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +19,14 @@ import numpy as np
 
 from pagjax.checkpoints import shipped
 from pagjax.class_gaussians import ClassGaussian, stack
-from pagjax.runs import files
+from pagjax.io import atomic
+from pagjax.io.atomic import Form
+from pagjax.io.errors import RefusedError
 
 FORMAT = 1
 FOLDER = "class-statistics"
+FIT_ARRAYS = ("mean", "steps", "scales", "rest")
+MOST_CLASSES, MOST_SIDE = 2**17, 4096
 _LEVELS = 127
 
 
@@ -97,6 +103,11 @@ class ClassStatistics:
 
 def save(path: Path, statistics: ClassStatistics) -> None:
     """Writes statistics, whole or not at all."""
+    atomic.write_bytes(path, as_bytes(statistics))
+
+
+def as_bytes(statistics: ClassStatistics) -> bytes:
+    """Statistics as the ``.npz`` that `save` writes."""
     about = {
         "format": FORMAT,
         "data": statistics.data,
@@ -110,7 +121,9 @@ def save(path: Path, statistics: ClassStatistics) -> None:
     arrays = {"about": np.array(json.dumps(about))}
     for index, fit in enumerate(statistics.fits):
         arrays |= {f"{name}_{index}": value for name, value in fit_arrays(fit).items()}
-    files.write_arrays(path, arrays)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
 
 
 def load(name: str | Path) -> ClassStatistics:
@@ -129,20 +142,74 @@ def load(name: str | Path) -> ClassStatistics:
     """
     path = Path(name) if Path(name).is_file() else _shipped_file(str(name))
     try:
-        arrays = files.read_arrays(path)
-        about = json.loads(str(arrays["about"]))
-        if about.pop("format") != FORMAT:
-            raise ValueError(f"format is not {FORMAT}")
-        about["labels"] = tuple(about["labels"])
-        fits = tuple(
-            fit_from_arrays(
-                {n: arrays[f"{n}_{index}"] for n in ("mean", "steps", "scales", "rest")}
-            )
-            for index in range(len(about["labels"]))
-        )
-        return ClassStatistics(**about, fits=fits)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        return _read(path)
+    except (OSError, RefusedError, ValueError) as error:
         raise StatisticsError(f"{path} holds no class statistics: {error}") from error
+
+
+def _read(path: Path) -> ClassStatistics:
+    arrays = atomic.read_arrays(path, most_bytes=most_bytes(path), cure="fit or copy it again")
+    about = _about(arrays.pop("about", None))
+    own = about["side"] // about["factor"]
+    fits = []
+    for index, label in enumerate(about["labels"]):
+        named = {name: arrays.pop(f"{name}_{index}", None) for name in FIT_ARRAYS}
+        try:
+            fits.append(fit_from_arrays({n: a for n, a in named.items() if a is not None}, own))
+        except ValueError as error:
+            raise ValueError(f"class {index} ({label}): {error}") from None
+    if arrays:
+        raise ValueError(f"{min(arrays)} does not belong in it")
+    return ClassStatistics(**about, fits=tuple(fits))
+
+
+def _about(value: np.ndarray | None) -> dict[str, Any]:
+    """The fields beside the fits.
+
+    Raises:
+        ValueError: naming the first that cannot be.
+    """
+    try:
+        about = json.loads(str(value)) if value is not None else None
+    except (ValueError, RecursionError):
+        about = None
+    if not isinstance(about, dict):
+        raise ValueError("about is missing, or no JSON object")
+    if about.pop("format", None) != FORMAT:
+        raise ValueError(f"format is not {FORMAT}")
+    labels: Any = about.get("labels")
+    named = isinstance(labels, list) and labels and all(isinstance(n, str) for n in labels)
+    checks = {
+        "data": isinstance(about.get("data"), str),
+        "split": isinstance(about.get("split"), str),
+        "labels": named and len(labels) <= MOST_CLASSES,
+        "side": _whole(about.get("side"), MOST_SIDE),
+        "factor": _whole(about.get("factor"), MOST_SIDE),
+        "regulariser": _between(about.get("regulariser"), 0, math.inf),
+        "share": _between(about.get("share"), 0, 1) and about.get("share") != 0,
+    }
+    for name, holds in checks.items():
+        if not holds:
+            raise ValueError(f"{name} {repr(about.get(name, 'missing'))[:60]} cannot be")
+    if unknown := sorted(set(about) - set(checks)):
+        raise ValueError(f"the field {unknown[0][:60]!r} is unknown")
+    if about["side"] % about["factor"]:
+        raise ValueError(f"factor {about['factor']} does not divide side {about['side']}")
+    return {**about, "labels": tuple(labels)}
+
+
+def _whole(value: Any, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
+
+
+def _between(value: Any, least: float, most: float) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) < 1e30 and least <= value <= most
+
+
+def most_bytes(path: Path) -> int:
+    """What an ``.npz`` of ours may take in memory, by its size on disk: it is not compressed."""
+    return int(min(2**33, 100 * path.stat().st_size + 2**20))
 
 
 def names() -> list[str]:
@@ -185,15 +252,43 @@ def fit_arrays(fit: Fit) -> dict[str, np.ndarray]:
     }
 
 
-def fit_from_arrays(arrays: Mapping[str, Any]) -> Fit:
-    """What `fit_arrays` made, back."""
+def fit_from_arrays(arrays: Mapping[str, np.ndarray], side: int | None = None) -> Fit:
+    """What `fit_arrays` made, back.
+
+    Args:
+        arrays: by name.
+        side: of the fit in pixels, where it is known.
+
+    Raises:
+        ValueError: naming the array that is missing, has another form, or is not finite.
+    """
+    missing = [name for name in FIT_ARRAYS if name not in arrays]
+    if missing:
+        raise ValueError(f"{missing[0]} is missing")
+    shape = (side, side, 3) if side is not None else (*arrays["mean"].shape[:2], 3)
+    rank = arrays["scales"].size
+    forms = {
+        "mean": Form(shape, "float16"),
+        "scales": Form((rank,), "float32"),
+        "steps": Form((rank, *shape), "int8"),
+        "rest": Form((2,), "float64"),
+    }
+    for name, form in forms.items():
+        array = arrays[name]
+        if not form.holds(array.shape, array.dtype):
+            raise ValueError(f"{name} is {array.shape} of {array.dtype}, not {form}")
+        if not np.all(np.isfinite(array)):
+            raise ValueError(f"{name} is not finite")
+    dropped, count = arrays["rest"].tolist()
+    if dropped < 0 or not 2 <= count < 2**53 or count != int(count):
+        raise ValueError(f"rest {[dropped, count]}: a variance and a count of at least 2")
     # In float64, in which steps times scales are exact: kept twice, a fit has the same bytes.
     scales = arrays["scales"].astype(np.float64).reshape(-1, 1, 1, 1)
     return Fit(
         mean=arrays["mean"].astype(np.float32),
         factors=arrays["steps"].astype(np.float64) * scales,
-        dropped=float(arrays["rest"][0]),
-        count=int(arrays["rest"][1]),
+        dropped=dropped,
+        count=int(count),
     )
 
 

@@ -15,10 +15,13 @@ import numpy as np
 from pagjax import samples
 from pagjax.class_statistics import store
 from pagjax.class_statistics.store import ClassStatistics
+from pagjax.io import folder_data
+from pagjax.io.class_folders import Classes
+from pagjax.io.errors import DataError
+from pagjax.io.labelled_images import open_data
 from pagjax.runs.inputs import read_pictures
 from pagjax.runs.job import JobError
 from pagjax.runs.seeds import draw
-from pagjax.training.data import open_data
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,28 @@ def choose(
     if not given:
         return _without_data(labels, count, part, side)
     if len(given) == 1 and not Path(given[0]).exists() and not given[0].startswith(samples.PREFIX):
-        return _of_data_set(given[0], count, part, seed, side, data_dir)
+        classes = Classes(tuple(labels))
+        return _of_data_set(given[0], classes, count, part, seed, side, data_dir)
+    classes = Classes(tuple(labels))
+    own = _own_classes(Path(given[0]), classes) if len(given) == 1 else {}
     found = read_pictures(given, (side, side))
     picked = [(part * count + i) % len(found.names) for i in range(min(count, len(found.names)))]
     names = [Path(name.removeprefix(samples.PREFIX)).stem for name in found.names]
     return Starts(
         tuple(names[i] for i in picked),
         found.pictures[picked],
-        (None,) * len(picked),
+        tuple(own.get(found.names[i]) for i in picked),
         tuple(name for i, name in enumerate(names) if i not in picked),
     )
+
+
+def _own_classes(folder: Path, classes: Classes) -> dict[str, int]:
+    """Class indices of the pictures of class folders; empty for any other folder or file."""
+    try:
+        data = folder_data.find(folder, "test", classes, None)
+    except DataError:
+        return {}
+    return {str(file): target for file, target in zip(data.files, data.targets, strict=True)}
 
 
 def _without_data(labels: Sequence[str], count: int, part: int, side: int) -> Starts:
@@ -112,11 +127,17 @@ def _without_data(labels: Sequence[str], count: int, part: int, side: int) -> St
 
 
 def _of_data_set(
-    name: str, count: int, part: int, seed: int, side: int, data_dir: Path | None
+    name: str,
+    classes: Classes,
+    count: int,
+    part: int,
+    seed: int,
+    side: int,
+    data_dir: Path | None,
 ) -> Starts:
     split = "validation" if name.startswith("imagenet") else "test"
     try:
-        data = open_data(name, split, side, data_dir)
+        data = open_data(name, split, side, data_dir, classes=classes)
     except ValueError as error:
         raise JobError(
             f"--images {name}: no file, and no data set that is ready: {error}"
@@ -125,8 +146,8 @@ def _of_data_set(
     count = min(count, len(data))
     picked = order[(part * count + np.arange(count)) % len(data)]
     pictures = data.images(picked).astype(np.float32) / 255
-    classes = tuple(int(data.targets[index]) for index in picked)
-    return Starts(tuple(data.labels[index] for index in classes), pictures, classes)
+    own = tuple(int(data.targets[index]) for index in picked)
+    return Starts(tuple(data.labels[index] for index in own), pictures, own)
 
 
 def choose_targets(

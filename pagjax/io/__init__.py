@@ -1,1 +1,1 @@
-"""What every command asks of the disk: whole files, locks, whose files these are."""
+"""Files: whole ones, locks, whose they are; class folders, lists of labels, pictures, data sets."""

@@ -1,4 +1,4 @@
-"""The refusal of everything here; it names the file or field and the cure."""
+"""The refusals of everything here; they name the file or field and the cure."""
 
 from __future__ import annotations
 

@@ -96,6 +96,17 @@ class LabelledImages:
             wrong = [index for index, failed in zip(numbers, answers, strict=True) if failed]
         return {index: str(self._try(index)) for index in wrong}
 
+    def readable(self, indices: Iterable[int]) -> tuple[np.ndarray, dict[int, str]]:
+        """Those of these images that can be read, as `images` gives them, and why others cannot."""
+        numbers = [int(index) for index in indices]
+        if self.files is None or self.held is not None:
+            return self.images(numbers), {}
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            found = list(pool.map(self._try, numbers))
+        wrong = {n: why for n, why in zip(numbers, found, strict=True) if isinstance(why, str)}
+        images = [image for image in found if not isinstance(image, str)]
+        return np.array(images, np.uint8).reshape(-1, self.side, self.side, 3), wrong
+
     def checked(self, *, hold: bool = False) -> LabelledImages:
         """The same without the images that cannot be read, which `skipped` tells.
 

@@ -32,7 +32,8 @@ def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | 
     Args:
         name: of the data set.
         split: as TFDS reads it.
-        classes: the network's; None takes the data set's.
+        classes: the network's; None takes the data set's. A network without names is taken to
+            have the data set's order, if it has as many classes, and told so.
         data_dir: where TFDS prepared it; None means TFDS's own default.
 
     Raises:
@@ -75,30 +76,26 @@ def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | 
     spans = _spans(tfds, builder, split)
     if classes is None:
         return Source(read, labels, own, [], spans)
-    indices, notes = match_data_set(own, classes, name)
-    return Source(read, np.array(indices, np.int32)[labels], classes, notes, spans)
+    if not classes.named and len(own.labels) == len(classes.labels):
+        note = f"the network has no class names: taken in {name}'s order"
+        notes = [f"{note}, {shown(list(own.labels), 3)}"] if own.named else []
+        return Source(read, labels, own, notes, spans)
+    indices = match_data_set(own, classes, name)
+    return Source(read, np.array(indices, np.int32)[labels], classes, [], spans)
 
 
-def match_data_set(own: Classes, classes: Classes, name: str) -> tuple[tuple[int, ...], list[str]]:
-    """The network's class of each of a data set's, and what to tell.
-
-    By name or WordNet id. A network without names is taken to have the data set's order, which is
-    told; one of other names is refused.
+def match_data_set(own: Classes, classes: Classes, name: str) -> tuple[int, ...]:
+    """The network's class of each of a data set's, by name or WordNet id.
 
     Raises:
-        DataError: if they have other classes.
+        DataError: if the network has no such classes.
     """
-    if not classes.named and len(own.labels) == len(classes.labels):
-        note = (
-            f"the network has no class names: taken in {name}'s order, {shown(list(own.labels), 3)}"
-        )
-        return tuple(range(len(own.labels))), [note] if own.named else []
     try:
-        return match(own.labels, classes, name), []
+        return match(own.labels, classes, name)
     except DataError:
         if own.wordnet_ids is None or own.wordnet_ids == own.labels:
             raise
-        return match(own.wordnet_ids, classes, name), []
+        return match(own.wordnet_ids, classes, name)
 
 
 def _classes(name: str, feature: Any) -> Classes:

@@ -34,6 +34,7 @@ class Description:
         training_sigma: noise level it was trained under, in pixel units; None where unknown.
         origin: provenance, JSON values only: source file and SHA-256, layout, versions, a training
             command, accuracies.
+        wordnet_ids: WordNet ids of the classes in order, such as ``"n01440764"``, or None.
     """
 
     architecture: str
@@ -44,6 +45,7 @@ class Description:
     labels: tuple[str, ...] | None = None
     training_sigma: float | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
+    wordnet_ids: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuses labels that do not fit the classes."""
@@ -51,6 +53,11 @@ class Description:
             raise ValueError(
                 f"{len(self.labels)} labels for {self.num_classes} classes: give one per class, "
                 "in the order of the network's outputs"
+            )
+        if self.wordnet_ids is not None and len(set(self.wordnet_ids)) != self.num_classes:
+            raise ValueError(
+                f"{len(set(self.wordnet_ids))} WordNet ids for {self.num_classes} classes: give "
+                "one per class"
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -77,6 +84,8 @@ class Description:
             labels=None if values["labels"] is None else tuple(values["labels"]),
             training_sigma=values["training_sigma"],
             origin=values["origin"],
+            # Not in checkpoints of older versions.
+            wordnet_ids=None if not values.get("wordnet_ids") else tuple(values["wordnet_ids"]),
         )
 
     def network(self) -> ResNet:

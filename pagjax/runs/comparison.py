@@ -47,20 +47,27 @@ class Starts:
         source: what they are, for the record.
         images: shape ``[n, height, width, 3]`` in [0, 1].
         classes: each one's own class.
+        skipped: why images could not be used, a line each.
     """
 
     source: str
     images: np.ndarray
     classes: np.ndarray
+    skipped: tuple[str, ...] = ()
 
 
 def from_data(data: LabelledImages, count: int, seed: int) -> Starts:
-    """Images of a data set, drawn without replacement."""
-    if count > len(data):
-        raise JobError(f"--count {count}: {data.name} has {len(data)} images")
-    numbers = np.random.default_rng(seed).permutation(len(data))[:count]
-    images = data.images(numbers).astype(np.float32) / 255
-    return Starts(data.name, images, data.targets[numbers])
+    """Images of a data set, drawn without replacement; others are drawn for damaged ones."""
+    order = np.random.default_rng(seed).permutation(len(data))
+    damaged: dict[int, str] = {}
+    chosen = order[:count]
+    while len(wrong := data.damaged(chosen)) > 0:
+        damaged |= wrong
+        chosen = np.array([index for index in order if index not in damaged][:count], int)
+    if count > len(chosen):
+        raise JobError(f"--count {count}: {data.name} has {len(chosen)} images")
+    images = data.images(chosen).astype(np.float32) / 255
+    return Starts(data.name, images, data.targets[chosen], tuple(damaged.values()))
 
 
 def draw_targets(starts: Starts, num_classes: int, seed: int) -> np.ndarray:
@@ -70,7 +77,11 @@ def draw_targets(starts: Starts, num_classes: int, seed: int) -> np.ndarray:
 
 
 def nearest_images(
-    starts: np.ndarray, classes: np.ndarray, data: LabelledImages, count: int
+    starts: np.ndarray,
+    classes: np.ndarray,
+    data: LabelledImages,
+    count: int,
+    skip: Callable[[str], None] = lambda why: None,
 ) -> np.ndarray:
     """The images of classes that are nearest to each start.
 
@@ -79,6 +90,7 @@ def nearest_images(
         classes: for every start one class or several, ``[n, ...]``; a class's images are read once.
         data: where to look.
         count: how many of every class.
+        skip: told why an image cannot be read.
 
     Returns:
         Shape ``[n, ..., count, height, width, 3]``.
@@ -86,13 +98,15 @@ def nearest_images(
     found = np.zeros((*classes.shape, count, *starts.shape[1:]), np.float32)
     for index in np.unique(classes):
         wanted = np.nonzero(classes == index)
-        numbers = np.flatnonzero(data.targets == index)
-        if len(numbers) < count:
+        read, damaged = data.readable(np.flatnonzero(data.targets == index))
+        for why in damaged.values():
+            skip(why)
+        if len(read) < count:
             raise JobError(
-                f"--neighbours {count}: {data.name} has {len(numbers)} images of "
-                f"{data.labels[index]} to look among: ask for fewer"
+                f"--neighbours {count}: {data.name} has {len(read)} images of "
+                f"{data.labels[index]} to look among: pass --neighbours {len(read)}, or bring others"
             )
-        images = jnp.asarray(data.images(numbers).astype(np.float32) / 255)
+        images = jnp.asarray(read.astype(np.float32) / 255)
         closest, _ = directions.nearest(jnp.asarray(starts[wanted[0]]), images, count)
         found[wanted] = np.asarray(images[closest])
     return found
@@ -106,6 +120,7 @@ def neighbours(
     source: str,
     open_images: Callable[[], LabelledImages],
     count: int,
+    skip: Callable[[str], None] = lambda why: None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Nearest images of each start's target and other class, found, or read where they are kept.
 
@@ -116,6 +131,7 @@ def neighbours(
         source: says which data are looked among, such as their digest.
         open_images: opens it; not called where what is kept comes from it.
         count: how many.
+        skip: told why an image cannot be read.
 
     Returns:
         Two arrays of shape ``[n, count, height, width, 3]``.
@@ -129,7 +145,7 @@ def neighbours(
             kept = files.read_arrays(file, forms)
             if kept["origin"] == origin:
                 return kept["target"], kept["other"]
-    found = nearest_images(starts.images, classes, open_images(), count)
+    found = nearest_images(starts.images, classes, open_images(), count, skip)
     of_target, of_other = found[:, 0], found[:, 1]
     files.write_arrays(file, {"origin": origin, "target": of_target, "other": of_other})
     return of_target, of_other

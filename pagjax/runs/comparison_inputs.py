@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +19,13 @@ from pagjax.alignment.directions import other_classes
 from pagjax.class_statistics import store
 from pagjax.class_statistics.store import ClassStatistics
 from pagjax.io import atomic
+from pagjax.io.class_folders import Classes
+from pagjax.io.labelled_images import LabelledImages, open_data
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs import comparison, files, seeds
 from pagjax.runs.comparison import OTHERS, Starts
 from pagjax.runs.inputs import network_digest, weights_digest
 from pagjax.runs.job import JobError, resolve_target
-from pagjax.training.data import LabelledImages, open_data
 
 BLUR = 2
 
@@ -144,7 +146,7 @@ def data_digest(data: str, split: str, data_dir: Path | None) -> str:
 
 def read_starts(
     args: argparse.Namespace,
-    labels: Sequence[str],
+    classes: Classes,
     shape: Sequence[int],
 ) -> tuple[Starts, Callable[[], LabelledImages] | None, str]:
     """Where pictures start, what opens the images among which neighbours are looked for, and which.
@@ -153,24 +155,35 @@ def read_starts(
     """
     if args.count < 1 or args.neighbours < 0:
         raise JobError(f"--count {args.count} --neighbours {args.neighbours}: at least 1 and 0")
+    labels = classes.labels
     if args.data is None:
         print("no --data: starting from draws of the class statistics", file=sys.stderr)
         each = -(-args.count // len(labels))
-        names, classes = seeds.names(labels, labels, args.statistics, count=each, seed=args.seed)
+        names, own_classes = seeds.names(
+            labels, labels, args.statistics, count=each, seed=args.seed
+        )
         order = [kind * each + number for number in range(each) for kind in range(len(labels))]
         chosen = order[: args.count]
         images = np.stack([seeds.read(names[i], (shape[0], shape[1])) for i in chosen])
-        own = np.array([resolve_target(classes[i], labels) for i in chosen])
+        own = np.array([resolve_target(own_classes[i], labels) for i in chosen])
         return Starts("class seeds", images, own), None, ""
-    data = open_data(args.data, args.split, shape[0], args.data_dir)
-    if data.labels != tuple(labels):
-        raise JobError(f"--data {args.data} has other classes than the networks")
+    how: dict[str, Any] = {
+        "classes": classes,
+        "preprocessing": args.preprocessing,
+        "class_name": args.class_name,
+    }
+    data = open_data(args.data, args.split, shape[0], args.data_dir, **how)
     starts = comparison.from_data(data, args.count, args.seed)
+    for line in data.notes:
+        print(line, file=sys.stderr)
     if not args.neighbours:
         return starts, None, ""
-    opened = partial(open_data, args.data, args.train_split, shape[0], args.data_dir)
+    opened = partial(open_data, args.data, args.train_split, shape[0], args.data_dir, **how)
     digest = data_digest(args.data, args.train_split, args.data_dir)
-    return starts, opened, f"{args.data} {args.train_split} {digest}"
+    source = f"{args.data} {args.train_split} {digest}"
+    if args.preprocessing != "cover":
+        source += f" {args.preprocessing}"
+    return starts, opened, source
 
 
 def draw_others(targets: np.ndarray, num_classes: int, seed: int) -> np.ndarray:

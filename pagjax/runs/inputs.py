@@ -159,6 +159,12 @@ def network_digest(network: BaseNetwork) -> str:
     return atomic.digest_json([weights_digest(network), told])
 
 
+def function_digest(network: BaseNetwork) -> str:
+    """SHA-256 of what a network does with its weights: its shape and its normaliser, as hex."""
+    told = {name: network.metadata[name] for name in ("config", "normalizer", "num_classes")}
+    return atomic.digest_json(told)
+
+
 def check_size(network: BaseNetwork, size: tuple[int, int]) -> None:
     """Refuses an image size that the network cannot take, before any work.
 

@@ -18,6 +18,8 @@ from jax.tree_util import Partial
 from pagjax import draws
 from pagjax.certification import abstains
 from pagjax.checks import LogitsFn, as_partial
+from pagjax.io import atomic
+from pagjax.io.errors import RefusedError
 from pagjax.runs import files, processes
 from pagjax.smoothing import smoothed_votes
 from pagjax.training.attack import attack
@@ -93,7 +95,10 @@ def evaluate(
         ``"attacked"``, and ``"votes"`` of shape ``[images, classes]``, where measured.
     """
     network = as_partial(logits_fn)
-    visit = partial(_visit, data=data, kept=kept, report=report)
+    asked = {"sigma": sigma, "draws": num_draws, "epsilon": epsilon, "steps": attack_steps}
+    # What is kept of an evaluation says of which network and which question it is.
+    own = files.digest(*jax.tree.leaves(network), data.targets) if kept is not None else ""
+    visit = partial(_visit, data=data, kept=kept, report=report, own=f"{own} {asked}")
     raw = {"clean": visit(partial(_predict, network), seed=seed, what="clean")}
     if sigma:
         noisy = partial(_predict_noisy, network, sigma)
@@ -184,13 +189,14 @@ def _visit(
     what: str,
     kept: Path | None,
     report: Report,
+    own: str,
 ) -> np.ndarray:
     """What a function says of every image, from where an earlier process was killed.
 
     Several processes share the images out.
     """
     path = None if kept is None else kept / f"{what.replace(', ', '-').replace(' ', '-')}.npz"
-    left = None if path is None else processes.read_arrays(path)
+    left = processes.arrays_from_first(lambda: _left(path, own, len(data)))
     results = [] if left is None else [left["results"]]
     done = sum(map(len, results))
     key = jax.random.key(seed)
@@ -212,9 +218,27 @@ def _visit(
         report(what, done, len(data))
         due = done == len(data) or time.monotonic() - saved > SECONDS_BETWEEN_SAVES
         if path is not None and due and processes.is_first():
-            files.write_arrays(path, {"results": np.concatenate(results)})
+            told = {"results": np.concatenate(results), "of": np.array(own)}
+            files.write_arrays(path, told)
             saved = time.monotonic()
     return np.concatenate(results)
+
+
+def _left(path: Path | None, own: str, count: int) -> dict[str, np.ndarray] | None:
+    """What an earlier process left of the same evaluation; nothing of another one.
+
+    Raises:
+        RefusedError: naming the file, if it was edited or cut off.
+    """
+    if path is None or not path.exists():
+        return None
+    cure = "remove it"
+    found = atomic.read_arrays(path, cure=cure, most_bytes=100 * path.stat().st_size + 2**20)
+    results = found.get("results")
+    if results is None or results.dtype != np.int32 or not 1 <= results.ndim <= 2:
+        raise RefusedError(f"{path}: results are missing, or no classes or votes: {cure}")
+    of_another = "of" in found and str(found["of"]) != own
+    return None if of_another or len(results) > count else {"results": results}
 
 
 def _padded(data: LabelledImages, first: int, size: int) -> tuple[Array, Array]:

@@ -106,7 +106,7 @@ def train(
     mesh, split = _placements(settings.batch_size)
     rows = _rows_here(split, settings.batch_size)
     state = init(settings, network, per_epoch, start)
-    state = place(state_files.restore(folder, state) or state, mesh)
+    state = place(state_files.restore(folder, state, settings.to_json()) or state, mesh)
     step_fn = make_step(settings, network, per_epoch)
     trial_fn = _classifier(network, settings.precision)
     rates = optimisers.schedule(settings, per_epoch)
@@ -152,7 +152,7 @@ def train(
             measured, reported = [], time.monotonic()
             if step == last or reported - saved > SECONDS_BETWEEN_SAVES:
                 if processes.is_first():
-                    state_files.save(folder, state)
+                    state_files.save(folder, state, settings.to_json())
                 saved = time.monotonic()
     if settings.average_from and last == total:
         average = measured_anew(settings, network, data, state.average, split, rows)

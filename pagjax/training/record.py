@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from pagjax.runs import files
 from pagjax.training.evaluation import ALPHA, Accuracies
 from pagjax.training.loop import Progress
+from pagjax.training.settings import TrainingError
 
 METRICS, CURVES, CARD, TABLE = "metrics.jsonl", "curves.png", "card.json", "card.md"
+
+
+def resume(folder: Path, step: int) -> None:
+    """Drops a run's measurements from a step on, which are about to be taken again.
+
+    What was measured after the last state that a killed process saved is not of this run, nor is
+    the time that it took; of a line cut short by the kill nothing is left to spoil the next one.
+    """
+    path = folder / METRICS
+    if not path.exists():
+        return
+    kept = [line for line in read(folder) if line["step"] < step]
+    content = "".join(json.dumps(line) + "\n" for line in kept).encode()
+    if content != path.read_bytes():
+        files.write_bytes(path, content)
 
 
 def append(folder: Path, progress: Progress) -> None:
@@ -23,17 +40,39 @@ def append(folder: Path, progress: Progress) -> None:
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """The run's metrics in order of steps; of steps taken twice, after a kill, the later line."""
-    if not (folder / METRICS).exists():
+    """The run's metrics in order of steps; of steps taken twice, after a kill, the later line.
+
+    Raises:
+        TrainingError: naming the line and the field that was edited.
+    """
+    path = folder / METRICS
+    if not path.exists():
         return []
     lines: dict[int, dict[str, Any]] = {}
-    for text in (folder / METRICS).read_text(encoding="utf-8").splitlines():
+    for at, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # a line cut short by a kill
+        wrong = _first_wrong(line)
+        if wrong is not None:
+            raise TrainingError(f"{path}, line {at}: {wrong} was edited: remove the line")
         lines[line["step"]] = line
     return [lines[step] for step in sorted(lines)]
+
+
+def _first_wrong(line: Any) -> str | None:
+    """The first field of a line that no run can have written."""
+    if not isinstance(line, dict):
+        return "it"
+    for field, kind in get_type_hints(Progress).items():
+        value: Any = line.get(field)
+        if value is None and (kind is not int and kind is not float):
+            continue
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or abs(value) > 1e18 or (kind is int and value != int(value)):
+            return field
+    return None
 
 
 def total_of(lines: Sequence[Mapping[str, Any]], clock: str) -> float:
@@ -66,7 +105,9 @@ def draw_curves(folder: Path) -> Path:
     )
     right.set(xlabel="epoch", ylabel="accuracy")
     right.legend()
-    figure.savefig(folder / CURVES, dpi=120)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=120, format="png")
+    files.write_bytes(folder / CURVES, drawn.getvalue())
     return folder / CURVES
 
 
@@ -107,7 +148,8 @@ def card(
 def card_table(values: Mapping[str, Any]) -> str:
     """A card as a table in Markdown."""
     reached, settings = values["accuracies"], values["settings"]
-    images, sigma = f"{reached['images']:,} test images", f"sigma {reached['sigma']:g}"
+    kind = "training" if settings.get("evaluate_on_training") else "test"
+    images, sigma = f"{reached['images']:,} {kind} images", f"sigma {reached['sigma']:g}"
     rows = [
         ("for", values["purpose"]),
         ("base network, clean", f"{_percent(reached['clean'])} of {images}"),
@@ -131,7 +173,7 @@ def card_table(values: Mapping[str, Any]) -> str:
         changes = [f"{by:+.2%} {name.replace('_', ' ')}" for name, by in values["rounding"].items()]
         rows.append(("half precision on disk", ", ".join(changes)))
     rows += [
-        ("data", f"{settings['data']}, {settings['image_size']} pixels"),
+        ("data", f"{settings['data']}, {settings['image_size']} pixels{_skipped(values)}"),
         ("procedure", f"{settings['procedure']}, seed {settings['seed']}"),
         ("precision of products", settings["precision"]),
         ("parameters", f"{values['parameters']:,}"),
@@ -143,8 +185,17 @@ def card_table(values: Mapping[str, Any]) -> str:
         ("trained on", ", ".join(values["environment"].get("devices", []))),
         ("command", f"`{values['command']}`"),
     ]
-    lines = [f"# {values['name']}", "", "| | |", "|---|---|"]
+    title = f"# {values['name']}"
+    if settings.get("evaluate_on_training"):
+        title += ": evaluated on its own training images, which says nothing of others"
+    lines = [title, "", "| | |", "|---|---|"]
     return "\n".join([*lines, *(f"| {left} | {right} |" for left, right in rows)]) + "\n"
+
+
+def _skipped(values: Mapping[str, Any]) -> str:
+    counts = values.get("skipped_images", {})
+    told = [f"{count} {kind} images" for kind, count in counts.items() if count]
+    return f"; could not be read and left out: {' and '.join(told)}" if told else ""
 
 
 def _certified_row(entry: Mapping[str, Any]) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,46 +13,85 @@ import jax
 import numpy as np
 
 from pagjax.checkpoints import shipped, store
-from pagjax.networks.base import Description, base_network
+from pagjax.io import identity
+from pagjax.io.class_folders import Classes
+from pagjax.io.labelled_images import LabelledImages
+from pagjax.networks.base import BaseNetwork, Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
-from pagjax.runs import environment, files, processes
-from pagjax.training import record
-from pagjax.training.data import LabelledImages
+from pagjax.runs import environment, files, processes, records
+from pagjax.runs.inputs import weights_digest
+from pagjax.training import own_files, record
 from pagjax.training.evaluation import evaluate
 from pagjax.training.recipes import Recipe
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.step import State
 
-_SETTINGS, _CHECKPOINT, _EVALUATION = "settings.json", "checkpoint", "evaluation"
 PREDICTIONS = "predictions.npz"
 
 
 def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
-    """Makes the folder, or checks that it holds a run of the same settings."""
-    if overwrite and folder.exists():
-        if not (folder / _SETTINGS).exists() and any(folder.iterdir()):
-            raise TrainingError(f"{folder} is no training run: not overwriting it")
-        shutil.rmtree(folder)
-    path = folder / _SETTINGS
-    if path.exists():
-        found = Settings.from_json(json.loads(path.read_text(encoding="utf-8")))
-        theirs, ours = found.to_json(), settings.to_json()
-        differing = [name for name in ours if ours[name] != theirs[name]]
-        if differing:
-            shown = "; ".join(f"{n}: {theirs[n]!r}, now {ours[n]!r}" for n in differing)
-            raise TrainingError(
-                f"{folder} holds a run of other settings ({shown}): "
-                "repeat them, choose another --out, or pass --overwrite"
-            )
-    files.write_json(path, settings.to_json())
+    """Makes the folder, or checks that it holds a run of the same settings.
+
+    Args:
+        folder: of the run, whose lock is held.
+        settings: of the run.
+        overwrite: whether the run that is there is forgotten, see `own_files.make_room`.
+
+    Raises:
+        TrainingError: if it holds another run, or something else.
+        RefusedError: if its settings were edited so that they cannot be read.
+    """
+    own_files.make_room(folder, settings, overwrite=overwrite)
+    path = folder / own_files.SETTINGS
+    if not path.exists():
+        files.write_json(path, settings.to_json())
+        return
+    try:
+        theirs = Settings.from_json(records.read(path)).to_json()
+    except (TypeError, TrainingError) as error:
+        raise TrainingError(f"{path}: {error}: restore it, or choose another --out") from error
+    ours = json.loads(json.dumps(settings.to_json()))
+    differing = [name for name in ours if ours[name] != theirs[name]]
+    if differing:
+        shown = "; ".join(f"{n}: {theirs[n]!r}, now {ours[n]!r}" for n in differing)
+        raise TrainingError(
+            f"{folder} holds a run of other settings ({shown}): "
+            "repeat them, choose another --out, or pass --overwrite"
+        )
 
 
-def variables_of(init: str | None) -> dict[str, Any] | None:
-    """The variables of the checkpoint to start from, where there is one."""
-    if init is None:
-        return None
-    description, variables = store.restore(shipped.path(init))
-    return base_network(description, variables).variables
+def check_data(
+    folder: Path, data: LabelledImages, test: LabelledImages, start: BaseNetwork | None
+) -> None:
+    """Refuses to go on with other images, or from another network, than the run was begun with.
+
+    Runs of before say nothing of them; what they go on with is written down.
+
+    Raises:
+        TrainingError: naming what changed.
+        RefusedError: if the record was edited so that it cannot be read.
+    """
+    path = folder / own_files.DATA
+    ours = {
+        "training images": identity.of(data, times=False),
+        "test images": identity.of(test, times=False),
+        "network to start from": None if start is None else weights_digest(start),
+    }
+    if not path.exists():
+        files.write_json(path, ours)
+        return
+    theirs = records.read(path)
+    changed = [what for what in ours if ours[what] != theirs.get(what)]
+    if changed:
+        raise TrainingError(
+            f"{folder} was begun with other {' and '.join(changed)}, by {path.name} in it: restore "
+            "them, choose another --out, or pass --overwrite"
+        )
+
+
+def network_of_init(init: str | None) -> BaseNetwork | None:
+    """The checkpoint to start from, where there is one."""
+    return None if init is None else base_network(*store.restore(shipped.path(init)))
 
 
 def stored_side(side: int) -> int:
@@ -62,7 +100,7 @@ def stored_side(side: int) -> int:
 
 
 def write_checkpoint(
-    folder: Path, name: str, recipe: Recipe, state: State, labels: Sequence[str]
+    folder: Path, name: str, recipe: Recipe, state: State, classes: Classes
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Writes the averaged weights in half precision, to be used before they are evaluated.
 
@@ -73,9 +111,10 @@ def write_checkpoint(
     half = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), kept)
     if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(half)):
         raise TrainingError("weights that half precision cannot hold: train longer or more gently")
-    described = _description(name, recipe.settings, labels, {})
-    if processes.is_first():
-        store.save(folder / _CHECKPOINT, described, half, overwrite=True)
+    described = _description(name, recipe.settings, classes, {})
+    path = folder / own_files.CHECKPOINT
+    if processes.is_first() and not store.holds(path, described, half):
+        store.save(path, described, half, overwrite=True)
     return kept, half
 
 
@@ -84,7 +123,7 @@ def finish(
     name: str,
     recipe: Recipe,
     state: State,
-    labels: Sequence[str],
+    data: LabelledImages,
     test: LabelledImages,
     *,
     command: Sequence[str],
@@ -95,23 +134,34 @@ def finish(
 
     A killed evaluation goes on where it was. Several processes share it out; the first one writes.
 
+    Args:
+        folder: of the run.
+        name: of the network.
+        recipe: of the run.
+        state: the last one.
+        data: what was trained on.
+        test: what is evaluated on.
+        command: for the card.
+        num_draws: noise draws of an image.
+        report: told about progress.
+
     Returns:
         The card as a table; nothing in processes but the first.
     """
     settings = recipe.settings
-    trained, half = write_checkpoint(folder, name, recipe, state, labels)
-    description = _description(name, settings, labels, {})
+    trained, half = write_checkpoint(folder, name, recipe, state, data.classes)
+    description = _description(name, settings, data.classes, {})
     measure = partial(evaluate, data=test, sigma=settings.sigma, report=report)
     unrounded, _ = measure(
         base_network(description, trained, settings.precision).logits_fn,
         num_draws=1,
-        kept=folder / _EVALUATION / "trained",
+        kept=folder / own_files.EVALUATION / "trained",
     )
     reached, raw = measure(
         base_network(description, half, settings.precision).logits_fn,
         num_draws=num_draws,
         epsilon=recipe.evaluate_epsilon,
-        kept=folder / _EVALUATION / "written",
+        kept=folder / own_files.EVALUATION / "written",
     )
     if not processes.is_first():
         return ""
@@ -126,26 +176,33 @@ def finish(
         parameters=sum(leaf.size for leaf in jax.tree.leaves(trained["params"])),
         purpose=recipe.purpose,
     )
-    described = _description(name, settings, labels, values)
-    checkpoint = store.save(folder / _CHECKPOINT, described, half, overwrite=True)
+    skipped = {"training": len(data.skipped), "test": len(test.skipped)}
+    if any(skipped.values()):
+        values["skipped_images"] = skipped
+    described = _description(name, settings, data.classes, values)
     narrow = {key: _narrow(array) for key, array in {**raw, "targets": test.targets}.items()}
-    files.write_arrays(checkpoint / PREDICTIONS, narrow)
-    record.write_card(checkpoint, values)
+
+    def beside(checkpoint: Path) -> None:
+        files.write_arrays(checkpoint / PREDICTIONS, narrow)
+        record.write_card(checkpoint, values)
+
+    store.save(folder / own_files.CHECKPOINT, described, half, overwrite=True, beside=beside)
     record.draw_curves(folder)
     return record.card_table(values)
 
 
 def _description(
-    name: str, settings: Settings, labels: Sequence[str], origin: dict[str, Any]
+    name: str, settings: Settings, classes: Classes, origin: dict[str, Any]
 ) -> Description:
     return Description(
         architecture=f"{settings.stem} stem, {settings.block} blocks "
         f"{'/'.join(map(str, settings.stage_sizes))}, width {settings.width}",
         config=settings.config,
-        num_classes=len(labels),
+        num_classes=len(classes.labels),
         normalizer=NORMALIZERS[settings.normalizer],
         image_size=(settings.image_size, settings.image_size),
-        labels=tuple(labels),
+        labels=classes.labels,
+        wordnet_ids=classes.wordnet_ids,
         training_sigma=settings.sigma,
         origin={"source": "pagjax.train", "name": name, **origin},
     )
