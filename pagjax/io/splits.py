@@ -33,7 +33,7 @@ def find(folder: Path, split: str, classes: Classes | None) -> tuple[Path, bool]
     """
     if "[" in split or "+" in split:
         raise DataError(f"split {split!r}: slices are for TFDS; {folder} is a folder")
-    if not split or Path(split).name != split:
+    if split in ("", ".", "..") or Path(split).name != split:
         raise DataError(f"split {split!r}: the name of a folder in {folder}")
     inside = listing.subfolders(folder)
     named = [path for path in inside if path.name == split]
@@ -44,10 +44,11 @@ def find(folder: Path, split: str, classes: Classes | None) -> tuple[Path, bool]
         return named[0], True
     there = [path.name for path in inside if _is_split(path)]
     if there or split.casefold() not in SPLITS:
-        there = there or [path.name for path in inside]
-        example = f": pass --split {there[0 if len(there) == 1 else -1]}" if there else ""
+        cure = f": pass --split {there[-1]}" if there else ", which are no splits"
+        names = there or [path.name for path in inside]
         raise DataError(
-            f"no folder {split!r} in {folder}; found {shown(there) if there else 'none'}{example}"
+            f"no folder {split!r} in {folder}; found "
+            + (f"{shown(names)}{cure}" if names else "no folders")
         )
     return folder, False
 

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from pagjax.io.class_folders import IMAGENETTE, Classes, match, match_one, normal
 from pagjax.io.errors import DataError
 
-CIFAR = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+CIFAR = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
 IMAGENET_PART = Classes(
     ("tench, Tinca tinca", "crane", "golf ball", "crane", "missile", "projectile, missile")
 )
@@ -149,8 +152,7 @@ def test_random_names_find_their_class_or_are_refused(labels, data):
     known = Classes(tuple(labels))
     try:
         found = match(names, known, "data")
-    except DataError as error:
-        assert "data: " in str(error)
+    except DataError:
         return
     assert len(set(found)) == len(found) == len(names)
     by_number = all(name.isascii() and name.isdigit() for name in names)

@@ -271,8 +271,7 @@ def test_damaged_bytes_are_a_picture_or_our_error(tmp_path_factory, data):
     with warnings.catch_warnings(action="ignore"):
         try:
             found = images.read(path, (8, 8))
-        except ImageError as error:
-            assert "damaged.png" in str(error)
+        except ImageError:
             return
     assert found.shape == (8, 8, 3)
     assert 0 <= found.min() <= found.max() <= 1
