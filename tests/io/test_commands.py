@@ -18,7 +18,7 @@ from pagjax.checkpoints import CheckpointError, probe, store
 from pagjax.class_statistics import store as statistics
 from pagjax.figures import starts
 from pagjax.networks import NORMALIZERS, ResNetConfig
-from pagjax.networks.base import Description, base_network
+from pagjax.networks.base import Description
 from pagjax.training import record
 
 LABELS = ("red", "golf ball", "blue, azure")
@@ -117,8 +117,14 @@ def imagenet_like(side: int, stem: str, classes: int):
 
 @pytest.mark.parametrize(
     ("side", "stem", "classes", "usual"),
-    [(224, "imagenet", 1000, "cohen"), (224, "imagenet", 10, "cohen"), (288, "s2d", 1000, "cohen")]
-    + [(32, "imagenet", 1000, "cover"), (32, "cifar", 10, "cover"), (128, "imagenet", 10, "cover")],
+    [
+        (224, "imagenet", 1000, "cohen"),
+        (224, "imagenet", 10, "cohen"),
+        (288, "s2d", 1000, "cohen"),
+        (32, "imagenet", 1000, "cover"),
+        (32, "cifar", 10, "cover"),
+        (128, "imagenet", 10, "cover"),
+    ],
 )
 def test_imagenet_networks_are_certified_on_cohens_pictures(side, stem, classes, usual, tmp_path):
     args = parser().parse_args(["--checkpoint", "x", "--out", str(tmp_path)])
@@ -205,4 +211,3 @@ def test_wordnet_ids_travel_with_the_network():
     for wrong in (ids[:2], (ids[0],) * 3):
         with pytest.raises(ValueError, match="WordNet ids for 3 classes"):
             description(wordnet_ids=wrong)
-    assert base_network  # kept beside the labels in its metadata

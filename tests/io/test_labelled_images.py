@@ -115,7 +115,7 @@ def test_nothing_readable_is_refused(tmp_path):
 def test_a_flat_folder_of_one_class(tmp_path):
     for number in range(3):
         picture(tmp_path / f"{number}.png")
-    with pytest.raises(DataError, match="3 pictures lie in it.*--class NAME"):
+    with pytest.raises(DataError, match=r"3 pictures lie in it.*--class NAME"):
         opened(tmp_path)
     for name in ("ship", "8", "SHIP"):
         data = opened(tmp_path, class_name=name)
