@@ -32,7 +32,7 @@ class LabelledImages:
         labels: class names in order: the network's, where the data was opened for one.
         targets: class index of every image.
         side: side in pixels to which images are brought: shorter side resized, centre cut.
-        read: indices to a list of Pillow pictures or 8-bit arrays, those of files already brought to
+        read: indices to a list of Pillow pictures or 8-bit arrays, those of files brought to
             `side`; called from several threads.
         held: all images decoded, ``[images, side, side, 3]``, where they fit into memory.
         files: every image's file, where the data is a folder.

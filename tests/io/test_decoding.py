@@ -175,17 +175,33 @@ def test_broken_metadata_do_not_cost_the_picture(exif, tmp_path):
 
 
 def test_a_jpeg_whose_metadata_stop_pillow_is_read_without(tmp_path, monkeypatch):
-    def stopped(*_: object) -> None:
-        raise TypeError("broken tags")
+    def stopped(picture: Image.Image) -> None:
+        if "exif" in picture.info:
+            raise TypeError("broken tags")
 
-    Image.fromarray(PIXELS).save(tmp_path / "a.jpg", exif=exif_of((0x0112, 3, 1, b"\6\0")))
+    Image.fromarray(PIXELS).save(tmp_path / "a.jpg", quality=100, subsampling=0)
+    plain = read(tmp_path / "a.jpg")
+    exif = exif_of((0x0112, 3, 1, b"\6\0"))
+    Image.fromarray(PIXELS).save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=exif)
     monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile._read_dpi_from_exif", stopped)
-    content = (tmp_path / "a.jpg").read_bytes()
-    plain = decoding.without_metadata(content)
-    assert plain is not None
-    assert b"Exif" in content
-    assert b"Exif" not in plain
+    np.testing.assert_array_equal(read(tmp_path / "a.jpg"), plain)
+    assert b"Exif" in (tmp_path / "a.jpg").read_bytes()
+    kept = decoding.without_metadata((tmp_path / "a.jpg").read_bytes())
+    assert kept is not None
+    assert b"Exif" not in kept
     assert decoding.without_metadata(b"\x89PNG") is None
+
+
+def test_metadata_that_fail_after_the_pixels_do_not_cost_them(tmp_path, monkeypatch):
+    def stopped(picture: Image.Image) -> None:
+        raise KeyError("a tag")
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(PIXELS).save(tmp_path / "a.tif", exif=exif)
+    monkeypatch.setattr("PIL.TiffImagePlugin.TiffImageFile.load_end", stopped)
+    found = images.read(tmp_path / "a.tif", PIXELS.shape[1::-1])
+    assert found.shape == (17, 12, 3)
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])

@@ -57,6 +57,16 @@ def test_a_split_that_is_not_there_is_refused_with_those_that_are(classes, cases
     assert opened(folder, "VAL", None).labels == ("ants", "bees")
 
 
+@pytest.mark.parametrize("names", [("training_set", "test_set"), ("Train2017", "val2017")])
+def test_what_is_called_as_splits_are_is_no_class(names, tmp_path):
+    for name in names:
+        picture(tmp_path / name / "cat" / "0.png")
+        picture(tmp_path / name / "dog" / "0.png")
+    with pytest.raises(DataError, match=rf"found .*'{names[0]}'.*: pass --split"):
+        opened(tmp_path, "validation", None)
+    assert len(opened(tmp_path, names[0], None)) == 2
+
+
 def test_splits(tmp_path):
     for name in CIFAR:
         picture(tmp_path / name / "0.png")
