@@ -89,16 +89,16 @@ def _with_index(lines: Sequence[str]) -> list[Entry]:
         if all(found):
             given = [_entry(match, _unquoted) for match in found if match]
             indices = [entry.index for entry in given if entry.index is not None]
-            count = len(lines)
-            distinct = len({entry.name for entry in given}) == count or count == 1
-            if indices == list(range(count)) and not distinct:
-                return plain  # "class 0", "class 1", ...
-            if sorted(indices) in (list(range(count)), list(range(1, count + 1))):
-                if not distinct:
-                    raise DataError("numbers in another order and names that come twice")
-                return given
             if form is _INDEX_FIRST:
-                return given  # whose indices are refused by name
+                return given  # whose indices are checked by those who ask
+            count = len(lines)
+            if len({entry.name for entry in given}) < count:
+                if indices == list(range(count)):
+                    return plain  # "class 0", "class 1", ...
+                if sorted(indices) == list(range(count)):
+                    raise DataError("numbers in another order after names that come twice")
+            elif sorted(indices) in (list(range(count)), list(range(1, count + 1))):
+                return given
         elif form is _INDEX_FIRST and _seem_indexed(numbered, len(lines)):
             other = next(i for i, match in enumerate(found) if match is None)
             raise DataError(f"line {other + 1}, {lines[other][:60]!r}, has no index; others do")

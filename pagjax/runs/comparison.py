@@ -104,7 +104,7 @@ def nearest_images(
         if len(read) < count:
             raise JobError(
                 f"--neighbours {count}: {data.name} has {len(read)} images of "
-                f"{data.labels[index]} to look among: pass --neighbours {len(read)}, or bring others"
+                f"{data.labels[index]} to look among: pass --neighbours {len(read)}, or bring more"
             )
         images = jnp.asarray(read.astype(np.float32) / 255)
         closest, _ = directions.nearest(jnp.asarray(starts[wanted[0]]), images, count)
