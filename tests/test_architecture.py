@@ -65,9 +65,11 @@ def test_imports_go_down_only(room):
 
 @pytest.mark.parametrize("room", GROUND)
 def test_the_ground_floor_imports_only_jax(room):
-    for name in _imports(PACKAGE / f"{room}.py"):
-        top = name.split(".")[0]
-        assert top in STANDARD | {"jax", "pagjax", "__future__"}, f"{room} imports {name}"
+    folder = PACKAGE / room
+    for file in folder.rglob("*.py") if folder.is_dir() else [PACKAGE / f"{room}.py"]:
+        for name in _imports(file):
+            top = name.split(".")[0]
+            assert top in STANDARD | {"jax", "pagjax", "__future__"}, f"{file} imports {name}"
 
 
 @pytest.mark.parametrize("room", _rooms())

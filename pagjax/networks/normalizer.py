@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jax import Array
 
+from pagjax.networks.rectifiers import clamp
+
 Channels = tuple[float, ...]
 
 
@@ -40,7 +42,7 @@ class Normalizer:
     def __call__(self, images: Array) -> Array:
         """Images ``[n, h, w, channels]`` to the same shape."""
         if self.clamp:
-            images = jnp.clip(images, 0, 1)
+            images = clamp(images, 0, 1)
         return self.scale(images - jnp.asarray(self.mean, images.dtype))
 
     def scale(self, differences: Array) -> Array:

@@ -20,6 +20,7 @@ from jax import Array
 from pagjax.networks import convolutions, training_convolutions
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.pooling import max_pool_3x3
+from pagjax.networks.rectifiers import rectify
 
 Stem = Literal["imagenet", "cifar", "space_to_depth", "space_to_depth_4"]
 
@@ -116,11 +117,11 @@ class Block(nn.Module):
         y = x
         for index, (features, size, stride) in enumerate(layers, start=1):
             if index > 1:
-                y = nn.relu(y)
+                y = rectify(y)
             y = ConvNorm(features, size, stride, self.fused, name=f"layer{index}")(y, train)
         if x.shape != y.shape:
             x = self._shortcut(x, y.shape[-1], train)
-        return nn.relu(x + y)
+        return rectify(x + y)
 
     def _shortcut(self, x: Array, features: int, train: bool) -> Array:
         if self.config.shortcut == "projection":
@@ -165,7 +166,7 @@ class ResNet(nn.Module):
             noise = None if noise is None else _blocks_to_channels(noise, side)
         size, stride = (7, 2) if config.stem == "imagenet" else (3, 1)
         stem = ConvNorm(config.width, size, stride, self.fused, name="stem")
-        x = nn.relu(stem(x, train, noise))
+        x = rectify(stem(x, train, noise))
         if config.stem == "imagenet":
             x = max_pool_3x3(x)
         for stage, count in enumerate(config.stage_sizes):
