@@ -138,7 +138,7 @@ def smoothed_gradient(
     def scores_of_chunk(image: Array, noise: Array) -> Array:
         def of_draw(noise: Array) -> Array:
             logits = noisy_logits(logits_fn, image[None], noise[None])[0]
-            return objective.score(logits, jnp.asarray(target))
+            return objective.score(logits, jnp.asarray(target)).astype(image.dtype)
 
         return jax.vmap(of_draw)(noise)
 

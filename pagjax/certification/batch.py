@@ -44,7 +44,7 @@ def of_each(
     Returns:
         What `one` returns; of a batch, a record of the same kind whose fields are arrays.
     """
-    if np.ndim(images) == 3:
+    if getattr(images, "ndim", 4) == 3:
         batch = _checked(network, [images], bounds)
         if classes is not None:
             classes = as_target(classes, num_classes(network, batch), network)
@@ -55,7 +55,7 @@ def of_each(
     if classes is not None:
         chosen = as_targets(classes, len(batch), num_classes(network, batch), network).tolist()
     found = [one(*each) for each in zip(batch, keys, chosen, strict=True)]
-    names = [field.name for field in dataclasses.fields(found[0])]
+    names = [field.name for field in dataclasses.fields(found[0])]  # type: ignore[arg-type]
     columns = {name: np.stack([getattr(record, name) for record in found]) for name in names}
     return type(found[0])(**columns)
 

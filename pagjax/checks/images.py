@@ -21,7 +21,7 @@ _ROUNDING = 1e-5
 # Beyond any picture in [0, 1] with noise, normalised or not: pixels of 0 to 255.
 _LARGEST_NOISY = 64.0
 
-_FIRST = "move its channels to the end with jnp.moveaxis(images, {0}, -1)"
+_FIRST = "move the channels to the end with jnp.moveaxis(images, {0}, -1)"
 
 
 def as_images(
@@ -170,8 +170,8 @@ def check_bounds(bounds: Any) -> None:
 
 
 def as_unit_pixels(pixels: Array) -> Array:
-    """8-bit pixels in [0, 1]."""
-    return pixels.astype(jnp.result_type(float)) / 255
+    """8-bit pixels in [0, 1], each the float nearest to a 255th, compiled or not."""
+    return jnp.array([value / 255 for value in range(256)])[pixels]
 
 
 def widened(array: Array, name: str) -> Array:
@@ -226,7 +226,7 @@ def _as_array(images: Any, name: str) -> Array:
 
 
 def _channels_first(shape: tuple[int, ...]) -> bool:
-    return shape[0] in (1, 3, 4) and shape[2] not in (1, 3)
+    return shape[2] not in (1, 3) and (shape[0] in (1, 3) or shape[0] == 4 < shape[2])
 
 
 def _span(array: Array, name: str) -> tuple[float, float]:
