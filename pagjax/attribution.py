@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pagjax.alignment.agreement import gradients
-from pagjax.checks import LogitsFn, check_images
+from pagjax.checks import UNIT_BOX, Bounds, LogitsFn, as_images
 from pagjax.objectives import TARGET_CLASS_MAX, Objective
 
 
@@ -18,8 +18,9 @@ def smoothgrad(
     *,
     sigma: float,
     num_samples: int = 50,
-    objective: Objective = TARGET_CLASS_MAX,
+    objective: Objective | str = TARGET_CLASS_MAX,
     chunk_size: int | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Array:
     """Mean over noise draws of the gradient of a class's score.
 
@@ -28,13 +29,16 @@ def smoothgrad(
 
     Args:
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
-        images: shape ``[batch, height, width, channels]``, in [0, 1].
-        targets: the class to explain, one per image.
+        images: shape ``[batch, height, width, channels]``, in [0, 1]; see
+            `pagjax.checks.as_images`.
+        targets: the class to explain, one per image; indices, or labels of a network from
+            `pagjax.load`.
         key: a typed key, or one per image.
         sigma: noise level in pixel units of [0, 1]; 0 gives the plain gradient.
         num_samples: noise draws; the source uses 50.
         objective: the score.
         chunk_size: the most draws of an image held at once.
+        bounds: lowest and highest pixel value, or None for pixels in other units.
 
     Returns:
         Shape of `images`; `heatmap` makes it a picture.
@@ -60,6 +64,7 @@ def smoothgrad(
         num_samples=num_samples,
         objective=objective,
         chunk_size=chunk_size,
+        bounds=bounds,
     )
 
 
@@ -75,7 +80,7 @@ def heatmap(gradient: Array, *, share: float = 0.99) -> Array:
         Shape ``[batch, height, width]``: absolute values summed over channels, scaled.
 
     Raises:
-        ValueError: for a share outside (0, 1], or a gradient of another rank.
+        ValueError: for a share outside (0, 1], or a gradient of another rank or with NaN.
 
     Reference: Smilkov et al. (2017), section 3.1.
 
@@ -84,7 +89,7 @@ def heatmap(gradient: Array, *, share: float = 0.99) -> Array:
         >>> heatmap(jnp.array([[[[-2.0]], [[1.0]], [[0.0]]]]), share=1.0).ravel().tolist()
         [1.0, 0.5, 0.0]
     """
-    check_images(gradient)
+    gradient = as_images(gradient, bounds=None, name="gradient")
     if not 0 < share <= 1:
         raise ValueError(f"share = {share}: must lie above 0 and be at most 1")
     strength = jnp.abs(gradient).sum(axis=-1)

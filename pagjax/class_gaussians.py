@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from pagjax.checks import check_count, check_images, check_non_negative
+from pagjax.checks import as_images, check_count, check_non_negative
 
 
 class ClassGaussian(NamedTuple):
@@ -53,8 +53,7 @@ def from_images(images: Array, *, regulariser: float = 0.0) -> ClassGaussian:
         >>> float(fit.mean[0, 0, 0]), float((fit.factors**2).sum(0)[0, 0, 0])
         (0.5, 0.5)
     """
-    images = jnp.asarray(images)
-    check_images(images)
+    images = as_images(images)
     check_non_negative("regulariser", regulariser, "a variance in squared pixel units")
     count = images.shape[0]
     if count < 2:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from pagjax.checks import as_key
+
 Carry = TypeVar("Carry")
+Result = TypeVar("Result")
 
 # Twenty draws at 224x224x3, the paper's N: what a laptop holds for a ResNet-50.
 CHUNK_VALUES = 20 * 224 * 224 * 3
@@ -26,6 +29,8 @@ CHUNK_VALUES = 20 * 224 * 224 * 3
 # activations, twice as two chunks are under way.
 _CACHED_VALUES, _CACHED_DRAWS = 64 * 32 * 32 * 3, 16
 _FILLING_VALUES = 8192 * 32 * 32 * 3
+# Draws of all images together: accelerators are filled by, and hold, so many laptops' chunks.
+_ACCELERATOR_CHUNKS = 3
 
 
 def image_keys(key: Array, count: int) -> Array:
@@ -41,14 +46,14 @@ def image_keys(key: Array, count: int) -> Array:
 
     Raises:
         ValueError: if `key` is an array of keys of another length.
+        TypeError: for a seed, or anything else that is no key.
 
     Example:
         >>> import jax
         >>> image_keys(jax.random.key(0), 3).shape
         (3,)
     """
-    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        key = jax.random.wrap_key_data(key)
+    key = as_key(key)
     if key.ndim == 0:
         return jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(count))
     if key.shape != (count,):
@@ -121,6 +126,50 @@ def forward_chunk(values_per_draw: int, platform: str) -> int:
     if platform == "cpu":
         return max(_CACHED_DRAWS, _CACHED_VALUES // values_per_draw)
     return max(1, _FILLING_VALUES // values_per_draw)
+
+
+def images_at_once(values_per_image: int, platform: str, share: int = 1) -> int:
+    """How many images are visited at once, so that memory does not grow with the batch.
+
+    Args:
+        values_per_image: chunk size x height x width x channels.
+        platform: of the devices, ``"cpu"``, ``"gpu"`` or ``"tpu"``.
+        share: of how many devices that share a CPU's memory.
+
+    Returns:
+        The most images, at least 1.
+
+    Example:
+        >>> [images_at_once(20 * 32 * 32 * 3, platform) for platform in ("cpu", "gpu")]
+        [49, 147]
+    """
+    most = CHUNK_VALUES // share if platform == "cpu" else _ACCELERATOR_CHUNKS * CHUNK_VALUES
+    return max(1, most // values_per_image)
+
+
+def in_blocks(function: Callable[..., Result], most: int, *rows: Any) -> Result:
+    """``function(*rows)`` for a function that treats every row by itself, block after block.
+
+    Args:
+        function: pytrees of arrays with a leading axis to one with that axis.
+        most: rows at once. Blocks are of one size, chosen so that few rows are computed in vain.
+        rows: what it takes, keys among it.
+
+    Returns:
+        As `function`; up to `most` rows go without a loop.
+
+    Example:
+        >>> in_blocks(lambda x: 2 * x, 2, jnp.arange(5)).tolist()
+        [0, 2, 4, 6, 8]
+    """
+    count = jax.tree.leaves(rows)[0].shape[0]
+    if count <= most:
+        return function(*rows)
+    size = min(range(-(-most // 2), most + 1), key=lambda size: (-count % size, -size))
+    blocks = -(-count // size)
+    picked = jnp.minimum(jnp.arange(blocks * size), count - 1).reshape(blocks, size)
+    results = lax.map(lambda block: function(*jax.tree.map(lambda leaf: leaf[block], rows)), picked)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:count], results)
 
 
 def fold_chunks(

@@ -11,10 +11,25 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import ArrayLike
 
 from pagjax import draws, mesh
-from pagjax.checks import LogitsFn, noisy_logits
-from pagjax.objectives import Objective
+from pagjax.checks import (
+    UNIT_BOX,
+    Bounds,
+    LogitsFn,
+    as_image,
+    as_key,
+    as_partial,
+    as_target,
+    check_count,
+    check_length,
+    is_concrete,
+    largest_sigma,
+    noisy_logits,
+    num_classes,
+)
+from pagjax.objectives import Objective, as_objective
 from pagjax.sampling import Sampling, group_size, sample
 
 
@@ -46,9 +61,9 @@ class _Sums(NamedTuple):
 
 def smoothed_gradient(
     logits_fn: LogitsFn,
-    objective: Objective,
-    image: Array,
-    target: Array | int,
+    objective: Objective | str,
+    image: ArrayLike,
+    target: Array | int | str,
     key: Array,
     *,
     sigma: float | Array,
@@ -56,6 +71,7 @@ def smoothed_gradient(
     chunk_size: int | None = None,
     sampling: Sampling = "independent",
     axis: str | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> GradientEstimate:
     """Value, standard error and gradient of an objective of the smoothed network at one image.
 
@@ -66,9 +82,10 @@ def smoothed_gradient(
 
     Args:
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
-        objective: see `pagjax.objectives`.
-        image: one image, shape ``[height, width, channels]``; use `jax.vmap` for a batch.
-        target: class index.
+        objective: see `pagjax.objectives`; ``"tcm"`` and ``"ce"`` name the paper's.
+        image: one image, shape ``[height, width, channels]``, see `pagjax.checks.as_images`; use
+            `jax.vmap` for a batch.
+        target: class index, or a label where the network knows its labels.
         key: the key of this image and step; draw i comes from ``fold_in(key, i)``.
         sigma: noise level in pixel units of [0, 1]. May be traced.
         num_samples: number of draws N, at least 1 (static). Pass 1 for sigma = 0.
@@ -76,12 +93,15 @@ def smoothed_gradient(
         sampling: kind of draws, see `pagjax.sampling` (static).
         axis: the mesh axis that shares the draws out, inside `pagjax.mesh.over_images`; the shares
             meet in one sum, and for the log of a mean in the largest score before it.
+        bounds: lowest and highest pixel value, or None for pixels in other units.
 
     Returns:
         A `GradientEstimate`.
 
     Raises:
-        ValueError: if the draws do not go into the groups of `sampling`, or a group into a chunk.
+        ValueError: if the draws do not go into the groups of `sampling`, or a group into a chunk;
+            for images, targets and lengths out of range.
+        TypeError: for a key, objective or image that is none.
 
     Reference: Kaur, Cohen and Lipton (2019), appendix C; Salman et al. (2019), equation 6.
 
@@ -95,6 +115,13 @@ def smoothed_gradient(
         >>> bool(jnp.allclose(estimate.gradient, weights))
         True
     """
+    logits_fn, objective, key = as_partial(logits_fn), as_objective(objective), as_key(key)
+    check_count("num_samples", num_samples)
+    check_count("chunk_size", chunk_size)
+    check_length("sigma", sigma, largest_sigma(bounds))
+    image = as_image(image, bounds=bounds, network=logits_fn)
+    if is_concrete(target):
+        target = as_target(target, num_classes(logits_fn, image[None]), logits_fn)
     group = group_size(sampling, num_samples)
     if chunk_size is not None and chunk_size < group:
         raise ValueError(
@@ -111,7 +138,7 @@ def smoothed_gradient(
     def scores_of_chunk(image: Array, noise: Array) -> Array:
         def of_draw(noise: Array) -> Array:
             logits = noisy_logits(logits_fn, image[None], noise[None])[0]
-            return objective.score(logits, jnp.asarray(target))
+            return objective.score(logits, jnp.asarray(target)).astype(image.dtype)
 
         return jax.vmap(of_draw)(noise)
 
@@ -121,7 +148,9 @@ def smoothed_gradient(
         scores, pull_back = jax.vjp(lambda image: scores_of_chunk(image, noise), image)
         if averages_logs:
             log_unit = jnp.maximum(sums.log_unit, jnp.max(scores, where=valid, initial=lowest))
-            weights = jnp.where(valid, jnp.exp(scores - log_unit), 0)
+            # A compiled maximum or exponential may make numbers of NaN.
+            weights = jnp.where(jnp.isnan(scores), scores, jnp.exp(scores - log_unit))
+            weights = jnp.where(valid, weights, 0)
             terms = weights
         else:
             log_unit = sums.log_unit

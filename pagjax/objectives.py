@@ -65,3 +65,24 @@ CROSS_ENTROPY = Objective("ce", _target_log_probability, "log_mean_exp")
 """The log of the smoothed probability, log E[softmax(logits(x + noise))_t] (ibid., eq. 5)."""
 
 BY_NAME = {objective.name: objective for objective in (TARGET_CLASS_MAX, CROSS_ENTROPY)}
+
+
+def as_objective(objective: Objective | str) -> Objective:
+    """An objective, or the one of a name in `BY_NAME`.
+
+    Raises:
+        ValueError: for another name.
+        TypeError: for what is neither.
+
+    Example:
+        >>> as_objective("ce") is CROSS_ENTROPY
+        True
+    """
+    if isinstance(objective, Objective):
+        return objective
+    known = "'tcm', 'ce' or an Objective(name, score, reduction)"
+    if isinstance(objective, str):
+        if objective in BY_NAME:
+            return BY_NAME[objective]
+        raise ValueError(f"objective {objective!r}: choose {known}")
+    raise TypeError(f"objective is a {type(objective).__name__}: choose {known}")

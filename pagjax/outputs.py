@@ -15,7 +15,7 @@ from jax.sharding import Mesh, PartitionSpec
 from jax.tree_util import Partial
 
 from pagjax import draws
-from pagjax.checks import LogitsFn, as_partial, check_count, check_images
+from pagjax.checks import LogitsFn, as_partial, check_count, check_shape, widened
 from pagjax.mesh import DRAWS
 
 
@@ -55,8 +55,25 @@ def vote(logits: Array) -> Array:
         >>> vote(jnp.array([1.0, 3.0, 2.0])).tolist(), vote(jnp.array([1.0, 1.0])).tolist()
         ([0, 1, 0], [0, 0])
     """
-    winners = logits == jnp.max(logits)  # all false where a logit is NaN
-    return (winners & (winners.sum() == 1)).astype(jnp.int32)
+    winners = logits == jnp.max(logits)
+    # Asked by itself, as a compiled maximum may overlook NaN.
+    sure = (winners.sum() == 1) & ~jnp.isnan(logits).any()
+    return (winners & sure).astype(jnp.int32)
+
+
+def probabilities(logits: Array) -> Array:
+    """The softmax of the logits ``[classes]``; NaN throughout where it is undefined.
+
+    That is where a logit is NaN or plus infinity, or all are minus infinity: a compiled exponential
+    may make numbers of that.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> probabilities(jnp.zeros(2)).tolist(), probabilities(jnp.array([jnp.nan, 0])).tolist()
+        ([0.5, 0.5], [nan, nan])
+    """
+    defined = (logits < jnp.inf).all() & jnp.isfinite(logits).any()
+    return jnp.where(defined, jax.nn.softmax(logits), jnp.nan)
 
 
 def draw_outputs(
@@ -79,7 +96,7 @@ def draw_outputs(
         of_logits: logits ``[classes]`` of one draw to an array of any shape; pass the same function
             object again to avoid compiling again.
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
-        image: shape ``[height, width, channels]``.
+        image: floats of shape ``[height, width, channels]``, whose values are not looked at here.
         key: the image's key; draw i comes from ``fold_in(key, i)``.
         sigma: noise level in pixel units of [0, 1].
         first: number of the first draw; other values compile nothing.
@@ -99,7 +116,8 @@ def draw_outputs(
         ...              count=3).tolist()
         [[0, 1], [0, 1], [0, 1]]
     """
-    check_images(image[None])
+    check_shape((1, *image.shape), network=logits_fn)
+    image = widened(image, "image")
     check_count("count", count)
     if mesh is not None and count % mesh.shape[DRAWS]:
         raise ValueError(f"{count} draws on {mesh.shape[DRAWS]} devices: take a multiple")

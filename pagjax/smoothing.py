@@ -7,6 +7,7 @@ averaged: logits (equation 6), probabilities (soft smoothing) or votes (hard smo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -18,8 +19,17 @@ from jax.tree_util import Partial
 from jax.typing import ArrayLike
 
 from pagjax import draws
-from pagjax.checks import LogitsFn, as_partial, check_count, check_images, draws_needed
-from pagjax.outputs import of_draws, vote
+from pagjax.checks import (
+    UNIT_BOX,
+    Bounds,
+    LogitsFn,
+    as_images,
+    as_partial,
+    check_count,
+    draws_needed,
+    largest_sigma,
+)
+from pagjax.outputs import of_draws, probabilities, vote
 
 
 def smoothed_logits(
@@ -30,26 +40,31 @@ def smoothed_logits(
     sigma: float | Array,
     num_samples: int,
     chunk_size: int | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Array:
     """Mean of the logits over noise draws, the estimate of E[logits(x + noise)].
 
     Args:
         logits_fn: images ``[n, height, width, channels]`` in [0, 1] to logits ``[n, classes]``,
             each image by itself.
-        images: shape ``[batch, height, width, channels]``.
+        images: shape ``[batch, height, width, channels]``, floats in [0, 1] or 8-bit pixels; see
+            `pagjax.checks.as_images`.
         key: a typed key, or one key per image, shape ``[batch]``; draw i of an image comes from
             ``fold_in(image_key, i)``.
-        sigma: standard deviation of the noise in pixel units of [0, 1], at least 0. Where it is a
+        sigma: standard deviation of the noise in pixel units of [0, 1], from 0 to 2. Where it is a
             plain 0 the network is evaluated once, without noise.
         num_samples: number of draws N, at least 1.
         chunk_size: the most draws of an image held at once; changes memory and speed, not the
-            draws.
+            draws. So many images are visited at once that memory does not grow with the batch.
+        bounds: lowest and highest pixel value, or None for pixels in other units.
 
     Returns:
         Shape ``[batch, classes]``.
 
     Raises:
-        ValueError: for images of another rank or type, negative sigma, or fewer than one draw.
+        ValueError: for images of another shape, type or range, or with NaN; a sigma outside its
+            range; or fewer than one draw.
+        TypeError: for a key or images that are none.
 
     Reference: Kaur, Cohen and Lipton (2019), equation 6.
 
@@ -69,6 +84,7 @@ def smoothed_logits(
         sigma=sigma,
         num_samples=num_samples,
         chunk_size=chunk_size,
+        bounds=bounds,
     )
 
 
@@ -80,24 +96,26 @@ def smoothed_probabilities(
     sigma: float | Array,
     num_samples: int,
     chunk_size: int | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Array:
     """Mean of the softmax over noise draws: the soft-smoothed network (equation 1).
 
     Arguments, errors and example as for `smoothed_logits`.
 
     Returns:
-        Shape ``[batch, classes]``; rows sum to 1.
+        Shape ``[batch, classes]``; rows sum to 1, and are NaN where a draw's logits are.
 
     Reference: Kaur, Cohen and Lipton (2019), equations 1 and 3.
     """
     return smoothed_mean(
-        jax.nn.softmax,
+        probabilities,
         logits_fn,
         images,
         key,
         sigma=sigma,
         num_samples=num_samples,
         chunk_size=chunk_size,
+        bounds=bounds,
     )
 
 
@@ -109,6 +127,7 @@ def smoothed_votes(
     sigma: float | Array,
     num_samples: int,
     chunk_size: int | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Array:
     """How many noise draws the base network assigns to each class: hard smoothing.
 
@@ -122,7 +141,9 @@ def smoothed_votes(
 
     Reference: Cohen, Rosenfeld and Kolter (2019), section 3.2.
     """
-    totals, num_draws = _totals(vote, logits_fn, images, key, sigma, num_samples, chunk_size)
+    totals, num_draws = _totals(
+        vote, logits_fn, images, key, sigma, num_samples, chunk_size, bounds
+    )
     return totals * (num_samples // num_draws)  # at sigma = 0 every draw is the same vote
 
 
@@ -135,6 +156,7 @@ def smoothed_mean(
     sigma: float | Array,
     num_samples: int,
     chunk_size: int | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Array:
     """Mean over noise draws of any function of the logits, from one evaluation a draw.
 
@@ -147,7 +169,9 @@ def smoothed_mean(
     Returns:
         Shape ``[batch, ...]``.
     """
-    totals, num_draws = _totals(of_logits, logits_fn, images, key, sigma, num_samples, chunk_size)
+    totals, num_draws = _totals(
+        of_logits, logits_fn, images, key, sigma, num_samples, chunk_size, bounds
+    )
     return totals / num_draws
 
 
@@ -163,25 +187,29 @@ def _totals(
     sigma: Any,
     num_samples: int,
     chunk_size: int | None,
+    bounds: Bounds | None,
 ) -> tuple[Array, int]:
     """Sums over draws, and how many draws were needed."""
-    images = jnp.asarray(images)
-    check_images(images)
+    network = as_partial(logits_fn)
+    images = as_images(images, bounds=bounds, network=network)
     check_count("chunk_size", chunk_size)
-    num_draws = draws_needed(sigma, num_samples)
+    num_draws = draws_needed(sigma, num_samples, largest_sigma(bounds))
+    values = math.prod(images.shape[1:])
+    chunk = draws.balanced_chunk(num_draws, chunk_size, values)
     totals = _sum_over_draws(
-        as_partial(logits_fn),
+        network,
         images,
         draws.image_keys(key, images.shape[0]),
         jnp.asarray(sigma, images.dtype),
         of_logits=of_logits,
         num_samples=num_draws,
-        chunk_size=draws.balanced_chunk(num_draws, chunk_size, images[0].size),
+        chunk_size=chunk,
+        images_at_once=draws.images_at_once(chunk * values, jax.default_backend()),
     )
     return totals, num_draws
 
 
-@partial(jax.jit, static_argnames=("of_logits", "num_samples", "chunk_size"))
+@partial(jax.jit, static_argnames=("of_logits", "num_samples", "chunk_size", "images_at_once"))
 def _sum_over_draws(
     logits_fn: Partial,
     images: Array,
@@ -191,6 +219,7 @@ def _sum_over_draws(
     of_logits: Callable[[Array], Array],
     num_samples: int,
     chunk_size: int,
+    images_at_once: int,
 ) -> Array:
     def of_image(image: Array, key: Array) -> Array:
         def add_chunk(total: Array, indices: Array, valid: Array) -> Array:
@@ -203,4 +232,4 @@ def _sum_over_draws(
             add_chunk, jnp.zeros(output.shape, output.dtype), num_samples, chunk_size
         )
 
-    return jax.vmap(of_image)(images, keys)
+    return draws.in_blocks(jax.vmap(of_image), images_at_once, images, keys)

@@ -18,7 +18,7 @@ from pagjax import checks, draws, pgd
 from pagjax import mesh as meshes
 from pagjax.checks import LogitsFn
 from pagjax.gradients import GradientEstimate, smoothed_gradient
-from pagjax.objectives import TARGET_CLASS_MAX, Objective
+from pagjax.objectives import TARGET_CLASS_MAX, Objective, as_objective
 from pagjax.pgd import PGDState, PGDTrace
 from pagjax.projections import Bounds, Projection, ball_then_box
 from pagjax.sampling import Sampling, group_size
@@ -48,7 +48,7 @@ class TargetedResult(NamedTuple):
 def targeted_pgd(
     logits_fn: LogitsFn,
     start: ArrayLike,
-    targets: ArrayLike,
+    targets: ArrayLike | Sequence[str],
     key: Array,
     *,
     sigma: float | Array,
@@ -56,7 +56,7 @@ def targeted_pgd(
     step_size: float | Array,
     num_steps: int = 300,
     num_samples: int | Sequence[int] = 20,
-    objective: Objective = TARGET_CLASS_MAX,
+    objective: Objective | str = TARGET_CLASS_MAX,
     chunk_size: int | None = None,
     bounds: Bounds | None = (0.0, 1.0),
     projection: Projection = ball_then_box,
@@ -69,24 +69,26 @@ def targeted_pgd(
 ) -> TargetedResult:
     """Maximises an objective of the smoothed network in an l2 ball around each starting image.
 
-    The loop is one jitted scan: the same shapes, settings and `logits_fn` compile once. Peak memory
-    is set by batch x chunk_size.
+    The loop is one jitted scan: the same shapes, settings and `logits_fn` compile once. So many
+    images run at once that their draws fit into memory together; a larger batch takes longer.
 
     Args:
         logits_fn: images ``[n, height, width, channels]`` in [0, 1] to logits ``[n, classes]``.
             Pass a `jax.tree_util.Partial` over the weights (as `pagjax.load` gives) to keep them
             arguments of the program, and the same function object again to avoid compiling again.
-        start: starting images x0, shape ``[batch, height, width, channels]``, within `bounds`.
-        targets: class indices, shape ``[batch]``.
+        start: starting images x0, shape ``[batch, height, width, channels]``, within `bounds`;
+            floats, or 8-bit pixels; see `pagjax.checks.as_images`.
+        targets: class indices, shape ``[batch]``, or labels of a network from `pagjax.load`.
         key: a typed key, or one key per image, shape ``[batch]``.
-        sigma: noise level in pixel units of [0, 1], at least 0; a plain 0 means the base network.
-        epsilon: radius of the l2 ball in pixel units; a number or one per image.
-        step_size: l2 length of a step; a number or one per image.
+        sigma: noise level in pixel units of [0, 1], from 0 to 2; a plain 0 means the base network.
+        epsilon: radius of the l2 ball in pixel units, at most the box's diagonal, which is
+            ``sqrt(height * width * channels)``; a number or one per image.
+        step_size: l2 length of a step, at most the diagonal; a number or one per image.
         num_steps: number of steps.
         num_samples: noise draws a step, N; a number or one per step, for an N that grows.
-        objective: what is maximised.
+        objective: what is maximised; ``"tcm"`` and ``"ce"`` name the paper's.
         chunk_size: the most draws of an image held at once; None means `draws_at_once`.
-        bounds: the pixel box, or None.
+        bounds: the pixel box, or None for pixels in other units; lengths then have no upper limit.
         projection: `ball_then_box`, `ball_and_box` (the nearest feasible point), or your own.
         noise: ``"fresh"`` or ``"fixed"`` draws, see `pagjax.pgd.step`.
         sampling: kind of draws, see `pagjax.sampling`.
@@ -102,6 +104,7 @@ def targeted_pgd(
 
     Raises:
         ValueError: for shapes, ranges or targets that do not fit; the message names the cure.
+        TypeError: for a key, an objective, targets or images that are none.
 
     Reference: Kaur, Cohen and Lipton (2019), equation 2 and appendix C.
 
@@ -115,31 +118,29 @@ def targeted_pgd(
         >>> bool(jnp.allclose(result.images, 0.5 + w / jnp.linalg.norm(w)))
         True
     """
-    start = jnp.asarray(start)
-    targets = jnp.asarray(targets)
-    checks.check_images(start)
-    checks.check_in_box(start, bounds)
+    network, objective = checks.as_partial(logits_fn), as_objective(objective)
+    start = checks.as_images(start, bounds=bounds, network=network, name="start")
+    batch = start.shape[0]
     checks.check_count("num_steps", num_steps)
     checks.check_count("chunk_size", chunk_size)
-    checks.check_non_negative("epsilon", epsilon, "an l2 length in pixel units of [0, 1]")
-    checks.check_non_negative("step_size", step_size, "an l2 length in pixel units of [0, 1]")
+    longest = None if bounds is None else checks.diagonal(start.shape[1:], bounds)
+    checks.check_length("epsilon", epsilon, longest)
+    checks.check_length("step_size", step_size, longest)
     if keep not in ("last", "best"):
         raise ValueError(f"keep {keep!r}: choose 'last' or 'best'")
-    num_draws = _draws_by_step(sigma, num_samples, num_steps)
+    num_draws = _draws_by_step(sigma, num_samples, num_steps, checks.largest_sigma(bounds))
     sampling = "independent" if _is_zero(sigma) else sampling
     _check_groups(sampling, num_draws, strategy, noiseless=_is_zero(sigma))
-    network = checks.as_partial(logits_fn)
-    num_classes = jax.eval_shape(network, start[:1]).shape[-1]
-    batch = start.shape[0]
-    checks.check_targets(targets, batch, num_classes)
+    num_classes = checks.num_classes(network, start)
+    targets = checks.as_targets(targets, batch, num_classes, network)
     shared = network, jnp.asarray(sigma, start.dtype)
     rows = (
         jax.vmap(lambda image: pgd.init(image, strategy))(start) if state is None else state,
         start,
         targets,
         draws.image_keys(key, batch),
-        jnp.broadcast_to(jnp.asarray(epsilon, start.dtype), batch),
-        jnp.broadcast_to(jnp.asarray(step_size, start.dtype), batch),
+        _one_each("epsilon", epsilon, start),
+        _one_each("step_size", step_size, start),
     )
     if mesh is not None:
         shared, rows = meshes.place(shared, mesh), meshes.place(rows, mesh, rows=True)
@@ -181,21 +182,33 @@ def draws_at_once(values_per_draw: int, platform: str, num_devices: int = 1) -> 
     return max(1, min(fitting, _AT_ONCE_ON_CPU))
 
 
+def _one_each(name: str, value: ArrayLike, start: Array) -> Array:
+    lengths, batch = jnp.asarray(value, start.dtype), start.shape[0]
+    if lengths.shape not in ((), (1,), (batch,)):
+        raise ValueError(
+            f"{name} of shape {lengths.shape} for {batch} images: pass one number, or one per image"
+        )
+    return jnp.broadcast_to(lengths, batch)
+
+
 def _is_zero(sigma: float | Array) -> bool:
     return checks.is_concrete(sigma) and float(sigma) == 0.0
 
 
 def _draws_by_step(
-    sigma: float | Array, num_samples: int | Sequence[int], num_steps: int
+    sigma: float | Array,
+    num_samples: int | Sequence[int],
+    num_steps: int,
+    largest_sigma: float | None,
 ) -> tuple[int, ...]:
-    if not isinstance(num_samples, Sequence):
-        return (checks.draws_needed(sigma, num_samples),) * num_steps
+    if isinstance(num_samples, str) or not isinstance(num_samples, Sequence):
+        return (checks.draws_needed(sigma, num_samples, largest_sigma),) * num_steps
     if len(num_samples) != num_steps:
         raise ValueError(
             f"num_samples of length {len(num_samples)} for {num_steps} steps: pass one number, or "
             "one per step"
         )
-    return tuple(checks.draws_needed(sigma, count) for count in num_samples)
+    return tuple(checks.draws_needed(sigma, count, largest_sigma) for count in num_samples)
 
 
 def _check_groups(
@@ -247,9 +260,18 @@ def _run_batch(
     mesh: Mesh | None,
 ) -> tuple[PGDState, PGDTrace]:
     axis = None if mesh is None or mesh.shape[meshes.DRAWS] == 1 else meshes.DRAWS
+    num_devices = 1 if mesh is None else mesh.size
+
+    def chunk_of(count: int) -> int:
+        at_once = draws_at_once(start[0].size, jax.default_backend(), num_devices)
+        return chunk_size or max(at_once, group_size(sampling, count))
 
     def run_rows(logits_fn: Partial, sigma: Array, *rows: Any) -> tuple[PGDState, PGDTrace]:
-        return jax.vmap(partial(run_image, logits_fn, sigma))(*rows)
+        each = jax.vmap(partial(run_image, logits_fn, sigma))
+        held = min(max(num_samples), max(map(chunk_of, num_samples))) * start[0].size
+        share = _SMALLER_ON_SEVERAL if num_devices > 1 else 1
+        most = draws.images_at_once(held, jax.default_backend(), share)
+        return draws.in_blocks(each, most, *rows)
 
     def run_image(
         logits_fn: Partial,
@@ -262,8 +284,6 @@ def _run_batch(
         step_size: Array,
     ) -> tuple[PGDState, PGDTrace]:
         def gradient_fn(image: Array, step_key: Array, *, count: int) -> GradientEstimate:
-            num_devices = 1 if mesh is None else mesh.size
-            at_once = draws_at_once(image.size, jax.default_backend(), num_devices)
             return smoothed_gradient(
                 logits_fn,
                 objective,
@@ -272,7 +292,7 @@ def _run_batch(
                 step_key,
                 sigma=sigma,
                 num_samples=count,
-                chunk_size=chunk_size or max(at_once, group_size(sampling, count)),
+                chunk_size=chunk_of(count),
                 sampling=sampling,
                 axis=axis,
             )

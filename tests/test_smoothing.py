@@ -137,7 +137,7 @@ def test_a_second_call_compiles_nothing():
     ("change", "message"),
     [
         ({"images": jnp.zeros((4, 3, 3))}, r"images\[None\]"),
-        ({"images": jnp.zeros((1, 4, 3, 3), jnp.uint8)}, "divide 8-bit pixels by 255"),
+        ({"images": jnp.zeros((1, 4, 3, 3), jnp.int16)}, "divide 8-bit pixels by 255"),
         ({"sigma": -0.1}, "sigma = -0.1"),
         ({"sigma": float("nan")}, "sigma = nan"),
         ({"num_samples": 0}, "num_samples = 0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from functools import partial
 
 import jax
@@ -12,9 +13,20 @@ from jax.tree_util import Partial
 
 from pagjax import draws
 from pagjax.alignment.directions import cosine
-from pagjax.checks import LogitsFn, as_partial, check_images, check_targets, draws_needed
+from pagjax.checks import (
+    UNIT_BOX,
+    Bounds,
+    LogitsFn,
+    as_images,
+    as_partial,
+    as_targets,
+    check_count,
+    draws_needed,
+    largest_sigma,
+    num_classes,
+)
 from pagjax.gradients import smoothed_gradient
-from pagjax.objectives import TARGET_CLASS_MAX, Objective
+from pagjax.objectives import TARGET_CLASS_MAX, Objective, as_objective
 
 
 def gradients(
@@ -25,20 +37,23 @@ def gradients(
     *,
     sigma: float,
     num_samples: int,
-    objective: Objective = TARGET_CLASS_MAX,
+    objective: Objective | str = TARGET_CLASS_MAX,
     chunk_size: int | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Array:
     """Gradients of an objective of the smoothed network at a batch of pictures.
 
     Args:
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
-        images: shape ``[batch, height, width, channels]``, in [0, 1].
-        targets: class indices, shape ``[batch]``.
+        images: shape ``[batch, height, width, channels]``, in [0, 1]; see
+            `pagjax.checks.as_images`.
+        targets: class indices, shape ``[batch]``, or labels of a network from `pagjax.load`.
         key: a typed key, or one per picture.
         sigma: noise level in pixel units of [0, 1]; 0 is the base network.
         num_samples: noise draws N.
         objective: whose gradient; the target's expected logit by default.
         chunk_size: the most draws of a picture held at once.
+        bounds: lowest and highest pixel value, or None for pixels in other units.
 
     Returns:
         Shape of `images`.
@@ -56,20 +71,22 @@ def gradients(
         >>> found.ravel().tolist()
         [0.5, 0.5, -0.5, -0.5]
     """
-    images, targets = jnp.asarray(images), jnp.asarray(targets)
-    check_images(images)
     network = as_partial(logits_fn)
-    num_classes = jax.eval_shape(network, images[:1]).shape[-1]
-    check_targets(targets, images.shape[0], num_classes)
+    images = as_images(images, bounds=bounds, network=network)
+    check_count("chunk_size", chunk_size)
+    num_draws = draws_needed(sigma, num_samples, largest_sigma(bounds))
+    values = math.prod(images.shape[1:])
+    chunk = draws.balanced_chunk(num_draws, chunk_size, values)
     return _gradients(
         network,
         images,
-        targets,
+        as_targets(targets, images.shape[0], num_classes(network, images), network),
         draws.image_keys(key, images.shape[0]),
         jnp.asarray(sigma, images.dtype),
-        num_samples=draws_needed(sigma, num_samples),
-        objective=objective,
+        num_samples=num_draws,
+        objective=as_objective(objective),
         chunk_size=chunk_size,
+        images_at_once=draws.images_at_once(chunk * values, jax.default_backend()),
     )
 
 
@@ -82,8 +99,9 @@ def gradient_agreement(
     sigma: float,
     num_samples: int,
     repeats: int = 4,
-    objective: Objective = TARGET_CLASS_MAX,
+    objective: Objective | str = TARGET_CLASS_MAX,
     chunk_size: int | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Array:
     """Mean cosine between gradients estimated from independent sets of N noise draws.
 
@@ -94,7 +112,7 @@ def gradient_agreement(
     Args:
         num_samples: noise draws of a set, N.
         repeats: independent sets, at least 2; the mean is over their pairs.
-        logits_fn, images, targets, key, sigma, objective, chunk_size: see `gradients`.
+        logits_fn, images, targets, key, sigma, objective, chunk_size, bounds: see `gradients`.
 
     Returns:
         Shape ``[batch]``, in [-1, 1]; 1 without noise.
@@ -112,9 +130,11 @@ def gradient_agreement(
         >>> float(agreement[0])
         1.0
     """
+    check_count("repeats", repeats)
     if repeats < 2:
         raise ValueError(f"repeats = {repeats}: agreement needs at least two sets of draws")
-    keys = draws.image_keys(key, jnp.shape(images)[0])
+    images = as_images(images, bounds=bounds, network=as_partial(logits_fn))
+    keys = draws.image_keys(key, images.shape[0])
     found = [
         gradients(
             logits_fn,
@@ -125,13 +145,14 @@ def gradient_agreement(
             num_samples=num_samples,
             objective=objective,
             chunk_size=chunk_size,
+            bounds=bounds,
         )
         for repeat in range(repeats)
     ]
     return jnp.stack([cosine(*pair) for pair in itertools.combinations(found, 2)]).mean(axis=0)
 
 
-@partial(jax.jit, static_argnames=("num_samples", "objective", "chunk_size"))
+@partial(jax.jit, static_argnames=("num_samples", "objective", "chunk_size", "images_at_once"))
 def _gradients(
     logits_fn: Partial,
     images: Array,
@@ -142,6 +163,7 @@ def _gradients(
     num_samples: int,
     objective: Objective,
     chunk_size: int | None,
+    images_at_once: int,
 ) -> Array:
     def of_image(image: Array, target: Array, key: Array) -> Array:
         return smoothed_gradient(
@@ -155,4 +177,4 @@ def _gradients(
             chunk_size=chunk_size,
         ).gradient
 
-    return jax.vmap(of_image)(images, targets, keys)
+    return draws.in_blocks(jax.vmap(of_image), images_at_once, images, targets, keys)

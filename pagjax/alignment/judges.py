@@ -17,7 +17,7 @@ from jax import Array
 
 from pagjax import draws
 from pagjax.alignment.batches import draws_at_once, in_batches
-from pagjax.checks import LogitsFn, check_targets
+from pagjax.checks import UNIT_BOX, Bounds, LogitsFn, as_images, as_partial, as_targets
 from pagjax.class_gaussians import block_mean, repeat_pixels
 from pagjax.smoothing import smoothed_probabilities
 
@@ -43,7 +43,12 @@ class Judge:
 
 
 def judge_probabilities(
-    judge: Judge, pictures: Array, key: Array, *, num_samples: int = 100
+    judge: Judge,
+    pictures: Array,
+    key: Array,
+    *,
+    num_samples: int = 100,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Array:
     """What a judge thinks of pictures.
 
@@ -52,6 +57,7 @@ def judge_probabilities(
         pictures: shape ``[batch, height, width, channels]``, in [0, 1].
         key: a typed key of its noise, or one per picture.
         num_samples: noise draws, where its sigma is above 0.
+        bounds: lowest and highest pixel value, or None for pixels in other units.
 
     Returns:
         Probabilities of shape ``[batch, classes]``.
@@ -65,7 +71,9 @@ def judge_probabilities(
         >>> judge_probabilities(grey, jnp.zeros((1, 2, 2, 3)), jax.random.key(0)).tolist()
         [[0.25, 0.25, 0.25, 0.25]]
     """
-    pictures = jnp.asarray(pictures)
+    pictures = as_images(
+        pictures, bounds=bounds, network=as_partial(judge.logits_fn), name="pictures"
+    )
     if judge.blur > 1:
         pictures = repeat_pixels(block_mean(pictures, judge.blur), judge.blur)
 
@@ -77,6 +85,7 @@ def judge_probabilities(
             sigma=judge.sigma,
             num_samples=num_samples,
             chunk_size=draws_at_once(pictures),
+            bounds=bounds,
         )
 
     return in_batches(judged, pictures, draws.image_keys(key, pictures.shape[0]))
@@ -105,8 +114,7 @@ def transfer(probabilities: Array, targets: Array) -> tuple[Array, Array]:
         >>> hits.tolist(), shares.tolist()
         ([True, False], [0.75, 0.5])
     """
-    targets = jnp.asarray(targets)
-    check_targets(targets, *probabilities.shape)
+    targets = as_targets(targets, probabilities.shape[0], probabilities.shape[1])
     own = jnp.take_along_axis(probabilities, targets[:, None], axis=1)[:, 0]
     as_large = (probabilities >= own[:, None]).sum(axis=1)
     return (as_large == 1) & jnp.isfinite(probabilities).all(axis=1), own

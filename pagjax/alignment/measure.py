@@ -20,8 +20,17 @@ from pagjax.alignment import bayes, coherence, directions, intervals, roughness
 from pagjax.alignment.agreement import gradient_agreement, gradients
 from pagjax.alignment.batches import draws_at_once, in_batches
 from pagjax.alignment.judges import Judge, judge_probabilities, panel, transfer
-from pagjax.checks import LogitsFn, check_images, check_targets
+from pagjax.checks import (
+    UNIT_BOX,
+    Bounds,
+    LogitsFn,
+    as_images,
+    as_partial,
+    as_targets,
+    num_classes,
+)
 from pagjax.class_gaussians import ClassGaussian, repeat_pixels
+from pagjax.outputs import probabilities
 from pagjax.smoothing import smoothed_mean
 from pagjax.wording.escapes import csv_cell
 
@@ -70,6 +79,7 @@ def measure(
     gradient_samples: int = 20,
     agreement_samples: Sequence[int] = (),
     chunk_size: int | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Measurements:
     """Measures how well perturbations and gradients are aligned with their target classes.
 
@@ -111,6 +121,7 @@ def measure(
         gradient_samples: noise draws of the gradient at x0.
         agreement_samples: numbers of draws N whose agreement is measured.
         chunk_size: the most draws of a picture held at once.
+        bounds: lowest and highest pixel value, or None for pixels in other units.
 
     Returns:
         `Measurements`.
@@ -127,12 +138,15 @@ def measure(
         >>> found.summary()["judge_itself_hit"].value, float(found.columns["logit"][0])
         (1.0, 0.75)
     """
-    starts, results, targets = jnp.asarray(starts), jnp.asarray(results), jnp.asarray(targets)
-    check_images(starts)
+    network = as_partial(logits_fn)
+    starts = as_images(starts, bounds=bounds, network=network, name="starts")
+    results = as_images(results, bounds=bounds, network=network, name="results")
     if results.shape != starts.shape:
         raise ValueError(f"results of shape {results.shape} for starts of {starts.shape}")
-    num_classes = jax.eval_shape(logits_fn, starts[:1]).shape[-1]
-    check_targets(targets, starts.shape[0], num_classes)
+    classes = num_classes(network, starts)
+    targets = as_targets(targets, starts.shape[0], classes, network)
+    if others is not None:
+        others = as_targets(others, starts.shape[0], classes, network)
     if neighbours is not None and others is None:
         raise ValueError("neighbours need others: pass the classes that the second set is of")
     streams = [jax.random.fold_in(key, number) for number in range(5)]
@@ -149,6 +163,7 @@ def measure(
             sigma=sigma,
             num_samples=num_samples,
             chunk_size=chunk_size,
+            bounds=bounds,
         )
 
     for suffix, pictures in (("_start", starts), ("", results)):
@@ -157,7 +172,7 @@ def measure(
         columns |= {f"logit{suffix}": of_target[:, 0], f"probability{suffix}": of_target[:, 1]}
     change = results - starts
     columns |= _of_change(change)
-    columns |= _judged(judges, results, targets, keys[1], num_samples)
+    columns |= _judged(judges, results, targets, keys[1], num_samples, bounds)
     if statistics is not None or neighbours is not None:
         ascent = partial(
             gradients,
@@ -165,11 +180,12 @@ def measure(
             sigma=sigma,
             num_samples=gradient_samples,
             chunk_size=chunk_size,
+            bounds=bounds,
         )
         gradient = in_batches(ascent, starts, targets, keys[2])
         vectors = {"gradient": gradient, "change": change}
         if others is None:
-            others = directions.other_classes(streams[3], targets, num_classes)
+            others = directions.other_classes(streams[3], targets, classes)
         if statistics is not None:
             columns |= _to_class_means(vectors, starts, targets, others, statistics)
             if sigma > 0:
@@ -182,7 +198,12 @@ def measure(
                 }
     for count in agreement_samples:
         agree = partial(
-            gradient_agreement, logits_fn, sigma=sigma, num_samples=count, chunk_size=chunk_size
+            gradient_agreement,
+            logits_fn,
+            sigma=sigma,
+            num_samples=count,
+            chunk_size=chunk_size,
+            bounds=bounds,
         )
         columns[f"agreement_{count}"] = in_batches(agree, starts, targets, keys[4])
     return Measurements({name: np.asarray(v, np.float64) for name, v in columns.items()})
@@ -213,12 +234,17 @@ def _interval(name: str, values: np.ndarray, alpha: float) -> intervals.Interval
 
 
 def _judged(
-    judges: Sequence[Judge], results: Array, targets: Array, keys: Array, num_samples: int
+    judges: Sequence[Judge],
+    results: Array,
+    targets: Array,
+    keys: Array,
+    num_samples: int,
+    bounds: Bounds | None,
 ) -> dict[str, Array]:
     columns: dict[str, Array] = {}
     members = []
     for judge in judges:
-        opinion = judge_probabilities(judge, results, keys, num_samples=num_samples)
+        opinion = judge_probabilities(judge, results, keys, num_samples=num_samples, bounds=bounds)
         hits, shares = transfer(opinion, targets)
         columns |= {
             f"judge_{judge.name}{HITS}": hits,
@@ -286,4 +312,4 @@ def _factor(images: Array, statistics: ClassGaussian) -> int:
 
 
 def _logits_and_probabilities(logits: Array) -> Array:
-    return jnp.stack([logits, jax.nn.softmax(logits)])
+    return jnp.stack([logits, probabilities(logits)])

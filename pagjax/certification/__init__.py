@@ -18,6 +18,8 @@ from pagjax.certification.hard import abstains as abstains
 from pagjax.certification.hard import certify as certify
 from pagjax.certification.hard import certify_class as certify_class
 from pagjax.certification.hard import predict as predict
+from pagjax.certification.least import least_draws as least_draws
+from pagjax.certification.least import least_soft_draws as least_soft_draws
 from pagjax.certification.radius import certified_radius as certified_radius
 from pagjax.certification.radius import smoothed_range as smoothed_range
 from pagjax.certification.soft import certify_soft as certify_soft

@@ -17,7 +17,7 @@ MeanBound = Literal["hoeffding", "bernstein", "better"]
 
 def check_alpha(alpha: float) -> None:
     """Refuses failure probabilities outside (0, 1)."""
-    if not 0 < alpha < 1:
+    if isinstance(alpha, str | bool | None) or not 0 < alpha < 1:
         raise ValueError(f"alpha = {alpha}: must lie strictly between 0 and 1")
 
 

@@ -13,6 +13,8 @@ ABSTAIN = -1
 class Certificate:
     """A prediction and the l2 ball in which it is proven constant.
 
+    Of a batch of images, every field is an array with a leading axis of images.
+
     Attributes:
         prediction: class index, or `ABSTAIN`.
         radius: l2 length in pixel units of [0, 1]; 0 when abstaining.
@@ -34,6 +36,8 @@ class Certificate:
 @dataclass(frozen=True)
 class Prediction:
     """What a hard-smoothed classifier is found to predict.
+
+    Of a batch of images, every field is an array with a leading axis of images.
 
     Attributes:
         prediction: class index, or `ABSTAIN`.

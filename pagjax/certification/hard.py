@@ -8,25 +8,30 @@ show networks made to exploit that).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh
+from jax.typing import ArrayLike
 from scipy import stats
 
 from pagjax.certification import staged
+from pagjax.certification.batch import of_each
 from pagjax.certification.bounds import check_alpha
 from pagjax.certification.certificate import ABSTAIN, Certificate, Prediction
+from pagjax.certification.least import check_enough, least_draws
 from pagjax.certification.radius import check_sigma
 from pagjax.certification.sampling import DrawStream
 from pagjax.certification.votes import Votes, count_votes
-from pagjax.checks import LogitsFn
+from pagjax.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_count, largest_sigma
+from pagjax.outputs import vote
 
 
 def certify(
     logits_fn: LogitsFn,
-    image: Array,
+    images: ArrayLike,
     key: Array,
     *,
     sigma: float,
@@ -34,39 +39,46 @@ def certify(
     num_estimation: int = 100_000,
     alpha: float = 0.001,
     radii: Sequence[float] | None = None,
-    label: int | None = None,
+    label: Any = None,
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Certificate:
     """Cohen et al.'s CERTIFY: the class of selection draws, bounded on fresh estimation draws.
 
     With probability at least 1 - alpha over the draws, the result abstains or the smoothed
-    classifier's prediction at `image` is `prediction` and constant within `radius`. A draw with a
+    classifier's prediction at the image is `prediction` and constant within `radius`. A draw with a
     NaN logit or a tie votes for no class and so counts against the certificate. The draws are
-    independent; variance-reduced ones would void the bound and are not taken.
+    independent; variance-reduced ones would void the bound and are not taken. Of a batch each
+    image's certificate holds by itself.
 
     Args:
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
-        image: one image, shape ``[height, width, channels]``, in [0, 1].
-        key: a typed key; selection and estimation fold different numbers into it.
-        sigma: noise level in pixel units of [0, 1], above 0.
+        images: shape ``[batch, height, width, channels]``, or one image of rank 3, in [0, 1]; see
+            `pagjax.checks.as_images`.
+        key: a typed key, or one per image; selection and estimation fold different numbers into it.
+        sigma: noise level in pixel units of [0, 1], above 0, at most 2.
         num_selection: draws N0 that choose the class.
-        num_estimation: draws N that bound its probability.
+        num_estimation: draws N that bound its probability, at least `least_draws` of alpha.
         alpha: failure probability, in (0, 1).
         radii: l2 lengths in pixel units: look at the estimation draws in stages, and stop once it
             is decided which of these are certified (see `pagjax.certification.staged`); None makes
             all draws.
         label: with `radii`, the class whose certificates are of interest: stop as well once another
-            class is certified, at whatever radius.
+            class is certified, at whatever radius. One per image of a batch; an index, or a label
+            of a network from `pagjax.load`.
         chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
         mesh: from `pagjax.mesh.make_mesh`, along whose draws they are split.
+        bounds: lowest and highest pixel value, or None for pixels in other units.
 
     Returns:
-        A `Certificate`.
+        A `Certificate`; of a batch, one whose fields are arrays.
 
     Raises:
-        ValueError: if sigma is 0, alpha outside (0, 1), a count below 1, a radius negative, there
-            is one class, or all selection draws' logits are NaN or tied.
+        ValueError: if images are not in the box or hold NaN, sigma or alpha are out of range, a
+            count is below 1 or too small for alpha, a radius negative, there is one class, or all
+            selection draws' logits are NaN or tied.
+        TypeError: for a key or images that are none.
 
     Reference: Cohen, Rosenfeld and Kolter (2019), section 3.2.2.
 
@@ -78,36 +90,27 @@ def certify(
         >>> done.prediction, round(done.radius, 2)
         (1, 1.23)
     """
-    check_alpha(alpha)
-    check_sigma(sigma)
-    selection = count_votes(
-        logits_fn,
-        image,
-        jax.random.fold_in(key, 0),
-        sigma=sigma,
-        num_draws=num_selection,
-        chunk_size=chunk_size,
-        mesh=mesh,
-    )
-    return certify_class(
-        logits_fn,
-        image,
-        int(selection.argmax()),
-        jax.random.fold_in(key, 1),
-        sigma=sigma,
-        num_draws=num_estimation,
-        alpha=alpha,
-        radii=radii,
-        label=label,
-        chunk_size=chunk_size,
-        mesh=mesh,
-    )
+    check_sigma(sigma, largest_sigma(bounds))
+    check_count("num_selection", num_selection)
+    _check_draws("num_estimation", num_estimation, alpha, radii)
+    network = as_partial(logits_fn)
+    stages = staged.plan(num_estimation, alpha, staged=radii is not None)
+    shared: dict[str, Any] = {"sigma": sigma, "chunk_size": chunk_size, "mesh": mesh}
+
+    def one(image: Array, key: Array, label: int | None) -> Certificate:
+        first, second = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+        selection = count_votes(network, image, first, num_draws=num_selection, **shared)
+        evidence = Votes(int(selection.argmax()), sigma)
+        stream = DrawStream(vote, network, image, second, most=num_estimation, **shared)
+        return staged.run(evidence, stream, stages, radii, label)
+
+    return of_each(one, network, images, key, bounds=bounds, classes=label)
 
 
 def certify_class(
     logits_fn: LogitsFn,
-    image: Array,
-    target: int,
+    images: ArrayLike,
+    target: Any,
     key: Array,
     *,
     sigma: float,
@@ -117,6 +120,7 @@ def certify_class(
     label: int | None = None,
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Certificate:
     """The radius within which the smoothed classifier predicts a class named beforehand.
 
@@ -126,31 +130,29 @@ def certify_class(
     and so the result abstains. Other arguments and errors as for `certify`.
 
     Args:
-        target: class index.
-        num_draws: estimation draws; draw i comes from ``fold_in(key, i)``.
+        target: class index or label; of a batch, one per image.
+        num_draws: estimation draws; draw i comes from ``fold_in(key, i)`` of an image's key.
 
     Returns:
         A `Certificate`; ``totals[target] / num_draws`` is the share of the draws that say `target`.
     """
-    check_sigma(sigma)
-    evidence = Votes(target, sigma)
-    stream = DrawStream(
-        evidence.of_logits,
-        logits_fn,
-        image,
-        key,
-        sigma=sigma,
-        most=num_draws,
-        chunk_size=chunk_size,
-        mesh=mesh,
-    )
+    check_sigma(sigma, largest_sigma(bounds))
+    _check_draws("num_draws", num_draws, alpha, radii)
+    network = as_partial(logits_fn)
     stages = staged.plan(num_draws, alpha, staged=radii is not None)
-    return staged.run(evidence, stream, stages, radii, label)
+    shared: dict[str, Any] = {"sigma": sigma, "chunk_size": chunk_size, "mesh": mesh}
+
+    def one(image: Array, key: Array, target: int | None) -> Certificate:
+        assert target is not None
+        stream = DrawStream(vote, network, image, key, most=num_draws, **shared)
+        return staged.run(Votes(target, sigma), stream, stages, radii, label)
+
+    return of_each(one, network, images, key, bounds=bounds, classes=target)
 
 
 def predict(
     logits_fn: LogitsFn,
-    image: Array,
+    images: ArrayLike,
     key: Array,
     *,
     sigma: float,
@@ -158,6 +160,7 @@ def predict(
     alpha: float = 0.001,
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Prediction:
     """Cohen et al.'s PREDICT: the class with the most votes, or abstention where that is chance.
 
@@ -170,17 +173,28 @@ def predict(
         >>> import jax, jax.numpy as jnp
         >>> always = lambda x: jnp.broadcast_to(jnp.array([0.0, 1.0]), (x.shape[0], 2))
         >>> black = jnp.zeros((4, 4, 3))
-        >>> [predict(always, black, jax.random.key(0), sigma=0.5, num_draws=n).prediction
-        ...  for n in (10, 11)]
-        [-1, 1]
+        >>> predict(always, black, jax.random.key(0), sigma=0.5, num_draws=11).prediction
+        1
     """
-    check_alpha(alpha)
-    check_sigma(sigma)
-    counts = count_votes(
-        logits_fn, image, key, sigma=sigma, num_draws=num_draws, chunk_size=chunk_size, mesh=mesh
-    )
-    unsure = bool(abstains(counts, num_draws, alpha))
-    return Prediction(ABSTAIN if unsure else int(counts.argmax()), counts)
+    check_sigma(sigma, largest_sigma(bounds))
+    check_count("num_draws", num_draws)
+    check_enough("num_draws", num_draws, least_draws(alpha, "predict"), alpha)
+    network = as_partial(logits_fn)
+
+    def one(image: Array, key: Array, _: int | None) -> Prediction:
+        counts = count_votes(
+            network, image, key, sigma=sigma, num_draws=num_draws, chunk_size=chunk_size, mesh=mesh
+        )
+        unsure = bool(abstains(counts, num_draws, alpha))
+        return Prediction(ABSTAIN if unsure else int(counts.argmax()), counts)
+
+    return of_each(one, network, images, key, bounds=bounds)
+
+
+def _check_draws(name: str, count: int, alpha: float, radii: Sequence[float] | None) -> None:
+    check_count(name, count)
+    staged.check_radii(radii or ())
+    check_enough(name, count, least_draws(alpha, staged=radii is not None), alpha)
 
 
 def abstains(votes: np.ndarray, num_draws: int, alpha: float) -> np.ndarray:

@@ -6,9 +6,12 @@ import math
 
 from scipy import special
 
+from pagjax.checks import LARGEST_SIGMA, check_length
 
-def check_sigma(sigma: float) -> None:
-    """Refuses noise levels without which nothing is certified."""
+
+def check_sigma(sigma: float, largest: float | None = LARGEST_SIGMA) -> None:
+    """Refuses noise levels without which nothing is certified, or of other units than [0, 1]."""
+    check_length("sigma", sigma, largest)
     if not (math.isfinite(sigma) and sigma > 0):
         raise ValueError(f"sigma = {sigma}: a certificate needs noise, sigma above 0")
 

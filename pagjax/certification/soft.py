@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh
+from jax.typing import ArrayLike
 
 from pagjax.certification import staged
+from pagjax.certification.batch import of_each
 from pagjax.certification.bounds import MeanBound, check_alpha, check_bound, mean_margins
 from pagjax.certification.certificate import ABSTAIN, Certificate
+from pagjax.certification.least import check_enough, least_soft_draws
 from pagjax.certification.radius import certified_radius, check_sigma, signed_radius
 from pagjax.certification.sampling import DrawStream
 from pagjax.certification.staged import DOUBT, Stage
-from pagjax.checks import LogitsFn
+from pagjax.checks import (
+    UNIT_BOX,
+    Bounds,
+    LogitsFn,
+    as_partial,
+    check_count,
+    largest_sigma,
+    num_classes,
+)
+from pagjax.outputs import probabilities
 
 Rivals = Literal["bounded", "rest"]
 
 
 def certify_soft(
     logits_fn: LogitsFn,
-    image: Array,
+    images: ArrayLike,
     key: Array,
     *,
     sigma: float,
@@ -33,9 +45,10 @@ def certify_soft(
     bound: MeanBound = "better",
     rivals: Rivals = "bounded",
     radii: Sequence[float] | None = None,
-    label: int | None = None,
+    label: Any = None,
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Certificate:
     """Theorem 1 with bounds of the smoothed probabilities.
 
@@ -56,11 +69,12 @@ def certify_soft(
     Args:
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``, whose softmax
             is averaged.
-        image: one image, shape ``[height, width, channels]``, in [0, 1].
-        key: a typed key; selection and estimation fold different numbers into it.
-        sigma: noise level in pixel units of [0, 1], above 0.
+        images: shape ``[batch, height, width, channels]``, or one image of rank 3, in [0, 1]; see
+            `pagjax.checks.as_images`.
+        key: a typed key, or one per image; selection and estimation fold different numbers into it.
+        sigma: noise level in pixel units of [0, 1], above 0, at most 2.
         num_selection: draws that choose the class, for ``rivals="rest"`` alone.
-        num_estimation: draws that bound probabilities, at least 2.
+        num_estimation: draws that bound probabilities, at least `least_soft_draws` of alpha.
         alpha: failure probability, in (0, 1).
         bound: ``"hoeffding"``, ``"bernstein"`` (empirical), or ``"better"``: the narrower of both
             for each class, with alpha split between them.
@@ -68,9 +82,10 @@ def certify_soft(
         radii, label: see `pagjax.certification.certify`.
         chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
         mesh: from `pagjax.mesh.make_mesh`, along whose draws they are split.
+        bounds: lowest and highest pixel value, or None for pixels in other units.
 
     Returns:
-        A `Certificate`.
+        A `Certificate`; of a batch, one whose fields are arrays.
 
     Raises:
         ValueError: as `pagjax.certification.certify`, and for an unknown bound.
@@ -86,41 +101,43 @@ def certify_soft(
         (1, 0.63, 0.64)
     """
     check_alpha(alpha)
-    check_sigma(sigma)
+    check_sigma(sigma, largest_sigma(bounds))
     check_bound(bound)
-    if num_estimation < 2:
-        raise ValueError(f"num_estimation = {num_estimation}: a mean's bounds need two draws")
+    check_count("num_estimation", num_estimation)
+    staged.check_radii(radii or ())
     if rivals not in ("bounded", "rest"):
         raise ValueError(f"rivals = {rivals!r}: choose bounded or rest")
 
-    def stream(stage: int, count: int) -> DrawStream:
-        return DrawStream(
-            jax.nn.softmax,
-            logits_fn,
-            image,
-            jax.random.fold_in(key, stage),
-            sigma=sigma,
-            most=count,
-            chunk_size=chunk_size,
-            mesh=mesh,
-        )
-
-    target = None
     if rivals == "rest":
-        chosen = Means(sigma, bound)
-        for outputs in stream(0, num_selection).take(num_selection):
-            chosen.add(outputs)
-        chosen.check_usable()
-        target = int(chosen.sums.argmax())
+        check_count("num_selection", num_selection)
+    network = as_partial(logits_fn)
     stages = staged.plan(num_estimation, alpha, staged=radii is not None)
-    evidence = Means(sigma, bound, target)
-    return staged.run(evidence, stream(1, num_estimation), stages, radii, label)
+    shared: dict[str, Any] = {"sigma": sigma, "chunk_size": chunk_size, "mesh": mesh}
+
+    def one(image: Array, key: Array, label: int | None) -> Certificate:
+        sides = 1 if rivals == "rest" else 2 * num_classes(network, image[None])
+        least = least_soft_draws(alpha, bound, sides, staged=radii is not None)
+        check_enough("num_estimation", num_estimation, least, alpha)
+        first, second = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+        target = None
+        if rivals == "rest":
+            chosen = Means(sigma, bound)
+            stream = DrawStream(probabilities, network, image, first, most=num_selection, **shared)
+            for outputs in stream.take(num_selection):
+                chosen.add(outputs)
+            chosen.check_usable()
+            target = int(chosen.sums.argmax())
+        evidence = Means(sigma, bound, target)
+        stream = DrawStream(probabilities, network, image, second, most=num_estimation, **shared)
+        return staged.run(evidence, stream, stages, radii, label)
+
+    return of_each(one, network, images, key, bounds=bounds, classes=label)
 
 
 class Means:
     """Sums of probabilities and of their squares in float64: `staged.Evidence`."""
 
-    of_logits = staticmethod(jax.nn.softmax)
+    of_logits = staticmethod(probabilities)
 
     def __init__(self, sigma: float, bound: MeanBound, target: int | None = None) -> None:
         """No draws yet; `target` is a class chosen beforehand, or None to bound all classes."""

@@ -29,7 +29,7 @@ def count_votes(
 ) -> np.ndarray:
     """Votes of one image's draws as 64-bit integers on the host, shape ``[classes]``.
 
-    Arguments and errors as for `pagjax.certification.certify`.
+    Arguments and errors as for `pagjax.certification.certify`, of one image, checked before.
 
     Raises:
         ValueError: also if no draw at all votes: a broken network.

@@ -25,7 +25,11 @@ def load(name_or_path: str | Path, *, precision: Precision = "float32") -> BaseN
         ``.image_shape``, ``.training_sigma``, ``.metadata``.
 
     Raises:
-        CheckpointError: if there is no such checkpoint; the message lists the shipped names.
+        CheckpointError: if there is no such checkpoint, where the message lists the shipped names;
+            or if a weight is not finite or a variance negative.
     """
     description, variables = store.restore(shipped.path(name_or_path))
-    return base_network(description, variables, precision)
+    try:
+        return base_network(description, variables, precision)
+    except ValueError as error:
+        raise CheckpointError(f"{name_or_path}: {error}") from error

@@ -10,9 +10,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
+from pagjax.checks import as_network_input
 from pagjax.networks.convolutions import Precision
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.resnet import Outputs, ResNet, ResNetConfig, fuse
@@ -98,8 +100,10 @@ class BaseNetwork:
     """A classifier of images in [0, 1], its normaliser inside.
 
     Attributes:
-        logits_fn: images ``[n, h, w, 3]`` float in [0, 1] to logits ``[n, classes]``; a pure
-            function and a pytree over its weights, so that jit takes them as arguments.
+        logits_fn: images ``[n, h, w, 3]``, floats in [0, 1] or 8-bit pixels, to logits
+            ``[n, classes]``; a pure function and a pytree over its weights, so that jit takes them
+            as arguments. Other shapes and types, NaN, and pixels of 0 to 255 as floats are refused
+            with a ValueError; within `jax.jit` pixels are not looked at, and NaN gives NaN.
         features_fn: likewise, to penultimate features ``[n, features]``.
         labels: class names in order; the indices as text where the checkpoint has none.
         image_shape: ``(height, width, channels)`` it was made for.
@@ -133,14 +137,20 @@ def base_network(
 
     Returns:
         A `BaseNetwork` in its inference form for JAX's default backend.
+
+    Raises:
+        ValueError: naming the array, where one is not finite or a variance is negative.
     """
+    check_variables(variables)
     widened: dict[str, Any] = jax.tree.map(_widen, dict(variables))
     network = description.network()
     fused, folded = fuse(network, widened, precision)
+    labels = description.labels or tuple(str(i) for i in range(description.num_classes))
+    channels = len(description.normalizer.mean)
     return BaseNetwork(
-        logits_fn=Partial(_Output(fused, "logits"), folded),
-        features_fn=Partial(_Output(fused, "features"), folded),
-        labels=description.labels or tuple(str(i) for i in range(description.num_classes)),
+        logits_fn=Partial(_Output(fused, "logits", channels, labels), folded),
+        features_fn=Partial(_Output(fused, "features", channels, labels), folded),
+        labels=labels,
         image_shape=(*description.image_size, 3),
         training_sigma=description.training_sigma,
         metadata=description.to_json(),
@@ -151,17 +161,54 @@ def base_network(
 
 @dataclass(frozen=True)
 class _Output:
-    """One output of a network as a function that compares equal when the network does."""
+    """One output of a network as a function that compares equal when the network does.
+
+    Attributes:
+        network: in its inference form.
+        name: of the output.
+        channels, labels: what checks ask for, see `pagjax.checks`; labels compile nothing.
+    """
 
     network: ResNet
     name: str
+    channels: int = 3
+    labels: tuple[str, ...] | None = field(default=None, compare=False)
 
     def __call__(self, variables: Mapping[str, Any], images: Array) -> Array:
+        images = as_network_input(images, self, _computing_type(variables))
         return _compiled(self, variables, images)
 
     def noisy(self, variables: Mapping[str, Any], images: Array, noise: Array) -> Array:
         """The output at ``images + noise``, see `pagjax.checks.noisy_logits`."""
-        return _compiled(self, variables, images, noise)
+        dtype = _computing_type(variables)
+        images = as_network_input(images, self, dtype)
+        return _compiled(self, variables, images, noise.astype(dtype))
+
+
+def check_variables(variables: Mapping[str, Any]) -> None:
+    """Refuses arrays that are no numbers of a network: NaN, infinite, or a negative variance.
+
+    A compiled network may answer them with finite, constant logits.
+
+    Raises:
+        ValueError: naming the array.
+    """
+    for path, leaf in jax.tree_util.tree_leaves_with_path(dict(variables)):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        values = np.asarray(leaf)
+        if not jnp.issubdtype(values.dtype, jnp.floating):
+            raise ValueError(f"{name} is of type {values.dtype}: weights are floating-point")
+        if not np.isfinite(
+            values.astype(np.float32 if values.itemsize < 4 else values.dtype)
+        ).all():
+            raise ValueError(f"{name} holds NaN or infinite values: the network is damaged")
+        if name.endswith("/var") and (values < 0).any():
+            raise ValueError(f"{name} holds a variance of {values.min():.4g}: must be at least 0")
+
+
+def _computing_type(variables: Mapping[str, Any]) -> Any:
+    """The widest type of the weights: narrow ones are of products alone."""
+    return max((leaf.dtype for leaf in jax.tree.leaves(variables)), key=lambda d: d.itemsize)
 
 
 # Called by itself a network compiles in one piece, not operation by operation; within a larger

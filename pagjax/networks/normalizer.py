@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jax import Array
 
+from pagjax.networks.rectifiers import clamp
+
 Channels = tuple[float, ...]
 
 
@@ -45,7 +47,7 @@ class Normalizer:
     def __call__(self, images: Array) -> Array:
         """Images ``[n, h, w, channels]`` to the same shape."""
         if self.clamp:
-            images = jnp.clip(images, 0, 1)
+            images = clamp(images, 0, 1)
         return self.scale(images - jnp.asarray(self.mean, images.dtype))
 
     def scale(self, differences: Array) -> Array:

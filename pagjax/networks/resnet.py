@@ -21,6 +21,7 @@ from pagjax.networks.config import ResNetConfig as ResNetConfig
 from pagjax.networks.config import Stem as Stem
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.pooling import max_pool_3x3
+from pagjax.networks.rectifiers import rectify
 
 BATCH_NORM_EPSILON = 1e-5
 _BLOCK_SIDES = {"space_to_depth": 2, "space_to_depth_4": 4}
@@ -83,9 +84,9 @@ class NormRelu(nn.Module):
     def __call__(self, x: Array, train: bool = False) -> Array:
         """Images ``[n, h, w, c]`` to the same shape."""
         if not self.fused:
-            return nn.relu(_batch_norm(train, x)(x))
+            return rectify(_batch_norm(train, x)(x))
         gain, bias = self.variable("fused", "affine", lambda: _gain_and_bias(self.variables)).value
-        return nn.relu(x.astype(gain.dtype) * gain + bias).astype(x.dtype)
+        return rectify(x.astype(gain.dtype) * gain + bias).astype(x.dtype)
 
 
 def _batch_norm(train: bool, x: Array) -> nn.BatchNorm:
@@ -117,13 +118,13 @@ class Block(nn.Module):
         projected = x if config.shortcut == "projection_of_input" else y
         for index, (features, size, stride) in enumerate(layers, start=1):
             if index > 1:
-                y = nn.relu(y)
+                y = rectify(y)
             norm = index < len(layers) or not config.preactivation
             layer = ConvNorm(features, size, stride, self.fused, norm, name=f"layer{index}")
             y = layer(y, train)
         if x.shape != y.shape:
             x = self._shortcut(projected, y.shape[-1], train)
-        return x + y if config.preactivation else nn.relu(x + y)
+        return x + y if config.preactivation else rectify(x + y)
 
     def _layers(self) -> list[tuple[int, int, int]]:
         """Features, size and stride of its convolutions."""
@@ -183,7 +184,7 @@ class ResNet(nn.Module):
         stem = ConvNorm(features, size, stride, self.fused, norm, name="stem")
         x = stem(x, train, noise)
         if not config.preactivation:
-            x = nn.relu(x)
+            x = rectify(x)
         if config.max_pool:
             x = max_pool_3x3(x)
         for stage, count in enumerate(config.stage_sizes):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pagjax.checks import UNIT_BOX
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs.job import Job
 
@@ -45,6 +46,7 @@ def certify(
             sigma=job.sigma,
             num_draws=num_draws,
             alpha=ALPHA,
+            bounds=UNIT_BOX if job.clip else None,
         )
         for number, (picture, target) in enumerate(zip(pictures, targets, strict=True))
     ]

@@ -14,7 +14,8 @@ import numpy as np
 from jax import Array
 from PIL import Image
 
-from pagjax import sheets
+from pagjax import outputs, sheets
+from pagjax.checks import UNIT_BOX
 from pagjax.images import to_pillow, unique_names
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs import certified, environment, files, seeds
@@ -103,6 +104,7 @@ def evaluate(network: BaseNetwork, job: Job, pictures: np.ndarray) -> tuple[np.n
             sigma=job.sigma,
             num_samples=EVALUATION_SAMPLES,
             chunk_size=EVALUATION_CHUNK,
+            bounds=UNIT_BOX if job.clip else None,
         )[0]
         for picture in pictures
     ]
@@ -111,7 +113,7 @@ def evaluate(network: BaseNetwork, job: Job, pictures: np.ndarray) -> tuple[np.n
 
 
 def _logits_and_probabilities(logits: Array) -> Array:
-    return jnp.stack([logits, jax.nn.softmax(logits)])
+    return jnp.stack([logits, outputs.probabilities(logits)])
 
 
 def write(
