@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
     networks = {name: checkpoints.load(name) for name in dict.fromkeys(args.networks)}
     judges, digests = inputs.read_judges(args, networks)
     labels, shape = inputs.common_form(networks)
-    statistics = inputs.find_statistics(args, labels)
+    statistics = inputs.find_statistics(args, labels, shape[0])
     starts, train = inputs.read_starts(args, labels, shape)
     targets = comparison.draw_targets(starts, len(labels), args.seed)
     others = inputs.draw_others(targets, len(labels), args.seed)

@@ -104,7 +104,12 @@ def _plan(
     inputs.check_size(network, (height, width))
     if args.classes:
         args.images, args.targets = seeds.names(
-            args.classes, network.labels, args.statistics, count=args.count, seed=args.seed
+            args.classes,
+            network.labels,
+            args.statistics,
+            count=args.count,
+            seed=args.seed,
+            side=height,
         )
         args.pairs = "one-to-one"
     given = inputs.read_inputs(

@@ -142,7 +142,7 @@ def _pairs(
     given = inputs.read_targets(choice.targets, labels)
     columns = min(choice.columns or recipe.columns, classes)
     if recipe.layout == "seeds":
-        statistics = starts.store.for_labels(labels)
+        statistics = starts.store.for_labels(labels, side)
         targets = given or tuple((recipe.part * columns + i) % classes for i in range(columns))
         begun = starts.seeds(statistics, targets, recipe.part, side)
         return begun, make_pairs(len(targets), len(targets), "one-to-one"), targets

@@ -86,7 +86,7 @@ def choose(
 
 
 def _without_data(labels: Sequence[str], count: int, part: int, side: int) -> Starts:
-    statistics = store.for_labels(labels)
+    statistics = store.for_labels(labels, side)
     photographs = list(samples.SAMPLES)
     chosen: list[Starts] = []
     for order in range(count):

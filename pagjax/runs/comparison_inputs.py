@@ -79,7 +79,9 @@ def common_form(networks: Mapping[str, BaseNetwork]) -> tuple[tuple[str, ...], t
     return first.labels, first.image_shape
 
 
-def find_statistics(args: argparse.Namespace, labels: Sequence[str]) -> ClassStatistics | None:
+def find_statistics(
+    args: argparse.Namespace, labels: Sequence[str], side: int | None = None
+) -> ClassStatistics | None:
     """Gaussians of the networks' classes; None where there are none and the starts need none."""
     if args.statistics is not None:
         found = store.load(args.statistics)
@@ -87,7 +89,7 @@ def find_statistics(args: argparse.Namespace, labels: Sequence[str]) -> ClassSta
             raise JobError(f"--statistics {args.statistics} is of other classes than the networks")
         return found
     try:
-        return store.for_labels(labels)
+        return store.for_labels(labels, side)
     except store.StatisticsError:
         if args.data is None:
             raise
@@ -106,7 +108,9 @@ def read_starts(
     if args.data is None:
         print("no --data: starting from draws of the class statistics", file=sys.stderr)
         each = -(-args.count // len(labels))
-        names, classes = seeds.names(labels, labels, args.statistics, count=each, seed=args.seed)
+        names, classes = seeds.names(
+            labels, labels, args.statistics, count=each, seed=args.seed, side=shape[0]
+        )
         order = [kind * each + number for number in range(each) for kind in range(len(labels))]
         chosen = order[: args.count]
         images = np.stack([seeds.read(names[i], (shape[0], shape[1])) for i in chosen])

@@ -18,7 +18,13 @@ _load = lru_cache(maxsize=2)(store.load)
 
 
 def names(
-    classes: Sequence[str], labels: Sequence[str], statistics: str | None, *, count: int, seed: int
+    classes: Sequence[str],
+    labels: Sequence[str],
+    statistics: str | None,
+    *,
+    count: int,
+    seed: int,
+    side: int | None = None,
 ) -> tuple[list[str], list[str]]:
     """Names of `count` seeds of each class, and each one's class as the target.
 
@@ -28,6 +34,7 @@ def names(
         statistics: a data set's name or a file; None finds the shipped ones of these labels.
         count: seeds a class.
         seed: of the draws.
+        side: side in pixels of the images wanted, where the shipped statistics are to be found.
 
     Returns:
         Names for `read`, and a class index as text for each.
@@ -40,10 +47,9 @@ def names(
         >>> names(["horse"], labels, None, count=2, seed=0)
         (['seed:cifar10/horse-0-0', 'seed:cifar10/horse-0-1'], ['7', '7'])
     """
-    found = _statistics(statistics, labels)
+    source, found = _statistics(statistics, labels, side)
     chosen = [resolve_target(text, labels) for text in classes]
     own = [found.labels[resolve_target(labels[index], found.labels)] for index in chosen]
-    source = found.data if statistics is None else statistics
     return (
         [f"{PREFIX}{source}/{label}-{seed}-{number}" for label in own for number in range(count)],
         [str(index) for index in chosen for _ in range(count)],
@@ -107,8 +113,10 @@ def draw(
     )
 
 
-def _statistics(name: str | None, labels: Sequence[str]) -> store.ClassStatistics:
+def _statistics(
+    name: str | None, labels: Sequence[str], side: int | None
+) -> tuple[str, store.ClassStatistics]:
     try:
-        return store.for_labels(labels) if name is None else _load(name)
+        return store.find(labels, side) if name is None else (name, _load(name))
     except store.StatisticsError as error:
         raise JobError(str(error)) from error
