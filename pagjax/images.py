@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from pagjax.io import crops
+
 SUFFIXES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".jp2", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 )
@@ -44,18 +46,25 @@ def find(paths: Iterable[str | Path]) -> list[Path]:
     return files
 
 
-def read(path: str | Path, size: tuple[int, int], *, resize: float = 1.0) -> np.ndarray:
+def read(
+    path: str | Path,
+    size: tuple[int, int],
+    *,
+    resize: float = 1.0,
+    crop: crops.Crop = crops.CENTRE,
+) -> np.ndarray:
     """A picture of any mode Pillow reads, as float32 in [0, 1].
 
     EXIF orientation is applied, transparent pixels are composited on mid-grey, 16-bit greys are
-    scaled; the picture is resized so that it covers `size` times `resize`, and its centre is cut
-    out.
+    scaled; the picture is resized so that it covers `size` times `resize`, and its centre, or
+    what `crop` says, is cut out.
 
     Args:
         path: file.
         size: height and width wanted, in pixels.
         resize: shorter side before the cut, relative to `size`; the field's 256 / 224 keeps less
             of the margin.
+        crop: focus or box, see `pagjax.io.crops`.
 
     Returns:
         Shape ``[height, width, 3]``.
@@ -65,20 +74,28 @@ def read(path: str | Path, size: tuple[int, int], *, resize: float = 1.0) -> np.
     """
     try:
         with Image.open(path) as opened:
-            return fit(ImageOps.exif_transpose(opened), size, resize=resize)
+            return fit(ImageOps.exif_transpose(opened), size, resize=resize, crop=crop)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: not a readable picture ({error})") from error
 
 
-def fit(picture: Image.Image, size: tuple[int, int], *, resize: float = 1.0) -> np.ndarray:
+def fit(
+    picture: Image.Image,
+    size: tuple[int, int],
+    *,
+    resize: float = 1.0,
+    crop: crops.Crop = crops.CENTRE,
+) -> np.ndarray:
     """A Pillow picture as float32 ``[height, width, 3]`` in [0, 1], see `read`."""
     picture = _to_rgb(picture)
+    if (kept := crops.box(crop, picture.size)) is not None:
+        picture = picture.crop(kept)
     height, width = size
     scale = resize * max(height / picture.height, width / picture.width)
     scaled = (max(width, round(picture.width * scale)), max(height, round(picture.height * scale)))
     if scaled != picture.size:
         picture = picture.resize(scaled, Image.Resampling.BICUBIC)
-    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    left, top = crops.corner(crop, picture.size, (width, height))
     picture = picture.crop((left, top, left + width, top + height))
     return np.asarray(picture, dtype=np.float32) / np.float32(255)
 

@@ -112,8 +112,9 @@ def _plan(
             side=height,
         )
         args.pairs = "one-to-one"
+    crop = inputs.check_crop(args.crop, args.images)
     given = inputs.read_inputs(
-        args.images, args.targets, args.pairs, (height, width), network.labels
+        args.images, args.targets, args.pairs, (height, width), network.labels, crop
     )
     sigma = network.training_sigma if args.sigma is None else args.sigma
     if sigma is None:
@@ -154,6 +155,7 @@ def _plan(
         seed=args.seed,
         batch_size=min(batch_size, len(given.pairs)),
         chunk_size=args.chunk_size,
+        crop=crop,
     )
     job.draws_by_step()
     return job, given.pictures, given.skipped

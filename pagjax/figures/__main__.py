@@ -35,6 +35,13 @@ def parser() -> argparse.ArgumentParser:
         help="such as vanilla=DIR adversarial=DIR gaussian-0.50=DIR smoothadv-0.50=DIR",
     )
     parser.add_argument("--images", nargs="+", default=[], help="files, folders or a TFDS name")
+    parser.add_argument(
+        "--crop",
+        default="subject",
+        metavar="WHERE",
+        help="what is kept of --images: centre, top, bottom, left, right; x,y: a point that comes to "
+        "the middle; left,top,right,bottom: a box; as shares of width and height",
+    )
     parser.add_argument("--targets", nargs="+", default=[], help="class names or indices")
     parser.add_argument("--rows", type=int, help="starting images (default: the figure's)")
     parser.add_argument("--columns", type=int, help="target classes, where they are the columns")
@@ -125,6 +132,7 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
         args.seed,
         args.certify,
         args.data_dir,
+        args.crop,
     )
     skipped = 0
     for recipe in wanted:

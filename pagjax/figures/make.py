@@ -19,7 +19,7 @@ from pagjax.networks.base import BaseNetwork
 from pagjax.objectives import BY_NAME
 from pagjax.runs import files, inputs, processes
 from pagjax.runs.execute import Progress
-from pagjax.runs.job import Job, JobError, default_batch_size, make_pairs
+from pagjax.runs.job import SUBJECT, Job, JobError, default_batch_size, make_pairs
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Choice:
         seed: of targets, images and noise.
         certification_draws: for a certified radius of every picture; None for none.
         data_dir: where TFDS prepared data.
+        crop: what is kept of starting images, see `pagjax.runs.job.Job`.
     """
 
     images: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class Choice:
     seed: int = 0
     certification_draws: int | None = None
     data_dir: Path | None = None
+    crop: str = SUBJECT
 
 
 def make_figure(
@@ -154,6 +156,7 @@ def _pairs(
         seed=choice.seed,
         side=side,
         data_dir=choice.data_dir,
+        crop=inputs.check_crop(choice.crop, choice.images),
     )
     count = len(begun.names)
     if recipe.layout == "targets":

@@ -16,7 +16,7 @@ from pagjax import samples
 from pagjax.class_statistics import store
 from pagjax.class_statistics.store import ClassStatistics
 from pagjax.runs.inputs import read_pictures
-from pagjax.runs.job import JobError
+from pagjax.runs.job import SUBJECT, JobError
 from pagjax.runs.seeds import draw
 from pagjax.training.data import open_data
 
@@ -59,6 +59,7 @@ def choose(
     seed: int,
     side: int,
     data_dir: Path | None,
+    crop: str = SUBJECT,
 ) -> Starts:
     """Starting images for a grid.
 
@@ -71,6 +72,7 @@ def choose(
         seed: of the choice among a data set's images.
         side: side in pixels.
         data_dir: where TFDS prepared data.
+        crop: what is kept of files, see `pagjax.runs.job.Job`.
 
     Raises:
         JobError: if nothing usable was given.
@@ -79,7 +81,7 @@ def choose(
         return _without_data(labels, count, part, side)
     if len(given) == 1 and not Path(given[0]).exists() and not given[0].startswith(samples.PREFIX):
         return _of_data_set(given[0], count, part, seed, side, data_dir)
-    found = read_pictures(given, (side, side))
+    found = read_pictures(given, (side, side), crop)
     picked = [(part * count + i) % len(found.names) for i in range(min(count, len(found.names)))]
     names = tuple(Path(found.names[i].removeprefix(samples.PREFIX)).stem for i in picked)
     return Starts(names, found.pictures[picked], (None,) * len(picked))

@@ -53,6 +53,14 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--image-size", type=_count, metavar="PIXELS", help="default: the network's own"
     )
+    what.add_argument(
+        "--crop",
+        default="subject",
+        metavar="WHERE",
+        help="what is kept of starting images of another shape: centre, top, bottom, left, right; "
+        "x,y: a point that comes to the middle; or left,top,right,bottom: a box; as shares of width "
+        "and height, such as 0.5,0.3 (default: the samples' own, and the centre of all else)",
+    )
     how = parser.add_argument_group("how")
     how.add_argument(
         "--sigma", type=_length, metavar="S", help="noise level (default: the network's training's)"
