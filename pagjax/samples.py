@@ -23,6 +23,8 @@ class Sample:
     crop: Crop = CENTRE
 
 
+_CLOSER = (0.25, 0.25, 0.75, 0.75)
+
 SAMPLES = {
     "astronaut": Sample("astronaut.png"),  # Eileen Collins, NASA, public domain
     "cat": Sample("chelsea.png", (0.43, 0.5)),  # Stefan van der Walt, CC0
@@ -33,9 +35,9 @@ SAMPLES = {
     "coins": Sample("coins.png", (0.4, 0.5)),  # from Pompeii, no known copyright restrictions
     "retina": Sample("retina.jpg"),  # Mikael Haggstrom, CC0
     "tissue": Sample("ihc.png"),  # a stained section, no known copyright restrictions
-    "bricks": Sample("brick.png"),  # CC0Textures, CC0
-    "grass": Sample("grass.png"),  # Linolafett, CC0
-    "gravel": Sample("gravel.png"),  # CC0Textures, CC0
+    "bricks": Sample("brick.png", _CLOSER),  # CC0Textures, CC0
+    "grass": Sample("grass.png", _CLOSER),  # Linolafett, CC0
+    "gravel": Sample("gravel.png", _CLOSER),  # CC0Textures, CC0
 }
 
 
