@@ -23,6 +23,7 @@ from pagjax.runs.job import JobError
 
 NAME = "cifar10-gaussian-0.25"
 SMALL = ["--rows", "2", "--columns", "2", "--steps", "4", "--num-samples", "2"]
+SMALL += ["--networks", "cifar10"]
 LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 needs_network = pytest.mark.skipif(NAME not in shipped.names(), reason=f"{NAME} is not shipped")
 
@@ -40,8 +41,8 @@ def test_all_of_the_papers_figures_are_there():
     assert [v.num_samples for v in known[14].variants] == [1, 5, 20, 25, 50, 75]
     assert [v.sigma for v in known[9].variants] == [0, 0.25, 0.5, 1]
     assert [v.objective for v in known[13].variants] == ["tcm", "ce"]
-    assert known[12].roles == ("vanilla", "adversarial", "gaussian-0.25")
-    assert recipes(compared=0.5)[15].roles == ("gaussian-0.50", "smoothadv-0.50")
+    assert known[12].roles == ("vanilla", "adversarial", "gaussian-0.50")
+    assert recipes(compared=0.25)[15].roles == ("gaussian-0.25", "smoothadv-0.25")
     for recipe in known.values():
         assert recipe.layout == "variants" or len(recipe.variants) == 1
 
@@ -214,7 +215,7 @@ def test_bad_input_is_named(arguments, told, capsys, tmp_path):
 def test_a_missing_network_is_named_and_the_page_says_what_to_do(capsys, tmp_path):
     assert main(["15", "--sigma", "0.37", "--out", str(tmp_path)]) == 1
     assert (
-        "needs a network for gaussian-0.37 (cifar10-gaussian-0.37 is not there)"
+        "needs a network for gaussian-0.37 (imagenette-gaussian-0.37 is not there)"
         in capsys.readouterr().err
     )
     with pytest.raises(ValueError, match=r"pagjax\.figures 1"):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pagjax.figures.recipes import Recipe, recipes
+from pagjax.figures.recipes import FAMILIES, Recipe, main_sigma, recipes
 from pagjax.runs.arguments import add_processes
 
 OUT = Path("pagjax-figures")
@@ -22,7 +22,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pagjax.figures",
         description="Draws the figures of Kaur, Cohen and Lipton (2019), each with its numbers, "
-        "and a page of all of them. Without --networks the shipped CIFAR-10 networks are used. "
+        "and a page of all of them. Without --networks the shipped networks of 128 pixels are "
+        "used. "
         "What is done is kept: the same command goes on where it was interrupted.",
     )
     parser.add_argument("figures", nargs="*", metavar="N", help="1 to 17, or all; none: the page")
@@ -32,7 +33,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="ROLE=NETWORK",
-        help="such as vanilla=DIR adversarial=DIR gaussian-0.50=DIR smoothadv-0.50=DIR",
+        help="such as vanilla=DIR adversarial=DIR gaussian-0.50=DIR smoothadv-0.50=DIR; or a family "
+        f"of shipped ones: {', '.join(FAMILIES)} (default: {next(iter(FAMILIES))})",
     )
     parser.add_argument("--images", nargs="+", default=[], help="files, folders or a TFDS name")
     parser.add_argument(
@@ -46,7 +48,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=int, help="starting images (default: the figure's)")
     parser.add_argument("--columns", type=int, help="target classes, where they are the columns")
     parser.add_argument(
-        "--sigma", type=float, default=0.25, help="of figures with one smoothed network"
+        "--sigma",
+        type=float,
+        help="of figures with one smoothed network (default: the family's, 0.5 and 0.25; that of the "
+        "only smoothed network given)",
     )
     parser.add_argument(
         "--preset", choices=["paper", "fast"], default="paper", help="default: paper"
@@ -63,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         "--vanilla-judge",
         metavar="NETWORK",
         help="reported beside it as a warning: adversarial grain carries over (default: "
-        "cifar10-vanilla)",
+        "the family's)",
     )
     parser.add_argument(
         "--certify", type=int, metavar="N", help="also a certified radius from N draws a picture"
@@ -78,7 +83,12 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    known = recipes(main=args.sigma, compared=args.sigma)
+    try:
+        sigma = main_sigma(args.networks) if args.sigma is None else args.sigma
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    known = recipes(main=sigma, compared=sigma)
     if args.list:
         for recipe in known.values():
             print(f"{recipe.number:3} {recipe.title}: {', '.join(recipe.roles)}")
