@@ -158,7 +158,13 @@ def test_the_page_holds_its_pictures(folder):
     sources = re.findall(r'(?:src|data-strip)="([^"]{0,30})', page)
     assert len(sources) == 3 + 3 * 3 - 1  # a 1 by 2 synthesis has two ways
     assert all(source.startswith("data:image/png;base64,") for source in sources)
-    assert "http" not in re.sub(r"base64,[^\"]*", "", page)
+    words = re.sub(r"base64,[^\"]*", "", page)
+    assert re.findall(r'"(http[^"]*)"', words) == ["https://arxiv.org/abs/1910.08640"]
+    assert "src=\"http" not in words
+    assert str(folder) not in words
+    sliders = re.findall(r'<input type="range" min="0" max="(\d+)" value="(\d+)"', words)
+    assert sliders
+    assert all(last == value for last, value in sliders)
 
 
 @needs_network

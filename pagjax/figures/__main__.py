@@ -176,16 +176,30 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
 
 
 def _command_of(recipe: Recipe, figures: Sequence[str], argv: Sequence[str]) -> str:
-    """The command that makes this figure alone."""
+    """The command that makes this figure alone, on any machine."""
     words = list(argv)
     for figure in figures:
         words.remove(figure)
-    for flag in ("--coordinator", "--num-processes", "--process-id"):
-        # How many machines made it is no part of how it is made.
+    for flag in ("--coordinator", "--num-processes", "--process-id", "--out", "--data-dir"):
+        # How many machines made it, and where things lay on them, is no part of how it is made.
         words = [word for word in words if not word.startswith(f"{flag}=")]
         if flag in words:
             del words[words.index(flag) : words.index(flag) + 2]
+    words = list(map(_without_folders, words))
     return shlex.join(["python", "-m", "pagjax.figures", str(recipe.number), *words])
+
+
+def _without_folders(word: str) -> str:
+    """An argument in which a path is its last part alone.
+
+    Example:
+        >>> _without_folders("vanilla=/home/me/nets/mine"), _without_folders("imagenette/160px-v2")
+        ('vanilla=mine', 'imagenette/160px-v2')
+    """
+    before, equals, value = word.rpartition("=")
+    path = Path(value)
+    local = path.is_absolute() or ".." in path.parts or value.startswith("~")
+    return f"{before}{equals}{path.name}" if local else word
 
 
 @contextmanager
