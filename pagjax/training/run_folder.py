@@ -56,6 +56,18 @@ def variables_of(init: str | None) -> dict[str, Any] | None:
     return base_network(description, variables).variables
 
 
+def portable(settings: Settings) -> dict[str, Any]:
+    """Settings as a card tells them: names in place of paths, and a digest of where it started."""
+    values = settings.to_json()
+    if Path(settings.data).is_dir():
+        values["data"] = Path(settings.data).absolute().name
+    if settings.init is not None and settings.init not in shipped.names():
+        _, variables = store.restore(shipped.path(settings.init))
+        digest = files.digest(*jax.tree.leaves(variables))
+        values["init"] = f"{Path(settings.init).absolute().name}, sha256 {digest[:16]}"
+    return values
+
+
 def stored_side(side: int) -> int:
     """The side at which images wait for resized crops: an eighth larger, and even."""
     return 2 * math.ceil(side * 9 / 16)
@@ -117,7 +129,7 @@ def finish(
         return ""
     values = record.card(
         name,
-        settings.to_json(),
+        portable(settings),
         reached,
         unrounded,
         command=command,
