@@ -54,7 +54,9 @@ for name, row in zip(names, np.asarray(probabilities), strict=True):
 # preset `fast` takes a twentieth of the gradients of `paper`, which has the paper's settings.
 
 # %%
-targets = jnp.array([network.labels.index(name) for name in ("church", "golf ball", "English springer")])
+targets = jnp.array(
+    [network.labels.index(name) for name in ("church", "golf ball", "English springer")]
+)
 preset = pagjax.presets.settings("fast", size[0], sigma=sigma, objective=pagjax.TARGET_CLASS_MAX)
 print(preset)
 
@@ -137,8 +139,8 @@ draw(holed, filled.images, "filled as")
 # ## Super-resolution, likewise
 #
 # A projection that keeps the mean of every block of pixels. Each photograph is brought down to 16
-# pixels; the loop paints detail of a class that averages out to those 16 pixels again. The detail is
-# invented: it is what this network thinks the class looks like, not what the photograph showed.
+# pixels; the loop paints detail of a class that averages out to those 16 pixels again. The detail
+# is invented: it is what this network thinks the class looks like, not what the photograph showed.
 
 # %%
 from pagjax.projections import same_block_means

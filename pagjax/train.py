@@ -158,7 +158,14 @@ def run(args: argparse.Namespace) -> int:
                     state,
                     data.labels,
                     test,
-                    command=["python", "-m", "pagjax.train", *_argv(args), "--out", args.out.absolute().name],
+                    command=[
+                        "python",
+                        "-m",
+                        "pagjax.train",
+                        *_argv(args),
+                        "--out",
+                        args.out.absolute().name,
+                    ],
                     num_draws=args.draws,
                     report=report.evaluation,
                 )

@@ -160,7 +160,7 @@ def test_the_page_holds_its_pictures(folder):
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     words = re.sub(r"base64,[^\"]*", "", page)
     assert re.findall(r'"(http[^"]*)"', words) == ["https://arxiv.org/abs/1910.08640"]
-    assert "src=\"http" not in words
+    assert 'src="http' not in words
     assert str(folder) not in words
     sliders = re.findall(r'<input type="range" min="0" max="(\d+)" value="(\d+)"', words)
     assert sliders

@@ -48,7 +48,9 @@ def test_any_text_has_fonts_and_a_length(text):
     assert all(fonts.legible(run) == run for _, run in fonts.pieces(text))
 
 
-@pytest.mark.parametrize("label", ["African_elephant", "garbage truck", "German short-haired pointer"])
+@pytest.mark.parametrize(
+    "label", ["African_elephant", "garbage truck", "German short-haired pointer"]
+)
 @pytest.mark.parametrize("width", [60, 90, 128, 160])
 def test_lines_break_between_words(label, width):
     words = fonts.spaced(label)

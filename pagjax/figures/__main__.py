@@ -33,16 +33,16 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="ROLE=NETWORK",
-        help="such as vanilla=DIR adversarial=DIR gaussian-0.50=DIR smoothadv-0.50=DIR; or a family "
-        f"of shipped ones: {', '.join(FAMILIES)} (default: {next(iter(FAMILIES))})",
+        help="such as vanilla=DIR adversarial=DIR gaussian-0.50=DIR smoothadv-0.50=DIR; or a "
+        f"family of shipped ones: {', '.join(FAMILIES)} (default: {next(iter(FAMILIES))})",
     )
     parser.add_argument("--images", nargs="+", default=[], help="files, folders or a TFDS name")
     parser.add_argument(
         "--crop",
         default="subject",
         metavar="WHERE",
-        help="what is kept of --images: centre, top, bottom, left, right; x,y: a point that comes to "
-        "the middle; left,top,right,bottom: a box; as shares of width and height",
+        help="what is kept of --images: centre, top, bottom, left, right; x,y: a point that comes "
+        "to the middle; left,top,right,bottom: a box; as shares of width and height",
     )
     parser.add_argument("--targets", nargs="+", default=[], help="class names or indices")
     parser.add_argument("--rows", type=int, help="starting images (default: the figure's)")
@@ -50,8 +50,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sigma",
         type=float,
-        help="of figures with one smoothed network (default: the family's, 0.5 and 0.25; that of the "
-        "only smoothed network given)",
+        help="of figures with one smoothed network (default: the family's, 0.5 and 0.25; that of "
+        "the only smoothed network given)",
     )
     parser.add_argument(
         "--preset", choices=["paper", "fast"], default="paper", help="default: paper"

@@ -127,7 +127,8 @@ def write(folder: Path) -> Path:
         "<title>Perceptually-aligned gradients, figure by figure</title>"
         f"<style>{_STYLE}</style></head><body>"
         "<h1>Perceptually-aligned gradients, figure by figure</h1>"
-        f"{_ABOUT.replace('@PAGJAX@', _home(folder))}<nav>{links}</nav>{_overview(told)}{''.join(sections)}<script>{_SCRIPT}</script></body></html>"
+        f"{_ABOUT.replace('@PAGJAX@', _home(folder))}<nav>{links}</nav>{_overview(told)}"
+        f"{''.join(sections)}<script>{_SCRIPT}</script></body></html>"
     )
     files.write_bytes(folder / PAGE, page.encode())
     return folder / PAGE

@@ -110,16 +110,18 @@ def family(networks: Sequence[str]) -> str:
 
 
 def main_sigma(networks: Sequence[str]) -> float:
-    """The sigma of figures with one smoothed network, where nobody says: see `family` for the words.
+    """The sigma of figures with one smoothed network, where nobody says.
 
-    That of the only smoothed network given, or the family's.
+    That of the only smoothed network given, or the family's; see `family` for the words.
 
     Example:
         >>> main_sigma([]), main_sigma(["gaussian-0.12=my-folder"])
         (0.5, 0.12)
     """
     own = {text.split("=")[0] for text in networks if "=" in text}
-    given = {role.rpartition("-")[2] for role in own if role.startswith(("gaussian-", "smoothadv-"))}
+    given = {
+        role.rpartition("-")[2] for role in own if role.startswith(("gaussian-", "smoothadv-"))
+    }
     try:
         levels = {float(level) for level in given}
     except ValueError:

@@ -69,7 +69,8 @@ def pieces(text: str) -> tuple[tuple[str, str], ...]:
         font = _font_of(character)
         drawn.append((font or _files()[0], character if font else f"[U+{ord(character):04X}]"))
     return tuple(
-        (file, "".join(piece for _, piece in run)) for file, run in groupby(drawn, lambda one: one[0])
+        (file, "".join(piece for _, piece in run))
+        for file, run in groupby(drawn, lambda one: one[0])
     )
 
 
@@ -116,7 +117,7 @@ def _others() -> tuple[str, ...]:
     from matplotlib.font_manager import fontManager
 
     plain = [entry for entry in fontManager.ttflist if entry.style == "normal"]
-    plain.sort(key=lambda entry: (abs(int(entry.weight) - 400) if str(entry.weight).isdigit() else 0))
+    plain.sort(key=lambda entry: abs(int(entry.weight) - 400) if str(entry.weight).isdigit() else 0)
     # Matplotlib's font of last resort has a box for every script: it covers all and says nothing.
     kept = {entry.name: entry.fname for entry in reversed(plain) if "Last Resort" not in entry.name}
     return tuple(sorted(file for file in kept.values() if str(_folder()) not in file))

@@ -31,9 +31,7 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, text.encode() + b"\n")
 
 
-def write_arrays(
-    path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bool = False
-) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bool = False) -> None:
     """Writes an ``.npz``."""
     buffer = io.BytesIO()
     save = np.savez_compressed if compressed else np.savez

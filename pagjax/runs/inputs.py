@@ -90,9 +90,7 @@ def read_inputs(
     )
 
 
-def read_pictures(
-    images: Sequence[str], size: tuple[int, int], crop: str = SUBJECT
-) -> Pictures:
+def read_pictures(images: Sequence[str], size: tuple[int, int], crop: str = SUBJECT) -> Pictures:
     """Files, folders and ``sample:NAME`` as pictures of one size.
 
     Raises:

@@ -99,7 +99,9 @@ def write(
     (folder / RECORD).unlink(missing_ok=True)  # no record beside pictures of another run
     shutil.rmtree(folder / IMAGES, ignore_errors=True)
     for name, x_star in zip(names, finished.x_star, strict=True):
-        files.write_bytes(folder / IMAGES / f"{name}.png", sheets.png(to_pillow(x_star, enlarge_to=SHOWN)))
+        files.write_bytes(
+            folder / IMAGES / f"{name}.png", sheets.png(to_pillow(x_star, enlarge_to=SHOWN))
+        )
     if finished.frames is not None:
         for name, frames in zip(names, finished.frames, strict=True):
             files.write_bytes(folder / IMAGES / f"{name}.gif", sheets.animation(frames))
