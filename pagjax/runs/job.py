@@ -202,7 +202,7 @@ def default_batch_size(
 ) -> int:
     """Pictures at once: as many as there is room for, evenly over the batches.
 
-    Example, the fifteen pictures of 32 pixels of the job without arguments, and the paper's N:
+    Example, fifteen pictures of 32 pixels, and the paper's N:
         >>> default_batch_size(15, 2, 32 * 32 * 3), default_batch_size(15, 20, 224 * 224 * 3)
         (15, 1)
     """
