@@ -33,7 +33,7 @@ print(network.labels, network.image_shape, "trained under sigma", sigma)
 
 # %%
 size = network.image_shape[:2]
-names = ("coffee", "retina", "cat")
+names = ("clock", "coffee", "cat")
 given = [f"sample:{name}" for name in names]
 start = np.stack([images.read(samples.path(n), size, crop=samples.crop(n)) for n in given])
 key = jax.random.key(0)
@@ -55,7 +55,7 @@ for name, row in zip(names, np.asarray(probabilities), strict=True):
 
 # %%
 targets = jnp.array(
-    [network.labels.index(name) for name in ("church", "golf ball", "English springer")]
+    [network.labels.index(name) for name in ("golf ball", "church", "English springer")]
 )
 preset = pagjax.presets.settings("fast", size[0], sigma=sigma, objective=pagjax.TARGET_CLASS_MAX)
 print(preset)

@@ -27,17 +27,17 @@ _CLOSER = (0.25, 0.25, 0.75, 0.75)
 
 # In this order pictures start where nobody says: those first on which targets show best.
 SAMPLES = {
+    "clock": Sample("clock_motion.png"),  # Stefan van der Walt, public domain
     "galaxies": Sample("hubble_deep_field.jpg"),  # NASA, public domain
     "rocket": Sample("rocket.jpg"),  # SpaceX, CC0
+    "grass": Sample("grass.png", _CLOSER),  # Linolafett, CC0
     "retina": Sample("retina.jpg"),  # Mikael Haggstrom, CC0
-    "clock": Sample("clock_motion.png"),  # Stefan van der Walt, public domain
     "coffee": Sample("coffee.png", (0.46, 0.5)),  # Rachel Michetti, CC0
     "cat": Sample("chelsea.png", (0.43, 0.5)),  # Stefan van der Walt, CC0
     "tissue": Sample("ihc.png"),  # a stained section, no known copyright restrictions
     "photographer": Sample("camera.png"),  # Lav Varshney, CC0
-    "coins": Sample("coins.png", (0.4, 0.5)),  # from Pompeii, no known copyright restrictions
-    "grass": Sample("grass.png", _CLOSER),  # Linolafett, CC0
     "gravel": Sample("gravel.png", _CLOSER),  # CC0Textures, CC0
+    "coins": Sample("coins.png", (0.4, 0.5)),  # from Pompeii, no known copyright restrictions
     "bricks": Sample("brick.png", _CLOSER),  # CC0Textures, CC0
     "astronaut": Sample("astronaut.png"),  # Eileen Collins, NASA, public domain
 }

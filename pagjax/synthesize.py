@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 # What runs where no argument is given, within a minute on two cores: starts with room in them, in
 # which these targets can be named without captions.
 DEMO_CHECKPOINT = "imagenette-gaussian-0.50"
-DEMO_IMAGES = ("sample:galaxies", "sample:rocket", "sample:retina")
-DEMO_TARGETS = ("English springer", "church", "garbage truck", "cassette player")
+DEMO_IMAGES = ("sample:clock", "sample:galaxies", "sample:rocket")
+DEMO_TARGETS = ("English springer", "church", "golf ball", "gas pump")
 DEMO_STEPS = 100
 
 
