@@ -31,7 +31,8 @@ PROGRAMS = {
     "import": {"import pagjax": ["-c", "import pagjax"], "import jax": ["-c", "import jax"]},
     "help": {"--help": [*JOB, "--help"]},
 }
-MEMORY = ["--images", "sample:cat", "--targets", "bird", "--steps", "2", "--num-samples"]
+MEMORY = ["--checkpoint", "cifar10-gaussian-0.25", "--images", "sample:cat", "--targets", "bird"]
+MEMORY += ["--steps", "2", "--num-samples"]
 KINDS = ("import", "help", "cold", "warm", "memory")
 
 

@@ -11,7 +11,7 @@
 # %% [markdown]
 # # Quick start
 #
-# Load a small network, smooth it, follow the gradient of a target class, look.
+# Load a network for ten ImageNet classes, smooth it, follow the gradient of a target class, look.
 # All lengths (`sigma`, `epsilon`, `step_size`) are l2 lengths of images with pixels in [0, 1].
 
 # %%
@@ -23,16 +23,19 @@ import numpy as np
 import pagjax
 from pagjax import images, samples
 
-network = pagjax.load("cifar10-gaussian-0.25")
-print(network.labels, network.image_shape, "trained under sigma", network.training_sigma)
+network = pagjax.load("imagenette-gaussian-0.50")
+sigma = network.training_sigma
+print(network.labels, network.image_shape, "trained under sigma", sigma)
 
 # %% [markdown]
-# A photograph that scikit-image carries, at the network's 32 pixels.
+# Photographs that scikit-image carries, at the network's 128 pixels, cut so that each shows its
+# subject.
 
 # %%
 size = network.image_shape[:2]
-names = ("cat", "coffee", "astronaut")
-start = np.stack([images.read(samples.path(f"sample:{name}"), size) for name in names])
+names = ("clock", "coffee", "cat")
+given = [f"sample:{name}" for name in names]
+start = np.stack([images.read(samples.path(n), size, crop=samples.crop(n)) for n in given])
 key = jax.random.key(0)
 
 # %% [markdown]
@@ -40,7 +43,7 @@ key = jax.random.key(0)
 
 # %%
 probabilities = pagjax.smoothed_probabilities(
-    network.logits_fn, start, key, sigma=0.25, num_samples=100
+    network.logits_fn, start, key, sigma=sigma, num_samples=100
 )
 for name, row in zip(names, np.asarray(probabilities), strict=True):
     top = row.argsort()[::-1][:3]
@@ -51,8 +54,10 @@ for name, row in zip(names, np.asarray(probabilities), strict=True):
 # preset `fast` takes a twentieth of the gradients of `paper`, which has the paper's settings.
 
 # %%
-targets = jnp.array([network.labels.index(name) for name in ("ship", "bird", "automobile")])
-preset = pagjax.presets.settings("fast", size[0], sigma=0.25, objective=pagjax.TARGET_CLASS_MAX)
+targets = jnp.array(
+    [network.labels.index(name) for name in ("golf ball", "church", "English springer")]
+)
+preset = pagjax.presets.settings("fast", size[0], sigma=sigma, objective=pagjax.TARGET_CLASS_MAX)
 print(preset)
 
 
@@ -63,7 +68,7 @@ def paint(begun, projection=pagjax.projections.ball_then_box):
         begun,
         targets,
         key,
-        sigma=0.25,
+        sigma=sigma,
         projection=projection,
         **preset.arguments(),
     )
@@ -108,7 +113,7 @@ axis.legend()
 from pagjax.attribution import heatmap, smoothgrad
 
 own = np.asarray(probabilities).argmax(axis=1)
-seen = heatmap(smoothgrad(network.logits_fn, jnp.asarray(start), own, key, sigma=0.25))
+seen = heatmap(smoothgrad(network.logits_fn, jnp.asarray(start), own, key, sigma=sigma))
 figure, axes = plt.subplots(1, len(names), figsize=(7, 2.6), layout="constrained")
 for axis, name, index, picture in zip(axes, names, own, np.asarray(seen), strict=True):
     axis.imshow(picture, cmap="gray")
@@ -125,7 +130,7 @@ for axis, name, index, picture in zip(axes, names, own, np.asarray(seen), strict
 from pagjax.projections import only_inside
 
 mask = np.zeros((*size, 1), bool)
-mask[8:24, 8:24] = True
+mask[32:96, 32:96] = True
 holed = np.where(mask, 0.5, start).astype(np.float32)
 filled = paint(holed, only_inside(jnp.asarray(mask)))
 draw(holed, filled.images, "filled as")
@@ -133,16 +138,16 @@ draw(holed, filled.images, "filled as")
 # %% [markdown]
 # ## Super-resolution, likewise
 #
-# A projection that keeps the mean of every block of pixels. Each photograph is brought down to 8
-# pixels; the loop paints detail of a class that averages out to those 8 pixels again. The detail is
-# invented: it is what this network thinks the class looks like, not what the photograph showed.
+# A projection that keeps the mean of every block of pixels. Each photograph is brought down to 16
+# pixels; the loop paints detail of a class that averages out to those 16 pixels again. The detail
+# is invented: it is what this network thinks the class looks like, not what the photograph showed.
 
 # %%
 from pagjax.projections import same_block_means
 
-small = start.reshape(len(names), 8, 4, 8, 4, 3).mean(axis=(2, 4))
-coarse = small.repeat(4, axis=1).repeat(4, axis=2)
-sharp = paint(coarse, same_block_means(4)).images
+small = start.reshape(len(names), 16, 8, 16, 8, 3).mean(axis=(2, 4))
+coarse = small.repeat(8, axis=1).repeat(8, axis=2)
+sharp = paint(coarse, same_block_means(8)).images
 draw(coarse, sharp, "finer, as")
-error = np.asarray(sharp).reshape(len(names), 8, 4, 8, 4, 3).mean(axis=(2, 4)) - small
-print("the 8 pixels are kept to", float(np.abs(error).max()))
+error = np.asarray(sharp).reshape(len(names), 16, 8, 16, 8, 3).mean(axis=(2, 4)) - small
+print("the 16 pixels are kept to", float(np.abs(error).max()))

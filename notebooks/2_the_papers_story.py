@@ -35,6 +35,8 @@ from pagjax.figures.recipes import recipes
 
 OUT = Path(tempfile.mkdtemp())
 CHOICE = Choice(rows=2, columns=4, preset="fast", num_steps=40)
+# Ten ImageNet classes at 128 pixels; Cast(["cifar10"]) with recipes(main=0.25, compared=0.25) plays
+# the small networks of 32 pixels.
 RECIPES, CAST = recipes(), Cast()
 JUDGES = CAST.judges()
 for which, judge in JUDGES.items():

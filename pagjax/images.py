@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from pagjax.io import listing
+from pagjax.io import crops, listing
 from pagjax.io.decoding import decoded
 from pagjax.io.errors import ImageError
 from pagjax.io.greys import grey_to_rgb
@@ -71,12 +71,13 @@ def read(
     *,
     resize: float = 1.0,
     preprocessing: Preprocessing = "cover",
+    crop: crops.Crop = crops.CENTRE,
 ) -> np.ndarray:
     """A picture of any mode Pillow reads, as float32 in [0, 1].
 
     EXIF orientation is applied, transparent pixels are composited on mid-grey, 16-bit greys are
-    scaled; the picture is resized so that it covers `size` times `resize`, and its centre is cut
-    out.
+    scaled; the picture is resized so that it covers `size` times `resize`, and its centre, or
+    what `crop` says, is cut out.
 
     Args:
         path: file.
@@ -84,6 +85,7 @@ def read(
         resize: shorter side before the cut, relative to `size`; the field's 256 / 224 keeps less
             of the margin.
         preprocessing: see `fit`.
+        crop: focus or box, see `pagjax.io.crops`.
 
     Returns:
         Shape ``[height, width, 3]``.
@@ -92,7 +94,7 @@ def read(
         ImageError: if the file is no picture, is damaged or is absurdly large.
     """
     with decoded(path) as picture:
-        return fit(picture, size, resize=resize, preprocessing=preprocessing)
+        return fit(picture, size, resize=resize, preprocessing=preprocessing, crop=crop)
 
 
 def fit(
@@ -101,6 +103,7 @@ def fit(
     *,
     resize: float = 1.0,
     preprocessing: Preprocessing = "cover",
+    crop: crops.Crop = crops.CENTRE,
 ) -> np.ndarray:
     """A Pillow picture as float32 ``[height, width, 3]`` in [0, 1], see `read`.
 
@@ -112,6 +115,7 @@ def fit(
             covered; ``"cohen"`` is what ImageNet's published certification logs did: the shorter
             side to 256 pixels where 224 are wanted (other sizes in proportion) by torchvision's
             bilinear interpolation, then the centre.
+        crop: see `read`; ``"cohen"`` keeps the centre of what a box leaves.
 
     Example:
         >>> fit(Image.new("L", (320, 240), 255), (224, 224), preprocessing="cohen").mean().item()
@@ -120,6 +124,8 @@ def fit(
     Reference: Cohen et al. (2019), the transforms of their ImageNet data set.
     """
     picture = _to_rgb(picture)
+    if (kept := crops.box(crop, picture.size)) is not None:
+        picture = picture.crop(kept)
     height, width = size
     if preprocessing == "cohen":
         shorter = round(max(size) * _COHEN)
@@ -134,7 +140,7 @@ def fit(
     else:
         by = resize * max(height / picture.height, width / picture.width)
         scaled = (max(width, round(picture.width * by)), max(height, round(picture.height * by)))
-        left, top = (scaled[0] - width) // 2, (scaled[1] - height) // 2
+        left, top = crops.corner(crop, scaled, (width, height))
         kind = Image.Resampling.BICUBIC
     picture = _resized_cut(picture, scaled, (left, top, left + width, top + height), kind)
     return np.asarray(picture, dtype=np.float32) / np.float32(255)

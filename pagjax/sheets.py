@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from pagjax.images import to_pillow
+from pagjax.lettering import fonts, lines
+from pagjax.lettering.fonts import spaced
 
 CELL = 160
 # Of a page, in pixels: what viewers open, and what a page takes in memory.
@@ -16,7 +20,8 @@ MOST_SIDE, MOST_AREA = 16_000, 60_000_000
 GAP = 8
 MARGIN = 14
 _INK, _FAINT, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+_TEXT, _SMALL = 14, 11  # heights of letters
+_BESIDE, _LEAST_TITLE = 150, 200
 
 
 def contact_sheets(
@@ -71,45 +76,46 @@ def contact_sheet(
         rows: float pictures ``[height, width, 3]`` in [0, 1], all of one size; None leaves a gap.
         row_labels: left of each row.
         column_labels: above each column.
-        captions: under each picture, one line.
+        captions: under each picture, at most two lines.
         title: above the grid.
         footer: below it, in small type.
 
     Returns:
-        A Pillow picture; small pictures are enlarged by whole pixels, without blur.
+        A Pillow picture; small pictures are enlarged by whole pixels, without blur. Words in any
+        script break between words and shrink before they are cut, see `pagjax.lettering`.
     """
     cells = [[None if p is None else to_pillow(p, enlarge_to=CELL) for p in row] for row in rows]
     width, height = next(cell.size for row in cells for cell in row if cell is not None)
-    text, small = ImageFont.load_default(15), ImageFont.load_default(12)
-    left = MARGIN + max((_length(label, text) for label in row_labels), default=0) + GAP
-    top = MARGIN + (26 if title else 0) + 22
-    caption = 18 if captions else 0
     across, down = max(len(row) for row in cells), len(cells)
-    footer_lines = _wrapped(footer, small, left + across * (width + GAP) - MARGIN)
-    size = (
-        max(left + across * (width + GAP), MARGIN + _length(title, text) + GAP) + MARGIN,
-        top + down * (height + caption + GAP) + 16 * len(footer_lines) + MARGIN,
-    )
+    beside = [lines.fitted(spaced(label), _BESIDE, _TEXT, most=6) for label in row_labels]
+    left = MARGIN + max((_width(block) for block in beside), default=0) + GAP
+    whole = max(left + across * (width + GAP) + MARGIN, MARGIN + _LEAST_TITLE)
+    above = [lines.fitted(spaced(label), width, _TEXT) for label in column_labels]
+    heading = lines.fitted(title, whole - 2 * MARGIN, _TEXT, bold=True)
+    top = MARGIN + (heading.height + GAP if title else 0)
+    top += max((block.height for block in above), default=0) + 4
+    notes = [[spaced(note) for note in row] for row in captions or []]
+    below = [[lines.fitted(note, width, _SMALL, most=2) for note in row] for row in notes]
+    under = [max((block.height for block in row), default=0) + 4 for row in below] or [0] * down
+    ys = [top + row * (height + GAP) + sum(under[:row]) for row in range(down)]
+    end = lines.wrapped(footer, whole - 2 * MARGIN, _SMALL)
+    bottom = ys[-1] + height + under[-1] + GAP
+    size = (whole, bottom + lines.line_height(_SMALL) * len(end) + MARGIN)
     sheet = Image.new("RGB", size, _PAPER)
-    draw = ImageDraw.Draw(sheet)
-    if title:
-        draw.text((MARGIN, MARGIN), title, _INK, text)
-    for column, label in enumerate(column_labels):
+    _write(sheet, heading, MARGIN, MARGIN, _INK, at="left", bold=True)
+    for column, block in enumerate(above):
         x = left + column * (width + GAP) + width // 2
-        draw.text((x, top - 6), _shortened(label, text, width), _INK, text, anchor="ms")
-    for row, pictures in enumerate(cells):
-        y = top + row * (height + caption + GAP)
-        draw.text((left - GAP, y + height // 2), row_labels[row], _INK, text, anchor="rm")
+        _write(sheet, block, x, top - 4 - block.height, _INK)
+    for row, (y, pictures) in enumerate(zip(ys, cells, strict=True)):
+        block = beside[row]
+        _write(sheet, block, left - GAP, y + (height - block.height) // 2, _INK, at="right")
         for column, picture in enumerate(pictures):
             x = left + column * (width + GAP)
             if picture is not None:
                 sheet.paste(picture, (x, y))
-            if captions:
-                note = _shortened(captions[row][column], small, width)
-                draw.text((x + width // 2, y + height + 14), note, _FAINT, small, anchor="ms")
-    for number, line in enumerate(footer_lines):
-        y = size[1] - MARGIN - 16 * (len(footer_lines) - number)
-        draw.text((MARGIN, y), line, _FAINT, small)
+            if below:
+                _write(sheet, below[row][column], x + width // 2, y + height + 2, _FAINT)
+    _write(sheet, lines.Block(tuple(end), _SMALL), MARGIN, bottom, _FAINT, at="left")
     return sheet
 
 
@@ -138,23 +144,27 @@ def png(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _length(text: str, font: _Font) -> int:
-    return round(font.getlength(text)) if text else 0
+def _width(block: lines.Block) -> int:
+    return max((math.ceil(fonts.length(line, block.size)) for line in block.lines), default=0)
 
 
-def _shortened(text: str, font: _Font, width: int) -> str:
-    if _length(text, font) <= width:
-        return text
-    while text and _length(text + "...", font) > width:
-        text = text[:-1]
-    return text + "..."
-
-
-def _wrapped(text: str, font: _Font, width: int) -> list[str]:
-    lines: list[str] = []
-    for word in text.split():
-        if lines and _length(f"{lines[-1]} {word}", font) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines
+def _write(
+    sheet: Image.Image,
+    block: lines.Block,
+    x: int,
+    y: int,
+    colour: tuple[int, int, int],
+    *,
+    at: Literal["left", "middle", "right"] = "middle",
+    bold: bool = False,
+) -> None:
+    """Writes lines from `y` down, `x` at their left, middle or right."""
+    draw = ImageDraw.Draw(sheet)
+    before = {"left": 0.0, "middle": 0.5, "right": 1.0}[at]
+    for number, line in enumerate(block.lines):
+        along = x - before * fonts.length(line, block.size, bold)
+        base = y + number * lines.line_height(block.size) + block.size
+        for file, run in fonts.pieces(line):
+            font = fonts.font(file, block.size, bold)
+            draw.text((along, base), run, colour, font, anchor="ls")
+            along += font.getlength(run)

@@ -161,7 +161,14 @@ def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
                     state,
                     data,
                     test,
-                    command=["python", "-m", "pagjax.train", *_argv(args)],
+                    command=[
+                        "python",
+                        "-m",
+                        "pagjax.train",
+                        *_argv(args),
+                        "--out",
+                        args.out.absolute().name,
+                    ],
                     num_draws=args.draws,
                     report=report.evaluation,
                 )

@@ -26,7 +26,7 @@ FLOORS = [
     ["gradients", "smoothing", "pgd", "class_gaussians"],
     ["targeted", "paper", "presets", "memory", "certification", "alignment", "attribution"],
     ["networks"],
-    ["torch_files", "io", "images", "samples"],
+    ["io", "torch_files", "images", "samples", "lettering"],
     ["checkpoints"],
     ["sheets", "runs", "training", "class_statistics", "certificates"],
     ["synthesize", "train", "certify", "fit_seeds", "align", "figures"],

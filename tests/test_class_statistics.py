@@ -20,6 +20,8 @@ from pagjax.class_statistics import fitting, store
 from pagjax.class_statistics.fitting import fit_class, fit_classes
 from pagjax.class_statistics.store import StatisticsError
 from pagjax.class_statistics.unfinished import Unfinished
+from pagjax.runs import seeds
+from pagjax.runs.job import JobError
 from tests.training import tiny
 
 SHAPE = (3, 3, 3)
@@ -220,13 +222,16 @@ def test_bad_input_is_named(tmp_path, capsys):
     assert "--overwrite" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "own"), [("cifar10", 32), ("imagenette", 16)])
+@pytest.mark.parametrize(
+    ("name", "own"), [("cifar10", 32), ("imagenette", 16), ("imagenette-128", 64)]
+)
 def test_shipped_statistics_are_small_and_whole(name, own):
     found = store.load(name)
     assert len(found.labels) == len(found.fits) == 10
     assert found.fits[0].mean.shape == (own, own, 3)
     assert store._shipped_file(name).stat().st_size < 4 * 2**20
-    assert store.for_labels(found.labels).data == found.data
+    assert store.find(found.labels, own)[0] == name
+    assert store.for_labels(found.labels, own).data == found.data
     seeds = draw_seeds(found.gaussian(7), jax.random.key(0), jnp.arange(2))
     assert np.asarray(seeds).std() > 0.05
     for fit in found.fits:
@@ -234,6 +239,22 @@ def test_shipped_statistics_are_small_and_whole(name, own):
         kept = (fit.factors**2).sum()
         dropped = fit.dropped * (fit.mean.size - len(fit.factors))
         assert kept / (kept + dropped) == pytest.approx(found.share, abs=0.01)
+
+
+def test_the_finest_statistics_that_fit_are_found_and_names_say_which():
+    labels = store.load("imagenette").labels
+    assert store.find(labels)[0] == store.find(labels, 128)[0] == "imagenette-128"
+    assert store.find(labels, 80)[0] == "imagenette"
+    given, _ = seeds.names(["church"], labels, None, count=1, seed=0, side=128)
+    assert given == ["seed:imagenette-128/church-0-0"]
+    # Twice finer than four by four pixels: neighbours within a block of four differ.
+    fine = seeds.read(given[0], (128, 128))
+    np.testing.assert_array_equal(fine[::2, ::2], fine[1::2, 1::2])
+    assert np.abs(fine[::4, ::4] - fine[2::4, 2::4]).max() > 0.01
+    old = seeds.read("seed:imagenette/church-0-0", (128, 128))
+    np.testing.assert_array_equal(old, old[::8, ::8].repeat(8, axis=0).repeat(8, axis=1))
+    with pytest.raises(JobError, match="multiple of 64"):
+        seeds.read(given[0], (96, 96))
 
 
 def test_shipped_statistics_are_those_of_the_data(shared):

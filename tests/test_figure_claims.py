@@ -10,10 +10,10 @@ import pytest
 from pagjax.alignment.intervals import mean_interval, share_interval
 from pagjax.checkpoints import shipped
 from pagjax.figures import cast, claims, gallery
-from pagjax.figures.cast import JUDGE, VANILLA_JUDGE, Cast
+from pagjax.figures.cast import Cast
 from pagjax.figures.claims import HIT, JUDGED, Claim
 from pagjax.figures.observations import hold
-from pagjax.figures.recipes import recipes
+from pagjax.figures.recipes import main_sigma, recipes
 from pagjax.runs.job import JobError
 
 
@@ -89,17 +89,20 @@ def test_figures_that_show_the_same_are_held_together():
 
 
 def test_the_robust_judge_is_preferred_and_replaced_where_it_is_missing(monkeypatch):
-    there = [VANILLA_JUDGE, "cifar10-adversarial-l2", JUDGE]
+    judge, vanilla = "cifar10-judge-adversarial-l2", "cifar10-vanilla"
+    there = [vanilla, "cifar10-adversarial-l2", judge]
     monkeypatch.setattr(shipped, "names", lambda: there)
     monkeypatch.setattr(cast.checkpoints, "load", lambda name: name)
 
     def judges(**given):
-        return {which: judge.name for which, judge in Cast().judges(**given).items()}
+        found = Cast(["cifar10"]).judges(**given)
+        return {which: judge.name for which, judge in found.items()}
 
-    assert judges() == {"robust": JUDGE, "vanilla": VANILLA_JUDGE}
-    assert judges(robust=VANILLA_JUDGE)["robust"] == VANILLA_JUDGE
-    there.remove(JUDGE)
-    assert judges() == {"robust": "cifar10-adversarial-l2", "vanilla": VANILLA_JUDGE}
+    assert judges() == {"robust": judge, "vanilla": vanilla}
+    assert judges(robust=vanilla)["robust"] == vanilla
+    there.remove(judge)
+    assert judges() == {"robust": "cifar10-adversarial-l2", "vanilla": vanilla}
+    assert Cast().judges() == {}
     there.clear()
     assert judges() == {}
     with pytest.raises(JobError, match="judge nobody"):
@@ -108,8 +111,34 @@ def test_the_robust_judge_is_preferred_and_replaced_where_it_is_missing(monkeypa
 
 def test_missing_players_are_named_with_what_they_wait_for(monkeypatch, tmp_path):
     monkeypatch.setattr(shipped, "names", lambda: ["cifar10-vanilla", "cifar10-gaussian-0.25"])
-    known = recipes()
-    assert Cast().missing(known[2]) == {}
-    assert Cast().missing(known[1]) == {"adversarial": "cifar10-adversarial-l2"}
-    assert Cast([f"adversarial={tmp_path}"]).missing(known[1]) == {}
-    assert list(Cast().missing(known[4])) == ["gaussian-0.50", "gaussian-1.00"]
+    known = recipes(main=0.25)
+    assert Cast(["cifar10"]).missing(known[2]) == {}
+    assert Cast(["cifar10"]).missing(known[1]) == {"adversarial": "cifar10-adversarial-l2"}
+    assert Cast(["cifar10", f"adversarial={tmp_path}"]).missing(known[1]) == {}
+    assert list(Cast(["cifar10"]).missing(known[4])) == ["gaussian-0.50", "gaussian-1.00"]
+    assert Cast().missing(known[2]) == {"gaussian-0.25": "imagenette-gaussian-0.25"}
+
+
+def test_every_figure_has_its_networks_at_128_pixels_without_a_word():
+    known = recipes(main=main_sigma([]), compared=main_sigma([]))
+    for recipe in known.values():
+        assert Cast().missing(recipe) == {}
+    assert {Cast().of_role(role) for recipe in known.values() for role in recipe.roles} == {
+        "imagenette-vanilla",
+        "imagenette-adversarial-l2",
+        "imagenette-gaussian-0.25",
+        "imagenette-gaussian-0.50",
+        "imagenette-gaussian-1.00",
+        "imagenette-smoothadv-0.50",
+    }
+
+
+def test_a_family_is_named_once_and_brings_its_sigma():
+    assert main_sigma(["cifar10"]) == 0.25
+    assert main_sigma(["cifar10", "gaussian-1.00=a", "smoothadv-1.00=b"]) == 1
+    assert main_sigma(["gaussian-0.25=a", "gaussian-0.50=b"]) == 0.5
+    assert main_sigma(["gaussian-best=a"]) == 0.5
+    with pytest.raises(JobError, match="one family"):
+        Cast(["cifar10", "imagenette"])
+    with pytest.raises(JobError, match="ROLE=NAME_OR_PATH, or one of imagenette, cifar10"):
+        Cast(["svhn"])

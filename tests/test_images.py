@@ -85,13 +85,14 @@ def test_folders_are_searched_and_empty_ones_named(tmp_path):
 
 def test_the_samples_are_there():
     for name in samples.SAMPLES:
-        assert images.read(samples.path(samples.PREFIX + name), (32, 32)).std() > 0.05
+        given = samples.PREFIX + name
+        assert images.read(samples.path(given), (64, 64), crop=samples.crop(given)).std() > 0.05
     with pytest.raises(ValueError, match="sample:nothing"):
         samples.path("sample:nothing")
 
 
 def test_sheets_hold_every_picture():
-    picture = np.full((16, 16, 3), 0.25)
+    picture = np.full((16, 16, 3), (0.25, 0.5, 0.75))
     sheet = sheets.contact_sheet(
         [[picture, picture], [picture, None]],
         row_labels=["a rather long row label", "b"],
@@ -100,5 +101,5 @@ def test_sheets_hold_every_picture():
         title="title",
         footer="footer " * 60,
     )
-    cells = np.all(np.asarray(sheet) == 64, axis=-1).sum()
+    cells = np.all(np.asarray(sheet) == (64, 128, 191), axis=-1).sum()
     assert cells == 3 * 160 * 160

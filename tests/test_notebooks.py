@@ -35,7 +35,8 @@ def test_the_pair_agrees_and_holds_no_outputs(name):
 _SMALLER = {
     "rows=2, columns=4": "rows=1, columns=1",
     "num_steps=40": "num_steps=2",
-    "print(preset)": "from dataclasses import replace; preset = replace(preset, num_steps=8)",
+    "recipes(), Cast()": 'recipes(main=0.25, compared=0.25), Cast(["cifar10"])',
+    "print(preset)": "from dataclasses import replace; preset = replace(preset, num_steps=4)",
     "show(12)": "show(1)",
     "show(14)": "show(2)",
 }

@@ -73,8 +73,10 @@ def test_everything_promised_is_there(checkpoint, pictures, tmp_path, capsys):
         assert 0 <= picture["smoothed_probability"] <= 1
         assert picture["smoothed_logit"] > picture["smoothed_logit_before"]
         with Image.open(out / picture["file"]) as png:
-            assert png.size == (16, 16)
-            pixels = np.asarray(png, dtype=np.float32) / 255
+            assert png.size == (256, 256)
+            shown = np.asarray(png, dtype=np.float32) / 255
+        pixels = shown[::16, ::16]
+        np.testing.assert_array_equal(pixels.repeat(16, axis=0).repeat(16, axis=1), shown)
         np.testing.assert_allclose(pixels, arrays["x_star"][index], atol=0.51 / 255)
         with Image.open((out / picture["file"]).with_suffix(".gif")) as gif:
             assert gif.n_frames > 1
@@ -100,6 +102,42 @@ def synthesize_network(checkpoint: Path):
     from pagjax import checkpoints
 
     return checkpoints.load(checkpoint)
+
+
+def test_a_crop_is_recorded_and_repeated(checkpoint, pictures, tmp_path):
+    """What is cut off changes the picture, and a record says where it was cut."""
+    wide, tall = tmp_path / "wide", tmp_path / "tall"
+    options = {"steps": "2", "seed": "1"}
+    assert synthesize.main(_arguments(checkpoint, pictures[:1], wide, **options)) == 0
+    cut = _arguments(checkpoint, pictures[:1], tall, crop="left", **options)
+    assert synthesize.main(cut) == 0
+    centre, left = (read_arrays(out / "arrays.npz")["x0"] for out in (wide, tall))
+    assert np.abs(centre - left).max() > 0.1
+    assert "crop" not in json.loads((wide / "record.json").read_text())["job"]
+    assert json.loads((tall / "record.json").read_text())["job"]["crop"] == "left"
+    for out in (wide, tall):
+        again = tmp_path / f"again-{out.name}"
+        given = ["--repeat", str(out / "record.json"), "--out", str(again)]
+        assert synthesize.main(given) == 0
+        kept, repeated = (read_arrays(folder / "arrays.npz") for folder in (out, again))
+        np.testing.assert_array_equal(kept["x_star"], repeated["x_star"])
+    nowhere = _arguments(checkpoint, pictures, tmp_path / "none", crop="middle")
+    assert synthesize.main(nowhere) == 2
+
+
+def test_the_demo_names_what_is_shipped():
+    from pagjax import samples
+    from pagjax.checkpoints import shipped, store
+    from pagjax.runs.job import resolve_target
+
+    description, _ = store.restore(shipped.path(synthesize.DEMO_CHECKPOINT))
+    assert description.labels is not None
+    for target in synthesize.DEMO_TARGETS:
+        resolve_target(target, description.labels)
+    assert all(samples.path(name).exists() for name in synthesize.DEMO_IMAGES)
+    args = synthesize.parser().parse_args([])
+    synthesize._fill_demo(args)
+    assert (args.preset, args.steps) == ("fast", synthesize.DEMO_STEPS)
 
 
 def test_results_are_never_overwritten_unasked(checkpoint, pictures, tmp_path, capsys):

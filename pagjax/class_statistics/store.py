@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,11 @@ class ClassStatistics:
     share: float
     fits: tuple[Fit, ...]
 
+    @property
+    def own_side(self) -> int:
+        """Side in pixels of what was fitted."""
+        return self.side // self.factor
+
     def gaussian(self, index: int) -> ClassGaussian:
         """The Gaussian that seeds of a class are drawn from."""
         return _gaussian(self.fits[index], self.regulariser)
@@ -92,7 +98,7 @@ class ClassStatistics:
         Raises:
             StatisticsError: if they are not a whole number of times finer.
         """
-        own = self.side // self.factor
+        own = self.own_side
         if side % own:
             raise StatisticsError(
                 f"{self.data} statistics are of {own} pixels: choose an image size that is a "
@@ -122,7 +128,7 @@ def as_bytes(statistics: ClassStatistics) -> bytes:
     for index, fit in enumerate(statistics.fits):
         arrays |= {f"{name}_{index}": value for name, value in fit_arrays(fit).items()}
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
@@ -130,8 +136,8 @@ def load(name: str | Path) -> ClassStatistics:
     """Shipped statistics by the name of a data set, or those in a file.
 
     Args:
-        name: such as ``"cifar10"``; the name up to a slash or a colon counts, as TFDS writes them;
-            or the path of an ``.npz`` that `save` wrote.
+        name: such as ``"cifar10"``, see `names`; the name up to a slash or a colon counts, as TFDS
+            writes them; or the path of an ``.npz`` that `save` wrote.
 
     Raises:
         StatisticsError: if there are none, or the file holds something else.
@@ -208,34 +214,56 @@ def _between(value: Any, least: float, most: float) -> bool:
 
 
 def most_bytes(path: Path) -> int:
-    """What an ``.npz`` of ours may take in memory, by its size on disk: it is not compressed."""
+    """What an ``.npz`` of ours may take in memory, by its size on disk: it compresses little."""
     return int(min(2**33, 100 * path.stat().st_size + 2**20))
 
 
 def names() -> list[str]:
-    """Data sets whose statistics are shipped.
+    """Names of the shipped statistics: a data set's, and its pixels where there are several.
 
     Example:
-        >>> "cifar10" in names()
+        >>> {"cifar10", "imagenette", "imagenette-128"} <= set(names())
         True
     """
     return sorted(path.stem for folder in shipped.PLACES for path in _files(folder))
 
 
-def for_labels(labels: Sequence[str]) -> ClassStatistics:
-    """The shipped statistics of exactly these classes.
+def find(labels: Sequence[str], side: int | None = None) -> tuple[str, ClassStatistics]:
+    """The shipped statistics of exactly these classes, and their name.
+
+    Args:
+        labels: class names in order.
+        side: side in pixels of the images wanted. Of several statistics of the same classes the
+            finest that fits it is taken; None takes the finest.
 
     Raises:
         StatisticsError: if none are shipped.
+
+    Example, of Imagenette's classes there are fits of 16 and of 64 pixels:
+        >>> labels = load("imagenette").labels
+        >>> find(labels, 128)[0], find(labels, 48)[0]
+        ('imagenette-128', 'imagenette')
     """
-    for name in names():
-        found = load(name)
-        if found.labels == tuple(labels):
-            return found
+    same = {name: found for name in names() if (found := _shipped(name)).labels == tuple(labels)}
+    fitting = [n for n, found in same.items() if side is None or side % found.own_side == 0]
+    # Where none fits, whoever asks for the scale is told which sizes do.
+    candidates = fitting or list(same)
+    if candidates:
+        finest = max(candidates, key=lambda name: same[name].own_side)
+        return finest, same[finest]
     raise StatisticsError(
         f"no statistics are shipped for the classes {', '.join(labels[:3])}, ...: name some with "
         f"--statistics ({', '.join(names())}, or a file of `python -m pagjax.fit_seeds`)"
     )
+
+
+def for_labels(labels: Sequence[str], side: int | None = None) -> ClassStatistics:
+    """The shipped statistics of exactly these classes, see `find`.
+
+    Raises:
+        StatisticsError: if none are shipped.
+    """
+    return find(labels, side)[1]
 
 
 def fit_arrays(fit: Fit) -> dict[str, np.ndarray]:
@@ -304,6 +332,9 @@ def _density(fit: Fit, regulariser: float) -> ClassGaussian:
     variances = np.square(fit.factors).sum(axis=(1, 2, 3), keepdims=True)
     left = np.sqrt(np.maximum(1 - fit.dropped / np.maximum(variances, fit.dropped or 1), 0))
     return _gaussian(replace(fit, factors=fit.factors * left), regulariser + fit.dropped)
+
+
+_shipped = lru_cache(maxsize=8)(load)
 
 
 def _files(folder: Path) -> list[Path]:

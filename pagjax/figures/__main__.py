@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pagjax.figures.recipes import Recipe, recipes
+from pagjax.figures.recipes import FAMILIES, Recipe, main_sigma, recipes
 from pagjax.runs.arguments import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED, add_processes
 from pagjax.runs.command_line import guarded
 from pagjax.wording import arguments as types
@@ -25,7 +25,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pagjax.figures",
         description="Draws the figures of Kaur, Cohen and Lipton (2019), each with its numbers, "
-        "and a page of all of them. Without --networks the shipped CIFAR-10 networks are used. "
+        "and a page of all of them. Without --networks the shipped networks of 128 pixels are "
+        "used. "
         "What is done is kept: the same command goes on where it was interrupted.",
     )
     parser.add_argument("figures", nargs="*", metavar="N", help="1 to 17, or all; none: the page")
@@ -35,16 +36,27 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="ROLE=NETWORK",
-        help="such as vanilla=DIR adversarial=DIR gaussian-0.50=DIR smoothadv-0.50=DIR",
+        help="such as vanilla=DIR adversarial=DIR gaussian-0.50=DIR smoothadv-0.50=DIR; or a "
+        f"family of shipped ones: {', '.join(FAMILIES)} (default: {next(iter(FAMILIES))})",
     )
     parser.add_argument("--images", nargs="+", default=[], help="files, folders or a TFDS name")
+    parser.add_argument(
+        "--crop",
+        default="subject",
+        metavar="WHERE",
+        help="what is kept of --images: centre, top, bottom, left, right; x,y: a point that comes "
+        "to the middle; left,top,right,bottom: a box; as shares of width and height",
+    )
     parser.add_argument("--targets", nargs="+", default=[], help="class names or indices")
     parser.add_argument("--rows", type=types.count, help="starting images (default: the figure's)")
     parser.add_argument(
         "--columns", type=types.count, help="target classes, where they are the columns"
     )
     parser.add_argument(
-        "--sigma", type=types.noise, help="of figures with one smoothed network (default: 0.25)"
+        "--sigma",
+        type=types.noise,
+        help="of figures with one smoothed network (default: the family's, 0.5 and 0.25; that of "
+        "the only smoothed network given)",
     )
     parser.add_argument(
         "--preset", choices=["paper", "fast"], default="paper", help="default: paper"
@@ -63,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         "--vanilla-judge",
         metavar="NETWORK",
         help="reported beside it as a warning: adversarial grain carries over (default: "
-        "cifar10-vanilla)",
+        "the family's)",
     )
     parser.add_argument(
         "--certify",
@@ -81,7 +93,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    sigma = SIGMA if args.sigma is None else args.sigma
+    try:
+        sigma = main_sigma(args.networks) if args.sigma is None else args.sigma
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_REFUSED
     known = recipes(main=sigma, compared=sigma)
     if args.list:
         for recipe in known.values():
@@ -151,6 +167,7 @@ def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]
         args.seed,
         args.certify,
         args.data_dir,
+        args.crop,
     )
     skipped = 0
     playable = [recipe for recipe in wanted if not cast.missing(recipe)]
@@ -194,16 +211,30 @@ def _given(args: argparse.Namespace) -> list[str]:
 
 
 def _command_of(recipe: Recipe, figures: Sequence[str], argv: Sequence[str]) -> str:
-    """The command that makes this figure alone."""
+    """The command that makes this figure alone, on any machine."""
     words = list(argv)
     for figure in figures:
         words.remove(figure)
-    for flag in ("--coordinator", "--num-processes", "--process-id"):
-        # How many machines made it is no part of how it is made.
+    for flag in ("--coordinator", "--num-processes", "--process-id", "--out", "--data-dir"):
+        # How many machines made it, and where things lay on them, is no part of how it is made.
         words = [word for word in words if not word.startswith(f"{flag}=")]
         if flag in words:
             del words[words.index(flag) : words.index(flag) + 2]
+    words = list(map(_without_folders, words))
     return shlex.join(["python", "-m", "pagjax.figures", str(recipe.number), *words])
+
+
+def _without_folders(word: str) -> str:
+    """An argument in which a path is its last part alone.
+
+    Example:
+        >>> _without_folders("vanilla=/home/me/nets/mine"), _without_folders("imagenette/160px-v2")
+        ('vanilla=mine', 'imagenette/160px-v2')
+    """
+    before, equals, value = word.rpartition("=")
+    path = Path(value)
+    local = path.is_absolute() or ".." in path.parts or value.startswith("~")
+    return f"{before}{equals}{path.name}" if local else word
 
 
 @contextmanager

@@ -8,15 +8,22 @@ from pathlib import Path
 
 from pagjax import checkpoints
 from pagjax.checkpoints import shipped
-from pagjax.figures.recipes import ADVERSARIAL, VANILLA, Recipe, gaussian, recipes, smoothadv
+from pagjax.figures.recipes import (
+    ADVERSARIAL,
+    VANILLA,
+    Recipe,
+    family,
+    gaussian,
+    recipes,
+    smoothadv,
+)
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs.job import JobError
 from pagjax.wording.names import hint, one_of
 from pagjax.wording.numbers import MOST_SIGMA, length
 
-JUDGE = "cifar10-judge-adversarial-l2"
-VANILLA_JUDGE = "cifar10-vanilla"
-_SHIPPED = {"vanilla": "cifar10-vanilla", ADVERSARIAL: "cifar10-adversarial-l2"}
+_ROLES = {ADVERSARIAL: "adversarial-l2"}  # where a shipped name ends otherwise than its role
+JUDGE, VANILLA_JUDGE = "judge-adversarial-l2", "vanilla"
 
 
 @dataclass(frozen=True)
@@ -31,22 +38,29 @@ class Cast:
     """Networks by role and by name, each loaded once.
 
     Args:
-        given: ``ROLE=NAME_OR_PATH`` each; roles that are not given are played by shipped networks.
+        given: ``ROLE=NAME_OR_PATH`` each, and at most one family of shipped networks, which plays
+            the roles that are not given, see `pagjax.figures.recipes.FAMILIES`.
 
     Raises:
-        JobError: for an entry without a role, an unknown role, or one that is given twice.
+        JobError: for an entry that is neither, an unknown role, or one that is given twice.
 
     Example:
-        >>> Cast(["vanilla=my-folder"]).of_role("vanilla"), Cast().of_role("gaussian-0.50")
-        ('my-folder', 'cifar10-gaussian-0.50')
+        >>> Cast(["vanilla=my-folder"]).of_role("vanilla"), Cast(["cifar10"]).of_role("vanilla")
+        ('my-folder', 'cifar10-vanilla')
     """
 
     def __init__(self, given: Sequence[str] = ()) -> None:
         """See the class."""
+        try:
+            self.family = family(given)
+        except ValueError as error:
+            raise JobError(str(error)) from error
         self._given: dict[str, str] = {}
         for text in given:
             role, equals, name = (part.strip() for part in text.partition("="))
-            if not (role and equals and name):
+            if not equals:
+                continue  # the family
+            if not (role and name):
                 raise JobError(f"--networks {text}: write ROLE=NAME_OR_PATH")
             role = _role(role)
             if role in self._given:
@@ -81,7 +95,7 @@ class Cast:
 
     def of_role(self, role: str) -> str:
         """The name or path of the network that plays a role."""
-        return self._given.get(role, _SHIPPED.get(role, f"cifar10-{role}"))
+        return self._given.get(role, f"{self.family}-{_ROLES.get(role, role)}")
 
     def has(self, name: str) -> bool:
         """Whether there is such a network."""
@@ -119,8 +133,12 @@ class Cast:
             if name is not None and not self.has(name):
                 known = one_of(name, shipped.names())
                 raise JobError(f"judge {name}: no folder, and no shipped network; {known}")
-        shipped_one = JUDGE if self.has(JUDGE) else self.of_role(ADVERSARIAL)
-        asked = {"robust": robust or shipped_one, "vanilla": vanilla or VANILLA_JUDGE}
+        own = f"{self.family}-{JUDGE}"
+        shipped_one = own if self.has(own) else self.of_role(ADVERSARIAL)
+        asked = {
+            "robust": robust or shipped_one,
+            "vanilla": vanilla or f"{self.family}-{VANILLA_JUDGE}",
+        }
         return {which: self.named(name) for which, name in asked.items() if self.has(name)}
 
 

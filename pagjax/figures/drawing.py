@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import math
-import textwrap
+from collections.abc import Sequence
 
 import numpy as np
 
 from pagjax.figures.grid import Grid
+from pagjax.lettering import lines
+from pagjax.lettering.fonts import families, legible, length, spaced
 
 _CELL = 128  # least side of a picture on the page, in pixels
 _DPI = 100
-_GAP, _LEFT, _TOP, _CAPTION, _MARGIN = 10, 120, 78, 20, 14
+_GAP, _LEFT, _CAPTION, _MARGIN = 10, 60, 20, 14
+_TEXT, _SMALL, _TITLE = 14, 12, 18  # heights of letters, in pixels
+_BESIDE = 130  # most of a row's label, in pixels
 
 
 def draw(grid: Grid, *, title: str, footer: str) -> dict[str, bytes]:
@@ -29,29 +33,35 @@ def draw(grid: Grid, *, title: str, footer: str) -> dict[str, bytes]:
     from matplotlib.figure import Figure
 
     side = max(grid.cells[0][0].picture.shape[:2])
-    zoom = max(1, -(-_CELL // side))
-    cell = zoom * side
+    cell = max(1, -(-_CELL // side)) * side
     across, down = len(grid.column_labels), len(grid.cells)
-    beside = [_wrapped(label) for label in grid.row_labels]
+    beside = [
+        _joined([lines.fitted(spaced(part), _BESIDE, _TEXT) for part in label.split("\n")])
+        for label in grid.row_labels
+    ]
+    above = [_joined([lines.fitted(spaced(label), cell, _TEXT)]) for label in grid.column_labels]
     # The labels' own width and not a guess: the longest class name is cut off otherwise.
-    start = max(_LEFT, *(_MARGIN + _width(label, 10) + _GAP for label in beside))
-    width = max(start + across * (cell + _GAP) + _MARGIN, _width(title, 13, "bold") + 2 * _MARGIN)
-    lines = textwrap.wrap(footer, max(40, int((width - 2 * _MARGIN) / 6.9)))
-    height = _TOP + down * (cell + _CAPTION + _GAP) + 14 * len(lines) + 2 * _MARGIN
+    start = _MARGIN + _GAP + max(_LEFT, *(_width(block) for block in beside))
+    width = start + across * (cell + _GAP) + _MARGIN
+    heading = lines.fitted(title, width - 2 * _MARGIN, _TITLE, bold=True)
+    ending = lines.wrapped(legible(footer), width - 2 * _MARGIN, _SMALL)
+    first = 2 * _MARGIN + heading.height + max(block.height for block in above)
+    height = first + down * (cell + _CAPTION + _GAP) + 2 * _MARGIN
+    height += lines.line_height(_SMALL) * len(ending)
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
 
-    def text(x: float, y: float, words: str, **style: object) -> None:
+    def text(x: float, y: float, block: lines.Block, **style: object) -> None:
+        words = "\n".join(legible(line) for line in block.lines).replace("$", r"\$")
+        style |= {"size": block.size * 72 / _DPI, "family": families(words), "linespacing": 1.15}
         figure.text(x / width, 1 - y / height, words, **style)  # type: ignore[arg-type]
 
-    text(_MARGIN, _MARGIN, title, size=13, weight="bold", va="top")
-    for column, label in enumerate(grid.column_labels):
+    text(_MARGIN, _MARGIN, heading, weight="bold", va="top")
+    for column, block in enumerate(above):
         x = start + column * (cell + _GAP) + cell / 2
-        most = max(6, int(cell / 7))  # letters of about seven pixels
-        words = label if len(label) <= most else textwrap.fill(label.replace(", ", ",\n"), most)
-        text(x, _TOP - 8, words, size=10, ha="center", va="bottom", linespacing=1.1)
+        text(x, first - 6, block, ha="center", va="bottom")
     for row, cells in enumerate(grid.cells):
-        top = _TOP + row * (cell + _CAPTION + _GAP)
-        text(start - _GAP, top + cell / 2, beside[row], size=10, ha="right", va="center")
+        top = first + row * (cell + _CAPTION + _GAP)
+        text(start - _GAP, top + cell / 2, beside[row], ha="right", va="center")
         for column, one in enumerate(cells):
             left = start + column * (cell + _GAP)
             box = (left / width, 1 - (top + cell) / height, cell / width, cell / height)
@@ -59,18 +69,11 @@ def draw(grid: Grid, *, title: str, footer: str) -> dict[str, bytes]:
             axes.imshow(np.clip(one.picture, 0, 1), interpolation="nearest", aspect="auto")
             axes.set_axis_off()
             if one.caption:
-                text(
-                    left + cell / 2,
-                    top + cell + 4,
-                    one.caption,
-                    size=8.5,
-                    color="0.35",
-                    ha="center",
-                    va="top",
-                )
-    bottom = _TOP + down * (cell + _CAPTION + _GAP) + _MARGIN
-    for number, line in enumerate(lines):
-        text(_MARGIN, bottom + 14 * number, line, size=8.5, color="0.35", va="top")
+                note = lines.fitted(one.caption, cell, _SMALL, most=1)
+                middle = left + cell / 2
+                text(middle, top + cell + 4, note, color="0.35", ha="center", va="top")
+    bottom = first + down * (cell + _CAPTION + _GAP) + _MARGIN
+    text(_MARGIN, bottom, lines.Block(tuple(ending), _SMALL), color="0.35", va="top")
     drawn = {}
     for kind in ("png", "pdf"):
         buffer = io.BytesIO()
@@ -81,15 +84,11 @@ def draw(grid: Grid, *, title: str, footer: str) -> dict[str, bytes]:
     return drawn
 
 
-def _wrapped(label: str) -> str:
-    return "\n".join(piece for line in label.split("\n") for piece in textwrap.wrap(line, 15))
+def _joined(blocks: Sequence[lines.Block]) -> lines.Block:
+    """Blocks below each other, all in the smallest's letters."""
+    size = min(block.size for block in blocks)
+    return lines.Block(tuple(line for block in blocks for line in block.lines), size)
 
 
-def _width(words: str, size: float, weight: str = "normal") -> int:
-    """Pixels that the longest line of a text takes."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
-
-    font = FontProperties(weight=weight)
-    lines = [TextPath((0, 0), line, size=size, prop=font) for line in words.split("\n") if line]
-    return max((math.ceil(path.get_extents().x1 * _DPI / 72) for path in lines), default=0)
+def _width(block: lines.Block) -> int:
+    return max((math.ceil(length(line, block.size)) for line in block.lines), default=0)

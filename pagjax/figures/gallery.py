@@ -45,6 +45,8 @@ code { display: block; overflow-x: auto; padding: .5rem; font-size: .8rem;
 .note { color: var(--faint); font-size: .9rem; }
 @media (max-width: 40rem) {
   th, td { padding: .2rem .35rem; } .words td:nth-child(2) { min-width: 9rem; }
+  .sheet { max-width: none; } nav a { padding: .3rem 0; } .way, .way canvas { width: 8rem; }
+  .way canvas { height: 8rem; }
 }
 @media print {
   .ways { display: none; } section, tr { break-inside: avoid; } body { max-width: none; }
@@ -66,8 +68,11 @@ for (const way of document.querySelectorAll(".way")) {
 """
 
 _ABOUT = """
-<p>The figures of Kaur, Cohen and Lipton (2019), drawn by pagjax. Under every picture stands the
-probability that a judge assigns to the target; intervals hold 95%.</p>
+<p>The figures of Kaur, Cohen and Lipton (2019),
+<a href="https://arxiv.org/abs/1910.08640">Are Perceptually-Aligned Gradients a General Property of
+Robust Classifiers?</a>, drawn by @PAGJAX@. Under every picture stands
+the probability that a judge assigns to the target; intervals hold 95%. Drag a slider from the
+result back to the start.</p>
 <p><strong>Which judge is asked decides what is found.</strong> The one to believe is the robust
 judge: an adversarially trained network that took no part in making the picture. A vanilla judge
 stands beside it as a warning: adversarial grain carries over from one vanilla network to another,
@@ -121,8 +126,8 @@ def write(folder: Path) -> Path:
         f"<title>{TITLE}</title>"
         f"<style>{_STYLE}</style></head><body>"
         f"<h1>{TITLE}</h1>"
-        f"{_ABOUT}<nav>{links}</nav>{_overview(figures)}{''.join(map(_section, figures))}"
-        f"<script>{_SCRIPT}</script></body></html>"
+        f"{_ABOUT.replace('@PAGJAX@', _home(folder))}<nav>{links}</nav>{_overview(figures)}"
+        f"{''.join(map(_section, figures))}<script>{_SCRIPT}</script></body></html>"
     )
     files.write_bytes(folder / PAGE, page.encode("utf-8", "replace"))
     return folder / PAGE
@@ -179,6 +184,12 @@ def _overview(figures: Sequence[Told]) -> str:
     )
 
 
+def _home(folder: Path) -> str:
+    """The project's name, a link where the page lies in the repository's documentation."""
+    beside = Path("..", "..", "README.md")
+    return f'<a href="{beside.as_posix()}">pagjax</a>' if (folder / beside).is_file() else "pagjax"
+
+
 def _link(number: int) -> str:
     return f'<a href="#figure-{number}">{number}</a>'
 
@@ -204,7 +215,7 @@ def _way(picture: tuple[str, bytes], way: Way) -> str:
         f'<div class="way"><canvas width="{side}" height="{side}" '
         f'data-strip="{_address(*picture)}">'
         f'</canvas><input type="range" min="0" max="{last}" value="{last}" '
-        f'aria-label="step of {label}">{label}</div>'
+        f'autocomplete="off" aria-label="step of {label}">{label}</div>'
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Recipe
 from pagjax.figures.starts import Starts
+from pagjax.lettering.fonts import said
 
 Row = Mapping[str, Any]
 
@@ -34,12 +35,12 @@ class Cell:
         """The judge's probability of the target, or without a judge the smoothed network's own."""
         if self.row is None:
             return ""
-        said = f"own {self.row['probability']:.2f}"
+        told = f"own {self.row['probability']:.2f}"
         if "judge_robust_probability" in self.row:
-            said = f"judge {self.row['judge_robust_probability']:.2f}"
+            told = f"judge {self.row['judge_robust_probability']:.2f}"
         if "certified_radius" in self.row:
-            said += f", R {int(100 * self.row['certified_radius']) / 100:.2f}"
-        return said
+            told += f", R {int(100 * self.row['certified_radius']) / 100:.2f}"
+        return told
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def arrange(
         [Cell(*made) for made in zip(panel.results, rows, panel.frames, strict=True)]
         for panel, rows in zip(panels, numbers, strict=True)
     ]
-    targets = [labels[target] for target in panels[0].targets]
+    targets = [said(labels[target]) for target in panels[0].targets]
     if recipe.layout == "seeds":
         above = tuple(map(Cell, starts.pictures))
         return Grid(("seed", "result"), tuple(targets), (above, tuple(cells[0])))

@@ -20,7 +20,7 @@ from pagjax.networks.base import BaseNetwork
 from pagjax.objectives import BY_NAME
 from pagjax.runs import files, inputs, processes
 from pagjax.runs.execute import Progress
-from pagjax.runs.job import Job, JobError, default_batch_size, make_pairs
+from pagjax.runs.job import SUBJECT, Job, JobError, default_batch_size, make_pairs
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Choice:
         seed: of targets, images and noise.
         certification_draws: for a certified radius of every picture; None for none.
         data_dir: where TFDS prepared data.
+        crop: what is kept of starting images, see `pagjax.runs.job.Job`.
     """
 
     images: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class Choice:
     seed: int = 0
     certification_draws: int | None = None
     data_dir: Path | None = None
+    crop: str = SUBJECT
 
 
 def make_figure(
@@ -153,7 +155,7 @@ def _pairs(
         raise JobError(f"--targets: class {twice[0]}, {labels[twice[0]]}, is given twice")
     columns = min(choice.columns or recipe.columns, classes)
     if recipe.layout == "seeds":
-        statistics = starts.store.for_labels(labels)
+        statistics = starts.store.for_labels(labels, side)
         targets = given or tuple((recipe.part * columns + i) % classes for i in range(columns))
         _tell_targets(given, targets, choice.columns, labels, tell)
         begun = starts.seeds(statistics, targets, recipe.part, side)
@@ -166,6 +168,7 @@ def _pairs(
         seed=choice.seed,
         side=side,
         data_dir=choice.data_dir,
+        crop=inputs.check_crop(choice.crop, choice.images),
     )
     count = len(begun.names)
     for told in left_out.of_images(begun.left_out, choice.rows or recipe.rows, count):

@@ -6,12 +6,15 @@ number of draws stand behind each column.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pagjax.figures import claims
 
 VANILLA, ADVERSARIAL = "vanilla", "adversarial"
+FAMILIES = {"imagenette": 0.5, "cifar10": 0.25}
+"""Shipped networks that play together, and the sigma of their figures with one smoothed network."""
 
 Layout = Literal["targets", "variants", "seeds"]
 
@@ -82,8 +85,52 @@ def smoothadv(sigma: float) -> str:
     return f"smoothadv-{sigma:.2f}"
 
 
+def family(networks: Sequence[str]) -> str:
+    """The family that plays the roles nobody else does: the one named, or the first of `FAMILIES`.
+
+    Args:
+        networks: ``ROLE=NAME_OR_PATH`` each, or a family's name.
+
+    Raises:
+        ValueError: for a word that is neither, or several families.
+
+    Example:
+        >>> family(["vanilla=my-folder"]), family(["cifar10"])
+        ('imagenette', 'cifar10')
+    """
+    named = [text for text in networks if "=" not in text]
+    unknown = [text for text in named if text not in FAMILIES]
+    if unknown:
+        raise ValueError(
+            f"--networks {unknown[0]}: write ROLE=NAME_OR_PATH, or one of {', '.join(FAMILIES)}"
+        )
+    if len(set(named)) > 1:
+        raise ValueError(f"--networks {' '.join(named)}: one family at a time")
+    return named[0] if named else next(iter(FAMILIES))
+
+
+def main_sigma(networks: Sequence[str]) -> float:
+    """The sigma of figures with one smoothed network, where nobody says.
+
+    That of the only smoothed network given, or the family's; see `family` for the words.
+
+    Example:
+        >>> main_sigma([]), main_sigma(["gaussian-0.12=my-folder"])
+        (0.5, 0.12)
+    """
+    own = {text.split("=")[0] for text in networks if "=" in text}
+    given = {
+        role.rpartition("-")[2] for role in own if role.startswith(("gaussian-", "smoothadv-"))
+    }
+    try:
+        levels = {float(level) for level in given}
+    except ValueError:
+        levels = set()
+    return levels.pop() if len(levels) == 1 else FAMILIES[family(networks)]
+
+
 def recipes(
-    *, main: float = 0.25, levels: tuple[float, ...] = (0.25, 0.5, 1.0), compared: float = 0.25
+    *, main: float = 0.5, levels: tuple[float, ...] = (0.25, 0.5, 1.0), compared: float = 0.5
 ) -> dict[int, Recipe]:
     """All figures.
 

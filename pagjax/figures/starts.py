@@ -20,7 +20,7 @@ from pagjax.io.class_folders import Classes
 from pagjax.io.errors import DataError
 from pagjax.io.labelled_images import open_data
 from pagjax.runs.inputs import read_pictures
-from pagjax.runs.job import JobError
+from pagjax.runs.job import SUBJECT, JobError
 from pagjax.runs.seeds import draw
 
 
@@ -64,6 +64,7 @@ def choose(
     seed: int,
     side: int,
     data_dir: Path | None,
+    crop: str = SUBJECT,
 ) -> Starts:
     """Starting images for a grid.
 
@@ -76,6 +77,7 @@ def choose(
         seed: of the choice among a data set's images.
         side: side in pixels.
         data_dir: where TFDS prepared data.
+        crop: what is kept of files, see `pagjax.runs.job.Job`.
 
     Raises:
         JobError: if nothing usable was given.
@@ -87,7 +89,7 @@ def choose(
         return _of_data_set(given[0], classes, count, part, seed, side, data_dir)
     classes = Classes(tuple(labels))
     own = _own_classes(Path(given[0]), classes) if len(given) == 1 else {}
-    found = read_pictures(given, (side, side))
+    found = read_pictures(given, (side, side), crop)
     picked = [(part * count + i) % len(found.names) for i in range(min(count, len(found.names)))]
     names = [Path(name.removeprefix(samples.PREFIX)).stem for name in found.names]
     return Starts(
@@ -108,7 +110,7 @@ def _own_classes(folder: Path, classes: Classes) -> dict[str, int]:
 
 
 def _without_data(labels: Sequence[str], count: int, part: int, side: int) -> Starts:
-    statistics = store.for_labels(labels)
+    statistics = store.for_labels(labels, side)
     photographs = list(samples.SAMPLES)
     chosen: list[Starts] = []
     for order in range(count):

@@ -18,6 +18,7 @@ from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Recipe
 from pagjax.images import to_pillow
 from pagjax.io import replacing
+from pagjax.lettering.fonts import said, spaced
 from pagjax.runs import environment, files, state
 
 
@@ -84,7 +85,7 @@ def _write_ways(arranged: grid.Grid, folder: Path) -> list[dict[str, object]]:
         name = f"ways/{len(ways) + 1}.png"
         side_by_side = np.concatenate(list(cell.frames), axis=1)
         files.write_bytes(folder / name, sheets.png(to_pillow(side_by_side / 255)))
-        label = f"{cell.row['start']} to {cell.row['target']}, {cell.row['variant']}"
+        label = f"{spaced(cell.row['start'])} to {said(cell.row['target'])}, {cell.row['variant']}"
         count, side = cell.frames.shape[:2]
         ways.append({"file": name, "label": label, "frames": count, "side": side})
     return ways

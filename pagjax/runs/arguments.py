@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
         description="Follows the gradient of a target class's score under a smoothed network, "
         "f_sigma(x) = E[f(x + noise)], from pictures of your own (Kaur, Cohen and Lipton 2019). "
         "Lengths (sigma, epsilon, step size) are l2 lengths in pixel units of [0, 1]. Without "
-        "arguments: a small shipped network, free photographs, the preset fast.",
+        "arguments: a shipped network of ten ImageNet classes, free photographs, the preset fast.",
     )
     what = parser.add_argument_group("what")
     what.add_argument("--checkpoint", metavar="NAME_OR_PATH", help="base network")
@@ -53,6 +53,14 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument(
         "--image-size", type=types.count, metavar="PIXELS", help="default: the network's own"
+    )
+    what.add_argument(
+        "--crop",
+        default="subject",
+        metavar="WHERE",
+        help="what is kept of starting images of another shape: centre, top, bottom, left, right; "
+        "x,y: a point that comes to the middle; or left,top,right,bottom: a box; as shares of "
+        "width and height, such as 0.5,0.3 (default: the samples' own, and the centre of all else)",
     )
     how = parser.add_argument_group("how")
     how.add_argument(

@@ -109,7 +109,7 @@ def find_statistics(
             raise JobError(f"--statistics {args.statistics} is of other classes than the networks")
         return found
     try:
-        return store.for_labels(labels)
+        return store.for_labels(labels, side)
     except store.StatisticsError:
         if args.data is None:
             raise
@@ -160,7 +160,7 @@ def read_starts(
         print("no --data: starting from draws of the class statistics", file=sys.stderr)
         each = -(-args.count // len(labels))
         names, own_classes = seeds.names(
-            labels, labels, args.statistics, count=each, seed=args.seed
+            labels, labels, args.statistics, count=each, seed=args.seed, side=shape[0]
         )
         order = [kind * each + number for number in range(each) for kind in range(len(labels))]
         chosen = order[: args.count]

@@ -13,10 +13,10 @@ import numpy as np
 
 from pagjax import samples
 from pagjax.images import ImageError, find, read
-from pagjax.io import atomic
+from pagjax.io import atomic, crops
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs import files, seeds
-from pagjax.runs.job import Job, JobError, make_pairs, resolve_target
+from pagjax.runs.job import SUBJECT, Job, JobError, make_pairs, resolve_target
 
 
 class Pictures(NamedTuple):
@@ -51,6 +51,7 @@ def read_inputs(
     how: Literal["all", "one-to-one"],
     size: tuple[int, int],
     labels: Sequence[str],
+    crop: str = SUBJECT,
 ) -> Inputs:
     """Pictures, targets and who meets whom; a pair with an unusable half is left out.
 
@@ -60,6 +61,7 @@ def read_inputs(
         how: every picture with every target, or the first with the first and so on.
         size: height and width in pixels.
         labels: the network's class names.
+        crop: what is kept of a picture, see `pagjax.runs.job.Job`.
 
     Returns:
         `Inputs`, free of what could not be used.
@@ -68,7 +70,7 @@ def read_inputs(
         JobError: if nothing is left, or one-to-one lists differ in length.
     """
     skipped: list[str] = []
-    found = _read_images(images, size, skipped)
+    found = _read_images(images, size, skipped, crop)
     classes = [_read_target(text, labels, skipped) for text in targets]
     usable_images = [i for i, (_, picture) in enumerate(found) if picture is not None]
     usable_targets = [j for j, index in enumerate(classes) if index is not None]
@@ -88,14 +90,14 @@ def read_inputs(
     )
 
 
-def read_pictures(images: Sequence[str], size: tuple[int, int]) -> Pictures:
+def read_pictures(images: Sequence[str], size: tuple[int, int], crop: str = SUBJECT) -> Pictures:
     """Files, folders and ``sample:NAME`` as pictures of one size.
 
     Raises:
         JobError: if one of them cannot be used.
     """
     skipped: list[str] = []
-    found = _read_images(images, size, skipped)
+    found = _read_images(images, size, skipped, crop)
     if skipped:
         raise JobError("; ".join(skipped))
     pictures = np.stack([picture for _, picture in found if picture is not None])
@@ -112,7 +114,7 @@ def read_targets(targets: Sequence[str | int], labels: Sequence[str]) -> tuple[i
 
 
 def _read_images(
-    given: Sequence[str], size: tuple[int, int], skipped: list[str]
+    given: Sequence[str], size: tuple[int, int], skipped: list[str], crop: str
 ) -> list[tuple[str, np.ndarray | None]]:
     found: list[tuple[str, np.ndarray | None]] = []
     for text in given:
@@ -130,11 +132,33 @@ def _read_images(
             continue
         for name, file in names:
             try:
-                found.append((name, read(file, size)))
+                found.append((name, read(file, size, crop=_crop(crop, text))))
             except ImageError as error:
                 skipped.append(str(error))
                 found.append((name, None))
     return found
+
+
+def check_crop(crop: str, images: Sequence[str]) -> str:
+    """The crop as a job records it: in one form, and the centre where that is what it means.
+
+    Raises:
+        JobError: for a crop that is none.
+    """
+    if crop == SUBJECT:
+        return SUBJECT if any(name.startswith(samples.PREFIX) for name in images) else "centre"
+    try:
+        kept = crops.parse(crop)
+    except ValueError as error:
+        raise JobError(f"--{error}") from error
+    named = [name for name, own in crops.NAMED.items() if own == kept]
+    return named[0] if named else ",".join(f"{share:g}" for share in kept)
+
+
+def _crop(crop: str, name: str) -> crops.Crop:
+    if crop != SUBJECT:
+        return crops.parse(crop)
+    return samples.crop(name) if name.startswith(samples.PREFIX) else crops.CENTRE
 
 
 def _read_target(text: str | int, labels: Sequence[str], skipped: list[str]) -> int | None:
@@ -202,7 +226,7 @@ def recorded_job(record: dict[str, Any], network: BaseNetwork) -> tuple[Job, np.
     if weights_digest(network) != job.checkpoint_sha256:
         raise JobError(f"{job.checkpoint} no longer holds the weights of the record")
     skipped: list[str] = []
-    found = _read_images(job.images, job.image_size, skipped)
+    found = _read_images(job.images, job.image_size, skipped, job.crop)
     changed = [
         name
         for (name, picture), seen in zip(found, job.images_sha256, strict=True)

@@ -28,6 +28,12 @@ from pagjax.wording.numbers import MOST_SIGMA, check_in_box, check_length, short
 
 PROJECTIONS: dict[str, Projection] = {"ball-then-box": ball_then_box, "nearest": ball_and_box}
 MOST_AT_ONCE = 16
+SUBJECT = "subject"
+
+# Settings that older records lack, and what they meant without them. Left out where they still mean
+# that, so that the same job has the same record as before.
+_LATER: dict[str, Any] = {"crop": "centre"}
+_ALWAYS = object()
 
 
 class JobError(RefusedError):
@@ -56,6 +62,8 @@ class Job:
         last_num_samples: to which the draws grow; None where they do not.
         sampling: kind of draws, see `pagjax.sampling`.
         momentum, schedule, settles_after: see `pagjax.presets.strategy`.
+        crop: what is kept of the starting images, see `pagjax.io.crops.parse`; `SUBJECT` shows the
+            shipped samples at their subject and all else at the centre.
     """
 
     checkpoint: str
@@ -83,6 +91,7 @@ class Job:
     momentum: float = 0.0
     schedule: presets.Schedule = "constant"
     settles_after: int | None = None
+    crop: str = "centre"
 
     def __post_init__(self) -> None:
         """Refuses lengths that cannot be in pixel units of [0, 1].
@@ -101,13 +110,15 @@ class Job:
             raise JobError(str(error)) from None
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return dataclasses.asdict(self)
+        """As JSON values; those in `_LATER` only where they say anything."""
+        values = dataclasses.asdict(self)
+        return {name: v for name, v in values.items() if v != _LATER.get(name, _ALWAYS)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Job:
         """From `to_json`'s values, with lists where JSON has no tuples."""
         names = {field.name for field in dataclasses.fields(cls)}
+        values = {**_LATER, **values}
         if set(values) != names:
             differing = ", ".join(sorted(set(values) ^ names))
             raise JobError(
@@ -234,7 +245,7 @@ def default_batch_size(
 ) -> int:
     """Pictures at once: as many as there is room for, evenly over the batches.
 
-    Example, the fifteen pictures of 32 pixels of the job without arguments, and the paper's N:
+    Example, fifteen pictures of 32 pixels, and the paper's N:
         >>> default_batch_size(15, 2, 32 * 32 * 3), default_batch_size(15, 20, 224 * 224 * 3)
         (15, 1)
     """

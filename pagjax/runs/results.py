@@ -17,6 +17,7 @@ from PIL import Image
 from pagjax import outputs, sheets
 from pagjax.checks import UNIT_BOX
 from pagjax.images import to_pillow, unique_names
+from pagjax.lettering.fonts import said
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs import certified, environment, files, seeds
 from pagjax.runs.execute import Finished
@@ -24,6 +25,7 @@ from pagjax.runs.job import Job, make_pairs
 from pagjax.smoothing import smoothed_mean
 
 RECORD, ARRAYS, SHEET, IMAGES = "record.json", "arrays.npz", "sheet.png", "images"
+SHOWN = 256  # least side of a picture's PNG: small ones grow by whole pixels; arrays.npz does not
 EVALUATION_SAMPLES = 100
 EVALUATION_CHUNK = 20
 MOST_NAME_BYTES = 80
@@ -140,7 +142,9 @@ def write(
     distances = np.linalg.norm(offsets, axis=1)
     broken = (~np.isfinite(finished.trace.gradient_norm)).sum(axis=1)
     for name, x_star in zip(names, finished.x_star, strict=True):
-        files.write_bytes(folder / IMAGES / f"{name}.png", sheets.png(to_pillow(x_star)))
+        files.write_bytes(
+            folder / IMAGES / f"{name}.png", sheets.png(to_pillow(x_star, enlarge_to=SHOWN))
+        )
     if finished.frames is not None:
         for name, frames in zip(names, finished.frames, strict=True):
             files.write_bytes(folder / IMAGES / f"{name}.gif", sheets.animation(frames))
@@ -226,12 +230,12 @@ def sheet(
         return _seeds_over_results(job, labels, images, finished, notes, footer)
     stems = image_names(job)
     all_pairs = len(job.pairs) == len(job.images) * len(job.targets)
-    columns = [labels[target] for target in job.targets] if all_pairs else ["result"]
+    columns = [said(labels[target]) for target in job.targets] if all_pairs else ["result"]
     rows: list[list[np.ndarray | None]] = [[image] for image in images]
     captions = [[""] for _ in images]
     for index, (image, target) in enumerate(job.pairs):
         rows[image].append(finished.x_star[index])
-        label = "" if all_pairs else f"{labels[job.targets[target]]} "
+        label = "" if all_pairs else f"{said(labels[job.targets[target]])} "
         captions[image].append(label + notes[index])
     return sheets.contact_sheets(
         rows, row_labels=stems, column_labels=["start", *columns], captions=captions, footer=footer
@@ -253,7 +257,7 @@ def _seeds_over_results(
     for target in dict.fromkeys(job.targets):
         own = [index for index, other in enumerate(job.targets) if other == target]
         rows += [[images[index] for index in own], [finished.x_star[index] for index in own]]
-        row_labels += ["seeds", labels[target]]
+        row_labels += ["seeds", said(labels[target])]
         captions += [[""] * len(own), [notes[index] for index in own]]
     columns = [""] * max(map(len, rows))
     return sheets.contact_sheets(

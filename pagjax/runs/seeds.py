@@ -27,6 +27,7 @@ def names(
     *,
     count: int,
     seed: int,
+    side: int | None = None,
 ) -> tuple[list[str], list[str]]:
     """Names of `count` seeds of each class, and each one's class as the target.
 
@@ -36,6 +37,7 @@ def names(
         statistics: a data set's name or a file; None finds the shipped ones of these labels.
         count: seeds a class.
         seed: of the draws.
+        side: side in pixels of the images wanted, where the shipped statistics are to be found.
 
     Returns:
         Names for `read`, and a class index as text for each.
@@ -48,10 +50,9 @@ def names(
         >>> names(["horse"], labels, None, count=2, seed=0)
         (['seed:cifar10/horse-0-0', 'seed:cifar10/horse-0-1'], ['7', '7'])
     """
-    found = _statistics(statistics, labels)
+    source, found = _statistics(statistics, labels, side)
     chosen = [resolve_target(text, labels) for text in classes]
     own = [_name_of(labels[index], index, found.labels) for index in chosen]
-    source = found.data if statistics is None else statistics
     return (
         [f"{PREFIX}{source}/{label}-{seed}-{number}" for label in own for number in range(count)],
         [_as_text(index, labels) for index in chosen for _ in range(count)],
@@ -138,8 +139,10 @@ def draw(
     )
 
 
-def _statistics(name: str | None, labels: Sequence[str]) -> store.ClassStatistics:
+def _statistics(
+    name: str | None, labels: Sequence[str], side: int | None
+) -> tuple[str, store.ClassStatistics]:
     try:
-        return store.for_labels(labels) if name is None else _load(name)
+        return store.find(labels, side) if name is None else (name, _load(name))
     except store.StatisticsError as error:
         raise JobError(str(error)) from error

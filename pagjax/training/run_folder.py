@@ -94,6 +94,18 @@ def network_of_init(init: str | None) -> BaseNetwork | None:
     return None if init is None else base_network(*store.restore(shipped.path(init)))
 
 
+def portable(settings: Settings) -> dict[str, Any]:
+    """Settings as a card tells them: names in place of paths, and a digest of where it started."""
+    values = settings.to_json()
+    if Path(settings.data).is_dir():
+        values["data"] = Path(settings.data).absolute().name
+    if settings.init is not None and settings.init not in shipped.names():
+        _, variables = store.restore(shipped.path(settings.init))
+        digest = files.digest(*jax.tree.leaves(variables))
+        values["init"] = f"{Path(settings.init).absolute().name}, sha256 {digest[:16]}"
+    return values
+
+
 def stored_side(side: int) -> int:
     """The side at which images wait for resized crops: an eighth larger, and even."""
     return 2 * math.ceil(side * 9 / 16)
@@ -167,7 +179,7 @@ def finish(
         return ""
     values = record.card(
         name,
-        settings.to_json(),
+        portable(settings),
         reached,
         unrounded,
         command=command,

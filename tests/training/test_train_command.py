@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pagjax import train
-from pagjax.checkpoints import store
+from pagjax.checkpoints import shipped, store
 from pagjax.networks.base import base_network
-from pagjax.training import recipes, record
+from pagjax.training import recipes, record, run_folder
+from pagjax.training.settings import Settings
 from pagjax.training.step import network_of
 
 _SMALL = {
@@ -45,6 +47,15 @@ def colours(tmp_path):
     return tmp_path / "data"
 
 
+def test_cards_name_where_a_run_started_without_a_path(tmp_path):
+    path = shutil.copytree(shipped.path("cifar10-vanilla"), tmp_path / "mine")
+    told = run_folder.portable(Settings("cifar10", init=str(path)))["init"]
+    assert told.startswith("mine, sha256 ")
+    assert run_folder.portable(Settings("cifar10", init="cifar10-vanilla"))["init"] == (
+        "cifar10-vanilla"
+    )
+
+
 def test_trains_evaluates_resumes_and_refuses(colours, tmp_path, capsys):
     out = tmp_path / "colours-0.1"
     command = ["--data", str(colours), "--out", str(out), *SMALL]
@@ -60,7 +71,9 @@ def test_trains_evaluates_resumes_and_refuses(colours, tmp_path, capsys):
     assert card["accuracies"]["images"] == 12
     assert card["accuracies"]["smoothed"] >= 0.5
     assert "--sigma 0.1" in card["command"]
-    assert str(tmp_path) not in json.dumps(card["command"])
+    assert card["command"].endswith("--out colours-0.1")
+    assert str(tmp_path) not in json.dumps(card)
+    assert card["settings"]["data"] == "data"
     assert (out / record.CURVES).exists()
     assert record.read(out)[-1]["step"] == 9
 

@@ -1,0 +1,1 @@
+"""Words on pictures: fonts for any script, and lines that break no word."""
