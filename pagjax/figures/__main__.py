@@ -17,7 +17,6 @@ from pagjax.runs.command_line import guarded
 from pagjax.wording import arguments as types
 
 OUT = Path("pagjax-figures")
-SIGMA = 0.25
 
 
 def parser() -> argparse.ArgumentParser:
@@ -148,7 +147,8 @@ def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]
 
     for words in cast.check():
         tell(words, file=sys.stderr)
-    for one in left_out.of_networks(cast.roles, wanted, args.sigma or SIGMA):
+    sigma = main_sigma(args.networks) if args.sigma is None else args.sigma
+    for one in left_out.of_networks(cast.roles, wanted, sigma):
         tell_left_out(one)
     for one in left_out.of_settings(_given(args), wanted):
         tell_left_out(one)
