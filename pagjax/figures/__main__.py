@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -174,17 +173,12 @@ def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]
     if playable or not wanted:
         processes.from_first(lambda: places.claim(args.out, playable))
     for recipe in wanted:
-        missing = cast.missing(recipe)
-        if missing:
-            waits = ", ".join(f"{role} ({name} is not there)" for role, name in missing.items())
-            tell(
-                f"figure {recipe.number} needs a network for {waits}: pass "
-                f"--networks {next(iter(missing))}=NAME_OR_PATH",
-                file=sys.stderr,
-            )
+        if waits := _waits_for(cast.missing(recipe)):
+            tell(f"figure {recipe.number} needs a network for {waits}", file=sys.stderr)
             skipped += 1
             continue
         command = _command_of(recipe, args.figures, argv)
+        unused: list[LeftOut] = []
         resumed = processes.losses_end_the_job("the same command")
         with resumed, _bar(recipe, shown=processes.is_first()) as report:
             folder = make_figure(
@@ -195,13 +189,23 @@ def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]
                 args.out,
                 command=command,
                 report=report,
-                tell=partial(tell_left_out, where=f"figure {recipe.number}: "),
+                tell=unused.append,
             )
+        for one in unused:  # after the bar, which is on the same line
+            tell_left_out(one, f"figure {recipe.number}: ")
         tell(f"figure {recipe.number}: {folder / 'figure.png'}")
     if processes.is_first() and (skipped < len(wanted) or not wanted):
         print(f"page: {gallery.write(args.out)}")
     processes.wait_for_all("page")
     return EXIT_SOME_SKIPPED if skipped or not_used else EXIT_DONE
+
+
+def _waits_for(missing: Mapping[str, str]) -> str:
+    """The networks that are not there, and what to pass; nothing where none is missing."""
+    if not missing:
+        return ""
+    waits = ", ".join(f"{role} ({name} is not there)" for role, name in missing.items())
+    return f"{waits}: pass --networks {next(iter(missing))}=NAME_OR_PATH"
 
 
 def _given(args: argparse.Namespace) -> list[str]:

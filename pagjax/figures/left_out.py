@@ -82,8 +82,8 @@ def of_images(names: Sequence[str], rows: int, used: int) -> Iterator[LeftOut]:
     """Images that have no row, or rows that have no image."""
     if names:
         yield LeftOut(
-            f"{len(names)} of the images are left out: {_some(names)}; it has {rows} rows, "
-            "--rows for more",
+            f"{len(names)} of the images are left out: {_some(names)}; --rows {rows} is as many as "
+            "it takes",
             True,
         )
     if used < rows:

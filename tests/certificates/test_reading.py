@@ -305,3 +305,10 @@ def test_the_order_of_lines_is_no_matter():
     body = GOOD.splitlines(keepends=True)
     random.Random(0).shuffle(body)
     assert _table(HEADER + "".join(body)) == _table(CANONICAL)
+
+
+def test_no_card_is_filled_from_a_log_that_lost_lines(tmp_path, capsys):
+    path = _read(tmp_path, CANONICAL + "3\t4\t4\t0.1\t0\t1\n")
+    status, _, err = _report(path, capsys, "--card", "nowhere")
+    assert status == command.EXIT_REFUSED
+    assert "lines of the logs were left out" in err

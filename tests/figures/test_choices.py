@@ -94,7 +94,7 @@ def test_images_and_targets_that_a_figure_leaves_out_are_told():
     begun, _, told = _pairs(2, images=samples, rows=2, targets=("cat", "dog"))
     assert begun.left_out == ("astronaut",)
     assert told == [
-        ("1 of the images are left out: astronaut; it has 2 rows, --rows for more", True)
+        ("1 of the images are left out: astronaut; --rows 2 is as many as it takes", True)
     ]
     _, targets, told = _pairs(1, images=samples[:2], targets=("cat", "dog", "cow"))
     assert targets == (0, 2) or targets == (0, 1)
