@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     if damaged:
         print(
             f"{len(damaged)} of {len(wanted)} images could not be read and have no "
-            "line; mend or remove them, then the same command goes on",
+            "line; mend them, then the same command goes on",
             file=sys.stderr,
         )
         return EXIT_SKIPPED
