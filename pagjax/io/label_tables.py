@@ -28,7 +28,7 @@ _FORMS = [
 ]
 _INDEX_FIRST = re.compile(f"{_INDEX}{_BETWEEN}{_NAME}")
 _INDEX_LAST = re.compile(f"{_NAME}{_BETWEEN}{_INDEX}")
-_QUOTED = re.compile(r"""(['"])(.*)\1,?""")
+_QUOTED = re.compile(r"""(['"])((?:(?!\1).)*)\1,?""")
 _HEADERS: dict[str, tuple[str, ...]] = {
     "index": ("index", "idx", "id", "class id", "classid", "class index", "number", "label id"),
     "id": ("wnid", "wordnet id", "synset", "synset id", "wordnetid"),
@@ -67,7 +67,7 @@ def entries(text: str) -> list[Entry]:
     for form in _FORMS:
         found = [form.fullmatch(line) for line in lines]
         if all(found):
-            return [_entry(match) for match in found if match]
+            return [_entry(match, _unquoted) for match in found if match]
     with_id = sum(re.match(_ID, line) is not None for line in lines)
     if 2 * with_id >= len(lines):
         other = next(i for i, line in enumerate(lines) if re.match(_ID, line) is None)
@@ -102,6 +102,11 @@ def _with_index(lines: Sequence[str]) -> list[Entry]:
         elif form is _INDEX_FIRST and _seem_indexed(numbered, len(lines)):
             other = next(i for i, match in enumerate(found) if match is None)
             raise DataError(f"line {other + 1}, {lines[other][:60]!r}, has no index; others do")
+    for number, line in enumerate(lines, start=1):
+        if "\t" in line or line[-1] in ",;":
+            raise DataError(
+                f"line {number}, {line[:60]!r}: a name, or columns? Give names alone, or titles"
+            )
     return plain
 
 

@@ -17,8 +17,12 @@ from pagjax.certificates.arguments import parser
 from pagjax.checkpoints import CheckpointError, probe, store
 from pagjax.class_statistics import store as statistics
 from pagjax.figures import starts
+from pagjax.io.class_folders import Classes
+from pagjax.io.labelled_images import open_data
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
+from pagjax.runs import comparison
+from pagjax.runs.job import JobError
 from pagjax.training import record
 
 LABELS = ("red", "golf ball", "blue, azure")
@@ -191,6 +195,24 @@ def test_figures_know_the_classes_of_class_folders(folder):
     given = {"count": 6, "part": 0, "seed": 0, "side": 8, "data_dir": None}
     assert starts.choose([str(folder)], LABELS, **given).classes == (2, 2, 1, 1, 0, 0)
     assert starts.choose([str(folder / "red")], LABELS, **given).classes == (None, None)
+
+
+def test_alignment_draws_others_for_damaged_pictures(folder):
+    (folder / "red" / "0.png").write_bytes(b"no picture")
+    data = open_data(str(folder), "test", 8, classes=Classes(LABELS))
+    begun = comparison.from_data(data, 5, seed=0)
+    assert sorted(begun.classes.tolist()) == [0, 1, 1, 2, 2]
+    assert "red/0.png" in begun.skipped[0]
+    for image, own in zip(begun.images, begun.classes, strict=True):
+        assert own == 1 or image[0, 0].argmax() == own
+    with pytest.raises(JobError, match="has 5 images"):
+        comparison.from_data(data, 6, seed=0)
+    why: list[str] = []
+    found = comparison.nearest_images(begun.images, begun.classes, data, 1, why.append)
+    assert found.shape == (5, 1, 8, 8, 3)
+    assert len(why) == 1
+    with pytest.raises(JobError, match=r"1 images of red.*--neighbours 1"):
+        comparison.nearest_images(begun.images, begun.classes, data, 2, why.append)
 
 
 def test_probing_matches_by_name_never_by_place(folder):
