@@ -111,7 +111,7 @@ def test_logits_and_input_gradients(name):
 
 
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("name", ["wide-16-2", "preact-open", "imagenet-stride-1"])
+@pytest.mark.parametrize("name", ["preact-open", "imagenet-stride-1"])
 def test_noise_passes_the_stem_beside_the_image(name):
     _, ours = _both(name)
     generator = np.random.default_rng(1)
@@ -121,21 +121,22 @@ def test_noise_passes_the_stem_beside_the_image(name):
     np.testing.assert_allclose(beside, ours.logits_fn(image + noise), rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["wide-16-2", "preact-bottleneck"])
-def test_pre_activations_in_half_precision(name):
+@pytest.mark.parametrize(("backend", "name"), [("cpu", "preact"), ("gpu", "preact-bottleneck")])
+def test_pre_activations_in_half_precision(backend, name, monkeypatch):
+    """The layouts of each backend, here on the CPU; folding is remembered by network."""
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
     _, ours = _both(name, torch.float32)
     images = jnp.asarray(np.random.default_rng(0).random((4, *SIZE, 3), np.float32))
     description = Description.from_json(ours.metadata)
     narrow = base_network(description, ours.variables, "bfloat16").logits_fn(images)
     assert narrow.dtype == jnp.float32
-    wide = ours.logits_fn(images)
+    wide = ours.network.apply(ours.variables, images).logits
     assert 0 < float(jnp.linalg.norm(narrow - wide)) < 0.05 * float(jnp.linalg.norm(wide))
 
 
-@pytest.mark.parametrize("name", ["wide-10-1", "preact-bottleneck", "bottleneck-twice-as-wide"])
-def test_networks_train(name):
+def test_pre_activations_train():
     """All parameters have a slope, and batch statistics move."""
-    _, ours = _both(name, torch.float32)
+    _, ours = _both("wide-10-1", torch.float32)
     images = jnp.asarray(np.random.default_rng(0).random((4, *SIZE, 3), np.float32))
 
     def loss(params):

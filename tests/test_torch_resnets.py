@@ -6,11 +6,12 @@ import dataclasses
 import json
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 import torch
 
-from pagjax.checkpoints import CheckpointError, torch_resnets
+from pagjax.checkpoints import CheckpointError, store, torch_resnets
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
 from tests.torch_networks import Basic, Bottleneck, TorchResNet
@@ -47,7 +48,7 @@ KNOWN: dict[str, tuple[Any, dict[str, Any]]] = {
     "wide-resnet16-3": (lambda: _state(TorchWideResNet(2, 3)), {"stem_stride": (1, 2)}),
     "wide-resnet10-1": (
         lambda: _state(TorchWideResNet(1, 1, shortcut="shortcut")),
-        {"stem_stride": (1, 2)},
+        {"stem_stride": (1, 2)} | PROJECTIONS,
     ),
     "preact-resnet18-width8": (
         lambda: _state(TorchPreActResNet((2, 2, 2, 2))),
@@ -200,6 +201,12 @@ def test_networks_that_pagjax_has_are_no_relatives():
         assert torch_resnets.relative({f"module.{key}": state[key] for key in state}) is None
 
 
+def test_a_resnet_in_a_sequence_is_no_vgg():
+    parts = ("features.0.weight", "features.1.weight", "features.4.0.conv1.weight", "fc.weight")
+    assert "put into a sequence" in str(torch_resnets.relative(dict.fromkeys(parts, np.ones(2))))
+    assert torch_resnets.relative({parts[0]: np.ones(2)}) == "a VGG or AlexNet"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -233,6 +240,18 @@ def test_thirty_thousand_other_tensors_are_counted_and_not_all_listed():
         torch_resnets.convert(state, found)
     assert "unexpected (30000)" in str(caught.value)
     assert len(str(caught.value)) < 3000
+
+
+@pytest.mark.parametrize("name", ["wide-resnet10-1", "preact-resnet50-width8"])
+def test_checkpoints_keep_the_shape_and_the_weights(name, tmp_path):
+    state = KNOWN[name][0]()
+    found = torch_resnets.choose(torch_resnets.identify(state), shortcut="projection_of_input")
+    description = Description(found.name, found.config, 10, NORMALIZERS["none"], (8, 8))
+    variables = torch_resnets.convert(state, found)
+    again, arrays = store.restore(store.save(tmp_path / "saved", description, variables))
+    assert again == description
+    for before, after in zip(jax.tree.leaves(variables), jax.tree.leaves(arrays), strict=True):
+        np.testing.assert_array_equal(before, after)
 
 
 OLD = {"stem": "imagenet", "block": "bottleneck", "stage_sizes": [3, 4, 6, 3], "width": 64}

@@ -127,6 +127,10 @@ class Settings:
         for name in ("average", "momentum", "rise"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"{name} = {getattr(self, name)}: must be in [0, 1)")
+        try:
+            _ = self.config
+        except ValueError as error:
+            raise TrainingError(str(error)) from error
 
     @property
     def config(self) -> ResNetConfig:

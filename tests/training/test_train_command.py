@@ -12,6 +12,7 @@ from pagjax import train
 from pagjax.checkpoints import store
 from pagjax.networks.base import base_network
 from pagjax.training import recipes, record
+from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.step import network_of
 
 _SMALL = {
@@ -104,3 +105,9 @@ def test_recipes_describe_networks(name):
     recipe = recipes.recipe(name)
     network_of(recipe.settings, 10)
     assert recipe.expected
+
+
+@pytest.mark.parametrize("shape", [{"stage_sizes": ()}, {"stage_sizes": (5000,)}, {"width": 10**9}])
+def test_impossible_shapes_of_networks_are_refused(shape):
+    with pytest.raises(TrainingError, match=next(iter(shape))):
+        Settings("cifar10", **shape)

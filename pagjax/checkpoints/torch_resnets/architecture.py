@@ -90,9 +90,8 @@ def choices(architecture: Architecture) -> dict[str, tuple[Any, ...]]:
         found = {"stem_stride": (2, 1), "max_pool": (True, False)}
     if config.preactivation:
         del found["max_pool"]
-        found["shortcut"] = ("projection", "projection_of_input")
-        if architecture.names.shortcut_alone:  # WideResNet, of which there is one kind
-            del found["shortcut"]
+        if architecture.names.shortcut != "convShortcut":  # TRADES's WideResNet is of one kind
+            found["shortcut"] = ("projection", "projection_of_input")
     elif config.shortcut.startswith("padding"):
         found["shortcut"] = ("padding", "padding_end")
     if config.block == "bottleneck" and len(config.stage_sizes) > 1:

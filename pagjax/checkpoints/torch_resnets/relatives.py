@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+_VGG = "a VGG or AlexNet"
 # Of names alone, the telling before the general; every pattern may follow a prefix.
 _NAMES = (
     (r"init_conv\.weight|layer\.\d\.block\.\d+\.(conv|batchnorm)_\d", "DeepMind's WideResNet"
@@ -27,7 +28,7 @@ _NAMES = (
     (r"features\.\d+\.conv\.\d|features\.0\.0\.weight", "a MobileNet"),
     (r"Mixed_\d|Conv2d_1a|inception\d", "an Inception network"),
     (r"trunk_output|f\.[abc]\.0\.weight", "a RegNet"),
-    (r"features\.\d+\.weight", "a VGG or AlexNet"),
+    (r"features\.\d+\.weight", _VGG),
     (r"layer\d\.\d+\.convs\.\d", "a Res2Net"),
     (r"layer\d\.\d+\.conv2\.(conv|fc1)\.", "a ResNeSt"),
     (r"layer\d\.\d+\.(se|se_module|fc1)\.", "a squeeze-and-excitation ResNet"),
@@ -57,7 +58,12 @@ def relative(tensors: Mapping[str, np.ndarray]) -> str | None:
         if match and match.lastgroup:
             index = int(match.lastgroup[1:])
             first = index if first is None else min(first, index)
-    return _NAMES[first][1] if first is not None else _by_shapes(tensors)
+    if first is None:
+        return _by_shapes(tensors)
+    kind = _NAMES[first][1]
+    if kind == _VGG and any(".conv1." in key for key in tensors):
+        return "a ResNet whose parts were put into a sequence (features.0, features.1, ...)"
+    return kind
 
 
 def _by_shapes(tensors: Mapping[str, np.ndarray]) -> str | None:
