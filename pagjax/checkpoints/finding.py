@@ -245,7 +245,7 @@ def _digest(state: StateDict) -> str:
     for name in sorted(state):
         tensor = state[name]
         digest.update(f"{name}\0{tensor.dtype}{tensor.shape}\0".encode(errors="replace"))
-        digest.update(np.ascontiguousarray(tensor).reshape(-1).view(np.uint8))
+        digest.update(np.ascontiguousarray(tensor).tobytes())
     return digest.hexdigest()
 
 

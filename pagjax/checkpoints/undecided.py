@@ -204,13 +204,13 @@ def structures(layout: Layout, architecture: Architecture, given: Mapping[str, A
         decided[name] = {"value": values[0], "by": by}
     varied = {name: values for name, values in left.items() if name not in settled}
     default = {name: choice["value"] for name, choice in decided.items()}
-    values: dict[str, dict[str, Any]] = {}
+    shapes: dict[str, dict[str, Any]] = {}
     for combination in itertools.product(*varied.values()):
         change = dict(zip(varied, combination, strict=True))
         deviating = {name: value for name, value in change.items() if value != default[name]}
-        values[", ".join(f"{k}={v}" for k, v in deviating.items())] = {**default, **change}
+        shapes[", ".join(f"{k}={v}" for k, v in deviating.items())] = {**default, **change}
     notes = [f"as in the code of {layout.name}: {_said(settled, default)}"] if settled else []
-    return Structures(values, decided, _warning(varied), tuple(notes))
+    return Structures(shapes, decided, _warning(varied), tuple(notes))
 
 
 def _in_code(layout: Layout, architecture: Architecture, name: str) -> bool:
