@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
     from pagjax import checkpoints
     from pagjax.mesh import use_cores
-    from pagjax.runs import environment, inputs, messages, processes, results
+    from pagjax.runs import certified, environment, inputs, messages, processes, results
     from pagjax.runs.execute import StateFolder, execute
     from pagjax.runs.job import JobError
 
@@ -64,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
         job, images, skipped = _plan(args, network)
     if args.certify is not None and not job.sigma:
         raise JobError("--certify needs noise: pass --sigma above 0")
+    if args.certify is not None:
+        certified.check_draws(args.certify)
     for reason in skipped:
         print(f"skipped: {reason}", file=sys.stderr)
     if unfinished is None:

@@ -19,6 +19,7 @@ from jax.sharding import Mesh
 
 from pagjax.certificates import logs
 from pagjax.certification import Certificate, MeanBound, certify, certify_soft, predict
+from pagjax.certification.least import Method, check_enough, least_draws
 from pagjax.certification.soft import Rivals
 from pagjax.checks import LogitsFn
 from pagjax.networks.convolutions import Precision
@@ -142,8 +143,15 @@ def begin(log: Path, job: Job, *, overwrite: bool) -> set[int]:
         Numbers of the images that it has already.
 
     Raises:
-        LogError: if the file is another job's, or none.
+        LogError: if the file is another job's, or none; if its draws are too few for its alpha.
     """
+    if job.method != "soft":  # which needs the number of classes, and says so itself
+        method: Method = "predict" if job.method == "predict" else "certify"
+        least = least_draws(job.alpha, method, staged=job.radii is not None)
+        try:
+            check_enough("--num-draws", job.num_draws, least, job.alpha)
+        except ValueError as error:
+            raise logs.LogError(str(error)) from error
     if overwrite or not log.exists():
         log.unlink(missing_ok=True)
         files.write_json(settings_file(log), {"job": _plain(job), **environment.describe()})
