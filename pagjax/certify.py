@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Certifies what the arguments say; returns the exit status."""
     from pagjax import checkpoints
+    from pagjax.certificates.job import check_draws
     from pagjax.io.class_folders import Classes
     from pagjax.io.labelled_images import open_data
     from pagjax.mesh import use_cores
@@ -51,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     network = checkpoints.load(args.checkpoint, precision=args.precision)
     side = network.image_shape[0]
     jobs_planned = _plan(args, network)
+    for job in jobs_planned:
+        check_draws(job)
     data = open_data(
         args.data,
         args.split,

@@ -51,7 +51,7 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax import checkpoints
     from pagjax.io import replacing
-    from pagjax.runs import environment, inputs, messages, processes, results
+    from pagjax.runs import certified, environment, inputs, messages, processes, results
     from pagjax.runs.execute import StateFolder, execute
     from pagjax.runs.job import JobError
 
@@ -68,6 +68,8 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
         job, images, skipped = _plan(args, network)
     if args.certify is not None and not job.sigma:
         raise JobError("--certify needs noise: pass --sigma above 0")
+    if args.certify is not None:
+        certified.check_draws(args.certify)
     for reason in skipped:
         print(f"skipped: {reason}", file=sys.stderr)
     job, goes_on = _take_up(args, job, unfinished)

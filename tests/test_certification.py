@@ -122,7 +122,7 @@ def test_theorem_and_lemma_agree():
         ({"alpha": 0.0}, "alpha = 0.0"),
         ({"alpha": 1.5}, "alpha = 1.5"),
         ({"sigma": 0.0}, "sigma = 0.0"),
-        ({"num_selection": 0}, "num_samples = 0"),
+        ({"num_selection": 0}, "num_selection = 0"),
     ],
 )
 def test_bad_arguments_are_named(change, message):
@@ -139,7 +139,7 @@ def test_bad_arguments_are_named(change, message):
         ({"alpha": 1.0}, "alpha = 1.0"),
         ({"sigma": 0.0}, "sigma = 0.0"),
         ({"num_estimation": 1}, "num_estimation = 1"),
-        ({"rivals": "rest", "num_selection": 0}, "num_samples = 0"),
+        ({"rivals": "rest", "num_selection": 0}, "num_selection = 0"),
         ({"bound": "chernoff"}, "bound = 'chernoff'"),
         ({"rivals": "none"}, "rivals = 'none'"),
         ({"radii": (-1.0,)}, "radius -1.0"),

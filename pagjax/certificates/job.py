@@ -18,6 +18,7 @@ from jax.sharding import Mesh
 
 from pagjax.certificates import logs
 from pagjax.certification import Certificate, MeanBound, certify, certify_soft, predict
+from pagjax.certification.least import Method, check_enough, least_draws
 from pagjax.certification.soft import Rivals
 from pagjax.checks import LogitsFn
 from pagjax.images import Preprocessing
@@ -121,6 +122,22 @@ class Job:
                 logits_fn, image, key, bound=self.bound, rivals=self.rivals, **shared
             )
         return found.prediction, found.radius
+
+
+def check_draws(job: Job) -> None:
+    """Refuses draws that are too few for their alpha, so that every answer would be to abstain.
+
+    Raises:
+        JobError: with the least number; for soft smoothing certification itself says so.
+    """
+    if job.method == "soft":
+        return
+    method: Method = "predict" if job.method == "predict" else "certify"
+    least = least_draws(job.alpha, method, staged=job.radii is not None)
+    try:
+        check_enough("--num-draws", job.num_draws, least, job.alpha)
+    except ValueError as error:
+        raise JobError(str(error)) from error
 
 
 def settings_file(log: Path) -> Path:

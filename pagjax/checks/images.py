@@ -233,7 +233,9 @@ def _span(array: Array, name: str) -> tuple[float, float]:
     """The lowest and the highest pixel, all of which are finite."""
     finite, low, high = jax.device_get(_finite_low_high(array))
     if not finite:
-        raise ValueError(f"{name} hold NaN or infinite pixels: mend or drop those images")
+        raise ValueError(
+            f"{name} hold non-finite pixels (NaN or infinity): mend or drop those images"
+        )
     return float(low), float(high)
 
 

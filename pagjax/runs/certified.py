@@ -10,7 +10,7 @@ import numpy as np
 
 from pagjax.checks import UNIT_BOX
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs.job import Job
+from pagjax.runs.job import Job, JobError
 
 if TYPE_CHECKING:
     # SciPy's statistics take as long to import as JAX, and most jobs certify nothing.
@@ -50,6 +50,20 @@ def certify(
         )
         for number, (picture, target) in enumerate(zip(pictures, targets, strict=True))
     ]
+
+
+def check_draws(num_draws: int) -> None:
+    """Refuses a number of draws from which no picture could be certified, before any is made.
+
+    Raises:
+        JobError: naming the least.
+    """
+    from pagjax.certification.least import check_enough, least_draws
+
+    try:
+        check_enough("--certify", num_draws, least_draws(ALPHA), ALPHA)
+    except ValueError as error:
+        raise JobError(str(error)) from error
 
 
 def to_record(certificate: Certificate, target: int) -> dict[str, Any]:

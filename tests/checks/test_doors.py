@@ -39,8 +39,8 @@ REFUSED = {
     "channels first": (np.moveaxis(GREY, -1, 1), r"jnp.moveaxis\(images, 1, -1\)"),
     "RGBA": (np.full((2, SIDE, SIDE, 4), 0.5, np.float32), r"\[\.\.\., :3\]"),
     "many channels": (np.full((2, SIDE, SIDE, 12), 0.5, np.float32), "12 channels"),
-    "NaN": (with_pixel(np.nan), "NaN or infinite"),
-    "infinity": (with_pixel(np.inf), "NaN or infinite"),
+    "NaN": (with_pixel(np.nan), "non-finite pixels"),
+    "infinity": (with_pixel(np.inf), "non-finite pixels"),
     "0 to 255": (255 * GREY, "divide by 255"),
     "normalised": ((GREY - 0.9) / 0.2, "not normalised"),
     "above the box": (with_pixel(1.03), "clip them"),
@@ -204,7 +204,7 @@ def test_one_images_gradient_has_the_same_door(change):
 @pytest.mark.parametrize("door", BATCH)
 def test_without_a_box_pixels_need_only_be_finite(door):
     BATCH[door](2 * GREY + 0.5, bounds=None)
-    with pytest.raises(ValueError, match="NaN or infinite"):
+    with pytest.raises(ValueError, match="non-finite pixels"):
         BATCH[door](with_pixel(np.nan), bounds=None)
 
 

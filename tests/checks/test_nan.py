@@ -17,6 +17,7 @@ from pagjax.networks import NORMALIZERS, ResNet, ResNetConfig, fuse
 from pagjax.networks.base import base_network
 from pagjax.networks.pooling import max_pool_3x3
 from pagjax.networks.rectifiers import clamp, rectify
+from pagjax.outputs import probabilities, vote
 from tests.checks.doors import BATCH, DESCRIPTION, KEY, SIDE, brightness, tiny_network
 
 CONFIGS = {
@@ -33,11 +34,11 @@ def _with_nan(array: jax.Array, index: int = 0) -> jax.Array:
     return jnp.ravel(array).at[index].set(jnp.nan).reshape(array.shape)
 
 
-@pytest.mark.parametrize("normalizer", ["cifar10", "cifar10-clamped"])
 @pytest.mark.parametrize("config", CONFIGS)
-def test_nan_pixels_and_weights_give_nan_logits(config, normalizer):
+def test_nan_pixels_and_weights_give_nan_logits(config):
     """Both forms of a network, compiled in one piece."""
-    network = ResNet(CONFIGS[config], 3, NORMALIZERS[normalizer])
+    clamped = "-clamped" if config == "bottleneck" else ""
+    network = ResNet(CONFIGS[config], 3, NORMALIZERS[f"cifar10{clamped}"])
     images = jnp.full((2, 16, 16, 3), 0.5)
     variables = jax.jit(network.init)(jax.random.key(0), images)
     fused, folded = fuse(network, variables)
@@ -67,7 +68,7 @@ def test_nan_pixels_give_nan_logits_in_every_shipped_network(name):
     image = jnp.full((1, *network.image_shape), 0.5)
     logits = _run(network.logits_fn, jnp.concatenate([_with_nan(image, 1000), image]))
     assert np.isnan(logits).all(axis=1).tolist() == [True, False]
-    with pytest.raises(ValueError, match="NaN or infinite pixels"):
+    with pytest.raises(ValueError, match="non-finite pixels"):
         network.logits_fn(_with_nan(image, 1000))
 
 
@@ -97,10 +98,21 @@ def test_pools_keep_nan(place):
 
 @pytest.mark.parametrize("classes", [2, 10, 100, 1000])
 @pytest.mark.parametrize("place", [0, -1])
-def test_a_draw_with_a_nan_logit_votes_for_none(classes, place):
+def test_a_nan_logit_is_a_vote_for_none(classes, place):
+    logits = jnp.arange(classes, dtype=jnp.float32).at[place].set(jnp.nan)
+    draws = jnp.stack([logits, jnp.arange(classes, dtype=jnp.float32)])
+    for function in (jax.vmap, lambda f: jax.jit(jax.vmap(f))):
+        assert function(vote)(draws).sum(axis=1).tolist() == [0, 1]
+        likely = np.asarray(function(probabilities)(draws))
+        assert np.isnan(likely[0]).all()
+        assert np.isclose(likely[1].sum(), 1)
+
+
+@pytest.mark.parametrize("classes", [2, 1000])
+def test_a_network_with_a_nan_logit_is_never_certified(classes):
     def network(images):
         logits = jnp.broadcast_to(jnp.arange(classes, dtype=jnp.float32), (len(images), classes))
-        return logits.at[:, place].set(jnp.nan) + 0 * images.mean()
+        return logits.at[:, 0].set(jnp.nan) + 0 * images.mean()
 
     images = jnp.full((1, SIDE, SIDE, 3), 0.5)
     assert BATCH["smoothed_votes"](images, network=network).sum() == 0
