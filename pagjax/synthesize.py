@@ -52,8 +52,10 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
     from pagjax.runs import environment, inputs, messages, processes, results
     from pagjax.runs.execute import StateFolder, execute
     from pagjax.runs.job import JobError
+    from pagjax.runs.state import ANEW
 
-    state = StateFolder(args.out / STATE)
+    told = "it is made again" if args.overwrite else ANEW
+    state = StateFolder(args.out / STATE, told, mends=args.overwrite)
     unfinished = processes.from_first(lambda: _unfinished(args, state))
     environment.prepare()
     skipped: tuple[str, ...] = ()
