@@ -184,18 +184,12 @@ def _plan(
 def _unfinished(args: argparse.Namespace, state: StateFolder) -> dict[str, Any] | None:
     """The unfinished job in the folder, if it may be gone on with; refuses to lose anything."""
     from pagjax.io import replacing
-    from pagjax.io.errors import RefusedError
     from pagjax.runs import results
     from pagjax.runs.job import JobError
 
     if (done := replacing.finish(state.folder)) is not None:  # all was whole when a kill came
         return {**done, DONE: True}
-    try:
-        unfinished = state.recorded()
-    except RefusedError:
-        if args.overwrite and not state.folder.is_symlink():
-            return None
-        raise
+    unfinished = state.recorded()
     if args.overwrite or (args.resume and unfinished is not None):
         return unfinished
     if (args.out / results.RECORD).exists():

@@ -220,7 +220,13 @@ def make_pictures(
     done, about = folder / PICTURES, folder / SETTINGS
     settings = json.loads(json.dumps(job.to_json())) | {"network": network_digest(network)}
     begun = state.recorded()
-    kept = files.read_json(about, ANEW) if about.exists() else None
+    kept = None
+    if about.exists():
+        try:
+            kept = files.read_json(about, anew)
+        except RefusedError:
+            if not mends:
+                raise
     for found, ignored in ((kept, _MACHINE), (begun, ())):
         if found is not None and _of_others(found, settings, ignored):
             raise JobError(

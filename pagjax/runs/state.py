@@ -90,9 +90,15 @@ class StateFolder:
             raise RefusedError(f"{self.folder} is a link, and not this job's: remove it")
         if not self.job_file.exists():
             return None
-        found = atomic.read_json(self.job_file, self.anew)
-        if not isinstance(found, dict):
-            raise RefusedError(f"{self.job_file} holds no settings: {self.anew}")
+        try:
+            found = atomic.read_json(self.job_file, self.anew)
+            if not isinstance(found, dict):
+                raise RefusedError(f"{self.job_file} holds no settings: {self.anew}")
+        except RefusedError as error:
+            if not self.mends:
+                raise
+            print(error, file=sys.stderr)
+            return None
         return found
 
     def keep(self, path: Path, owner: str, number: int, arrays: Mapping[str, np.ndarray]) -> None:

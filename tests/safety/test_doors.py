@@ -363,3 +363,17 @@ def test_an_interruption_during_start_up_is_one_line(monkeypatch, capsys):
         told = capsys.readouterr().err
         assert told.startswith("\ninterrupted; ")
         assert told.count("\n") == 2
+
+
+def test_an_interrupted_import_ends_at_once_in_one_line(tmp_path):
+    """Compiled modules that are interrupted while they initialise raise errors of their own."""
+    (tmp_path / "slow.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    told = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from pagjax.io import interruption; interruption.install('go on'); import slow"
+    )
+    paths = os.pathsep.join([str(ROOT), str(tmp_path)])
+    environment = os.environ | {"PYTHONPATH": paths}
+    command = [sys.executable, "-c", told]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (130, "\ninterrupted; go on\n")
