@@ -5,6 +5,11 @@ Names are imported when they are first used, so that a command's ``--help`` need
 
 from __future__ import annotations
 
+from pagjax.io import interruption
+
+if interruption.is_starting_a_command():
+    interruption.install()
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -193,7 +193,9 @@ def _run(args: argparse.Namespace) -> int:
         )
         folder = work / folders[name]
         with messages.progress_bar(job) as report:
-            pictures = comparison.make_pictures(folder, network, job, starts, report)
+            pictures = comparison.make_pictures(
+                folder, network, job, starts, report, mends=args.overwrite
+            )
         asked, _ = inputs.impartial(judges, digests, name, network)
         measured = comparison.numbers(
             folder,

@@ -54,8 +54,10 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
     from pagjax.runs import certified, environment, inputs, messages, processes, results
     from pagjax.runs.execute import StateFolder, execute
     from pagjax.runs.job import JobError
+    from pagjax.runs.state import ANEW
 
-    state = StateFolder(args.out / STATE)
+    told = "it is made again" if args.overwrite else ANEW
+    state = StateFolder(args.out / STATE, told, mends=args.overwrite)
     unfinished = processes.from_first(lambda: _unfinished(args, state))
     environment.prepare()
     skipped: tuple[str, ...] = ()
@@ -193,18 +195,12 @@ def _plan(
 def _unfinished(args: argparse.Namespace, state: StateFolder) -> dict[str, Any] | None:
     """The unfinished job in the folder, if it may be gone on with; refuses to lose anything."""
     from pagjax.io import replacing
-    from pagjax.io.errors import RefusedError
     from pagjax.runs import results
     from pagjax.runs.job import JobError
 
     if (done := replacing.finish(state.folder)) is not None:  # all was whole when a kill came
         return {**done, DONE: True}
-    try:
-        unfinished = state.recorded()
-    except RefusedError:
-        if args.overwrite and not state.folder.is_symlink():
-            return None
-        raise
+    unfinished = state.recorded()
     if args.overwrite or (args.resume and unfinished is not None):
         return unfinished
     if (args.out / results.RECORD).exists():

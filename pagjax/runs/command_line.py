@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pagjax.io import interruption
 from pagjax.runs.arguments import EXIT_DONE, EXIT_INTERRUPTED, EXIT_REFUSED
 
 AGAIN = "the same command goes on"
@@ -63,10 +64,11 @@ def guarded(
         error: out/arrays.npz: No space left on device: make room and repeat the command
         2
     """
+    handler = interruption.install(again)
     try:
         return run(args)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; {again}", file=sys.stderr)
+        print(interruption.told(again), file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has read enough; the interpreter shall not flush into the pipe.
@@ -80,6 +82,8 @@ def guarded(
             raise
         print(f"error: {told}", file=sys.stderr)
         return refused
+    finally:
+        interruption.restore(handler)
 
 
 def resume_command() -> str:

@@ -7,6 +7,7 @@ come from; what is there already is not done again.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -219,18 +220,29 @@ def make_pictures(
     job: Job,
     starts: Starts,
     report: Callable[[Progress], None],
+    *,
+    mends: bool = False,
 ) -> np.ndarray:
     """A network's pictures, made, taken up where they were left, or found done.
+
+    What is damaged is refused, or told and made again where it `mends`.
 
     Raises:
         JobError: if the folder holds pictures of other settings.
         RefusedError: if what it holds was edited or cut off.
     """
-    state = StateFolder(folder / ".unfinished")
+    anew = "it is made again" if mends else ANEW
+    state = StateFolder(folder / ".unfinished", anew, mends=mends)
     done, about = folder / PICTURES, folder / SETTINGS
     settings = json.loads(json.dumps(job.to_json())) | {"network": network_digest(network)}
     begun = state.recorded()
-    kept = files.read_json(about, ANEW) if about.exists() else None
+    kept = None
+    if about.exists():
+        try:
+            kept = files.read_json(about, anew)
+        except RefusedError:
+            if not mends:
+                raise
     for found, ignored in ((kept, _MACHINE), (begun, ())):
         if found is not None and _of_others(found, settings, ignored):
             raise JobError(
@@ -240,7 +252,13 @@ def make_pictures(
     form = Form((len(job.pairs), *starts.images.shape[1:]), "float32")
     if done.exists() and kept is not None:
         state.clear()  # a kill came before
-        return files.read_arrays(done, {"x_star": form}, cure=ANEW)["x_star"]
+        begun = None
+        try:
+            return files.read_arrays(done, {"x_star": form}, cure=anew)["x_star"]
+        except RefusedError as error:
+            if not mends:
+                raise
+            print(error, file=sys.stderr)
     if begun is None:
         state.begin(job)
     finished = execute(network, job, starts.images, state, report=report)

@@ -208,12 +208,17 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         JobError: if it is none.
     """
+    cure = "name the record.json of a run of pagjax.synthesize"
+    record = atomic.read_json(path, cure)
+    if not isinstance(record, dict) or not isinstance(record.get("job"), dict):
+        raise JobError(f"{path} is no record of a run (no job in it): {cure}")
+    if not isinstance(record.get("x_star_sha256"), str):
+        raise JobError(f"{path} is no record of a run (no x_star_sha256 in it): {cure}")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        record["job"]["checkpoint"], record["x_star_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise JobError(f"{path} is no record of a run: {error!r}") from error
-    return dict(record)
+        Job.from_json(record["job"])
+    except JobError as error:
+        raise JobError(f"{path}: {error}") from error
+    return record
 
 
 def recorded_job(record: dict[str, Any], network: BaseNetwork) -> tuple[Job, np.ndarray]:
@@ -223,6 +228,11 @@ def recorded_job(record: dict[str, Any], network: BaseNetwork) -> tuple[Job, np.
         JobError: if the weights or a picture are no longer those of the record.
     """
     job = Job.from_json(record["job"])
+    if wrong := [target for target in job.targets if target >= len(network.labels)]:
+        raise JobError(
+            f"the recorded job's targets hold {wrong[0]}: {job.checkpoint} has "
+            f"{len(network.labels)} classes"
+        )
     if weights_digest(network) != job.checkpoint_sha256:
         raise JobError(f"{job.checkpoint} no longer holds the weights of the record")
     skipped: list[str] = []

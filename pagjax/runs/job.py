@@ -21,6 +21,7 @@ from pagjax.io.errors import RefusedError
 from pagjax.objectives import BY_NAME, Objective
 from pagjax.pgd import Noise, Strategy
 from pagjax.projections import Projection, ball_and_box, ball_then_box
+from pagjax.runs.recorded import unlike
 from pagjax.sampling import Sampling, group_size
 from pagjax.targeted import draws_at_once
 from pagjax.wording.names import hint
@@ -124,11 +125,21 @@ class Job:
             raise JobError(
                 f"the recorded job is of another pagjax version (differs in {differing})"
             )
+        for name, value in values.items():
+            if (wanted := unlike(name, value)) is not None:
+                told = repr(value)[:60]
+                raise JobError(f"the recorded job's {name} is {told}, and must be {wanted}")
         listed: dict[str, Any] = {}
         for name, value in values.items():
             listed[name] = tuple(value) if isinstance(value, list) else value
         listed["pairs"] = tuple((int(image), int(target)) for image, target in values["pairs"])
-        return cls(**listed)
+        job = cls(**listed)
+        sides = len(job.images), len(job.targets)
+        if any(not (0 <= i < sides[0] and 0 <= j < sides[1]) for i, j in job.pairs):
+            raise JobError("the recorded job's pairs name images or targets that it does not have")
+        if len(job.images) != len(job.images_sha256):
+            raise JobError("the recorded job's images_sha256 are not one for each of its images")
+        return job
 
     def the_objective(self) -> Objective:
         """The objective itself."""

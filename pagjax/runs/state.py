@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,15 @@ PATTERNS = (*patterns(NAME), *patterns(f"*/{NAME}"))
 class StateFolder:
     """Settings, finished batches, and the batch in work; every file carries its owner's digest."""
 
-    def __init__(self, folder: Path, anew: str = ANEW) -> None:
-        """The state in `folder`, which may not exist yet; `anew` is how to get rid of it."""
-        self.folder, self.anew = folder, anew
+    def __init__(self, folder: Path, anew: str = ANEW, *, mends: bool = False) -> None:
+        """The state in `folder`, which may not exist yet.
+
+        Args:
+            folder: the state's own.
+            anew: how to get rid of it, to end a refusal of what is damaged or another job's.
+            mends: whether such batches are told and made again instead.
+        """
+        self.folder, self.anew, self.mends = folder, anew, mends
 
     @property
     def job_file(self) -> Path:
@@ -83,9 +90,15 @@ class StateFolder:
             raise RefusedError(f"{self.folder} is a link, and not this job's: remove it")
         if not self.job_file.exists():
             return None
-        found = atomic.read_json(self.job_file, self.anew)
-        if not isinstance(found, dict):
-            raise RefusedError(f"{self.job_file} holds no settings: {self.anew}")
+        try:
+            found = atomic.read_json(self.job_file, self.anew)
+            if not isinstance(found, dict):
+                raise RefusedError(f"{self.job_file} holds no settings: {self.anew}")
+        except RefusedError as error:
+            if not self.mends:
+                raise
+            print(error, file=sys.stderr)
+            return None
         return found
 
     def keep(self, path: Path, owner: str, number: int, arrays: Mapping[str, np.ndarray]) -> None:
@@ -127,6 +140,17 @@ class StateFolder:
     ) -> dict[str, np.ndarray] | None:
         if not path.exists():
             return None
+        try:
+            return self._checked(path, owner, number, forms)
+        except RefusedError as error:
+            if not self.mends:
+                raise
+            print(error, file=sys.stderr)
+            return None
+
+    def _checked(
+        self, path: Path, owner: str, number: int, forms: Mapping[str, Form]
+    ) -> dict[str, np.ndarray] | None:
         wanted = {**forms, **_STAMP}
         arrays = atomic.read_arrays(path, wanted, optional=["frames"], cure=self.anew)
         found, position = str(arrays.pop("owner")), int(arrays.pop("batch"))

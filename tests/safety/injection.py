@@ -199,10 +199,11 @@ def check_every_kill(
         place = _fresh(folder, f"killed-{point}", prepare)
         _kill(place, point, run)
         between(place, point)
-        if twice and point % 3 == 0:
+        if twice and (point // every) % 3 == 0:
             _kill(place, (point * 7) % total, again)
             between(place, point)
-        again(place)
+        with watched(place):  # as quick as the others
+            again(place)
         assert result(place) == wanted, f"killed before {disk.operations[point]}"
     return total
 

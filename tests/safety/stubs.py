@@ -14,7 +14,7 @@ from pagjax import checkpoints, pgd, sheets
 from pagjax.alignment import Measurements
 from pagjax.figures import drawing, numbers
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import comparison, environment, execute, results
+from pagjax.runs import comparison, environment, execute, inputs, results
 
 
 def fake_pgd(
@@ -40,6 +40,9 @@ def install(monkeypatch: pytest.MonkeyPatch, networks: dict[str, BaseNetwork]) -
     monkeypatch.setattr(execute, "SECONDS_BETWEEN_SAVES", -1.0)
     monkeypatch.setattr(checkpoints, "load", lambda name: networks.get(str(name), networks[""]))
     monkeypatch.setattr(environment, "prepare", lambda: None)
+    monkeypatch.setattr(environment, "describe", lambda: {"machine": "any"})
+    digests = {id(network): inputs.weights_digest(network) for network in networks.values()}
+    monkeypatch.setattr(inputs, "weights_digest", lambda network: digests[id(network)])
 
     def evaluate(network: Any, job: Any, pictures: np.ndarray) -> Any:
         both = np.repeat(pictures.mean(axis=(1, 2, 3))[:, None], len(network.labels), axis=1)

@@ -190,12 +190,17 @@ def test_figures_go_on_from_every_kill(tmp_path, old):
         with contextlib.chdir(place):
             figures.main([*given, "--out", ".", *more])
 
+    if old:
+        (tmp_path / "old").mkdir()
+        run(tmp_path / "old", "--seed", "7")
+
     def prepare(place: Path) -> None:
         (place / "desktop.ini").write_text("somebody's")
         if old:
-            run(place, "--seed", "7")
+            shutil.copytree(tmp_path / "old", place, dirs_exist_ok=True)
 
-    check_every_kill(prepare=prepare, run=run, result=snapshot, folder=tmp_path)
+    every = 1 if old else 5
+    check_every_kill(prepare=prepare, run=run, result=snapshot, folder=tmp_path, every=every)
     home = {"record.json", "figure.png", "figure.pdf", "numbers.csv", "means.csv", "ways/1.png"}
     made = {f"figure-02/{name}" for name in home}
     made |= {"index.html", ownership.LIST, "desktop.ini"}
