@@ -120,7 +120,7 @@ def _header(shape: tuple[int, ...], dtype: str = "<f4") -> bytes:
     ("make", "words"),
     [
         (lambda path: _npz(path, _header((10**15,))), "not its size"),
-        (lambda path: _npz(path, _header((10**8,)), bytes(4 * 10**8)), "claims 400,000,000 bytes"),
+        (lambda path: _npz(path, _header((10**7,)), bytes(4 * 10**7)), "claims 40,000,000 bytes"),
         (lambda path: _npz(path, _header((2,), "|O"), bytes(16)), "Python objects"),
         (lambda path: _npz(path, _header((3,)), bytes(12)), r"x is \(3,\) of float32, not \(2,\)"),
         (lambda path: _npz(path, b"nothing"), "magic"),
