@@ -112,7 +112,7 @@ def _fill(
 
         # Where a kill came in the last moments of this very command, its logs are in their places.
         anew = not processes.from_first(lock) and args.overwrite
-        of_data = settings.Data.of(data, damaged)
+        of_data = settings.Data.of(data, damaged) if processes.is_first() else None
 
         def begin(log: Path, job: Job) -> tuple[str, list[int]]:
             where = overwriting.take_up(log, job) if anew else log

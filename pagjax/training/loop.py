@@ -107,6 +107,8 @@ def train(
     rows = _rows_here(split, settings.batch_size)
     state = init(settings, network, per_epoch, start)
     state = place(state_files.restore(folder, state, settings.to_json()) or state, mesh)
+    if processes.is_first():
+        state_files.tidy(folder)
     step_fn = make_step(settings, network, per_epoch)
     trial_fn = _classifier(network, settings.precision)
     rates = optimisers.schedule(settings, per_epoch)

@@ -92,8 +92,9 @@ def _refuse(folder: Path, others: list[str]) -> None:
 
 
 def _holds_more(folder: Path) -> bool:
-    """Whether there is anything but the lock, and what systems put into folders."""
-    harmless = {locks.NAME, ".DS_Store", "Thumbs.db", "desktop.ini", f".{_MARK}.writing"}
+    """Whether there is anything but the lock, a first file cut short, and what systems leave."""
+    begun = {f".{name}.writing" for name in (_MARK, SETTINGS)}
+    harmless = {locks.NAME, ".DS_Store", "Thumbs.db", "desktop.ini", *begun}
     return folder.is_dir() and any(entry.name not in harmless for entry in folder.iterdir())
 
 

@@ -35,8 +35,7 @@ def save(folder: Path, state: State, settings: Mapping[str, Any] | None = None) 
     folder, step = folder.absolute(), int(state.step)
     path = folder / f"{_PREFIX}{step}"
     folder.mkdir(parents=True, exist_ok=True)
-    for unfinished in folder.glob(f".{_PREFIX}*"):
-        shutil.rmtree(unfinished)
+    tidy(folder)
     if not path.exists():
         writing = path.with_name(f".{path.name}")
         leaves = jax.tree.map(np.asarray, _tree(state))
@@ -45,10 +44,16 @@ def save(folder: Path, state: State, settings: Mapping[str, Any] | None = None) 
         atomic.write_json(writing / digests.FILE, told)
         writing.rename(path)
         atomic.sync_folder(folder)
-    for old in _found(folder):
-        if old != path:
-            shutil.rmtree(old)
+    tidy(folder)
     return path
+
+
+def tidy(folder: Path) -> None:
+    """Removes what a kill left of unfinished states, and all whole ones but the last."""
+    for unfinished in folder.glob(f".{_PREFIX}*"):
+        shutil.rmtree(unfinished)
+    for old in _found(folder)[:-1]:
+        shutil.rmtree(old)
 
 
 def restore(folder: Path, like: State, settings: Mapping[str, Any] | None = None) -> State | None:

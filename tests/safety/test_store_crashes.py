@@ -11,6 +11,7 @@ import pytest
 
 from pagjax import checkpoints
 from pagjax.checkpoints import CheckpointError, digests, folders, store
+from pagjax.checkpoints.convert import convert
 from pagjax.io import locks, replacing
 from tests import tiny_checkpoint
 from tests.safety.injection import Killed, check_every_kill, snapshot, watched
@@ -164,3 +165,14 @@ def test_a_kill_is_seen_as_one(kept, new, tmp_path):
 def _but_locks(folder: Path) -> dict[str, str]:
     """A killed process's lock file locks nothing."""
     return snapshot(folder, leave_out=lambda name: name.endswith(".lock"))
+
+
+def test_the_converter_replaces_checkpoints_only_and_says_so_first(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").write_text("years")
+    (tmp_path / "file").write_text("years")
+    before = snapshot(tmp_path)
+    for name in ("thesis", "file"):
+        with pytest.raises(CheckpointError, match=rf"{tmp_path / name} is no"):
+            convert(tmp_path / "no such file.pt", tmp_path / name, overwrite=True)
+    assert snapshot(tmp_path) == before

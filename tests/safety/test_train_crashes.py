@@ -133,7 +133,7 @@ def test_kills_of_a_first_start(run, tmp_path):
         run=lambda folder: run(folder, *NEW),
         result=_result,
         folder=_made(tmp_path),
-        every=2,
+        every=3,
     )
     assert total > 100
 
@@ -150,7 +150,7 @@ def test_kills_of_an_overwriting_start(run, tmp_path):
         run=lambda folder: run(folder, *NEW, "--overwrite"),
         result=_result,
         folder=_made(tmp_path),
-        every=3,
+        every=5,
     )
     assert total > 100
     run(tmp_path / "fresh", *NEW)
