@@ -25,7 +25,7 @@ STATE, DONE = ".unfinished", "done"
 DEMO_CHECKPOINT = "imagenette-gaussian-0.50"
 DEMO_IMAGES = ("sample:clock", "sample:galaxies", "sample:rocket")
 DEMO_TARGETS = ("English springer", "church", "golf ball", "gas pump")
-DEMO_STEPS = 100
+DEMO_STEPS = 60
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -247,7 +247,7 @@ def _fill_demo(args: argparse.Namespace) -> None:
         args.checkpoint, args.images, args.targets = DEMO_CHECKPOINT, DEMO_IMAGES, DEMO_TARGETS
         if args.preset is None:
             args.preset, args.steps = "fast", args.steps or DEMO_STEPS
-            print("a thirtieth of the paper's gradients: --preset paper spends them all")
+            print("a fiftieth of the paper's gradients: --preset paper spends them all")
     args.checkpoint = args.checkpoint or DEMO_CHECKPOINT
     args.images = args.images or DEMO_IMAGES
     if not args.targets:
