@@ -234,7 +234,7 @@ def _run(args: argparse.Namespace) -> int:
     files.write_json(work / places.RECORD, record)
     places.end(args.out, work, settings)
     print(table(summaries, args.count))
-    for why in skipped:
+    for why in dict.fromkeys(skipped):
         print(f"skipped: {why}", file=sys.stderr)
     print(f"numbers: {args.out / places.TABLE}   record: {args.out / places.RECORD}")
     return EXIT_SOME_SKIPPED if skipped else EXIT_DONE
