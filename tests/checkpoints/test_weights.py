@@ -83,7 +83,7 @@ def _head(*names: str) -> dict[str, np.ndarray]:
         (HEADLESS | _head("fc.0", "fc.2"), r"2 linear layers \(fc.0, fc.2\).*projection head"),
         (HEADLESS | {"fc.1.running_var": np.ones(5)} | _head("fc.0"), "fc.0 is not alone in fc"),
         ({"weight": np.zeros(3)}, "no residual network found among 1 tensors"),
-        ({"cls_token": np.zeros((1, 1, 8))}, "it looks like vision transformer"),
+        ({"cls_token": np.zeros((1, 1, 8))}, "it looks like a vision transformer"),
         ({"conv1.weight_mask": np.ones(3)}, "it looks like pruned layers"),
         ({"epoch": 3}, "no tensors"),
         ([1, 2], "a list, not a dict"),
