@@ -26,7 +26,7 @@ def brightest(x):
 def test_pictures_are_certified_for_their_targets():
     network = SimpleNamespace(logits_fn=jax.tree_util.Partial(brightest))
     pictures = tiny.images(2).astype(np.float32) / 255
-    job = SimpleNamespace(sigma=0.25, seed=3)
+    job = SimpleNamespace(clip=True, sigma=0.25, seed=3)
     right, wrong = certified.certify(network, job, pictures, np.array([0, 2]), 60)
     assert (right.prediction, wrong.prediction) == (0, ABSTAIN)
     assert certified.note(right) == f", R = {math.floor(right.radius * 100) / 100:.2f}"
