@@ -163,7 +163,11 @@ def parser() -> argparse.ArgumentParser:
     )
     existing = where.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    existing.add_argument("--overwrite", action="store_true", help="replace what DIR holds")
+    existing.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace what DIR holds, once the new is whole; goes on where it was interrupted",
+    )
     where.add_argument(
         "--certify",
         type=types.count,

@@ -88,8 +88,10 @@ def guarded(
 
 def resume_command() -> str:
     """The command line that goes on with an interrupted run of `pagjax.synthesize`."""
-    given = [argument for argument in sys.argv[1:] if argument not in ("--overwrite", "--resume")]
-    return shlex.join(["python", "-m", "pagjax.synthesize", *given, "--resume"])
+    given = [argument for argument in sys.argv[1:] if argument != "--resume"]
+    # A run that replaces results goes on as it was begun; it may not have come to its first state.
+    how = [] if "--overwrite" in given else ["--resume"]
+    return shlex.join(["python", "-m", "pagjax.synthesize", *given, *how])
 
 
 def explain(error: Exception) -> str | None:

@@ -250,7 +250,7 @@ def recorded_job(record: dict[str, Any], network: BaseNetwork) -> tuple[Job, np.
 def differing(job: Job, recorded: dict[str, Any]) -> list[str]:
     """The names of a job's settings that are recorded otherwise."""
     ours = json.loads(json.dumps(job.to_json()))
-    return [name for name in ours if name not in recorded or ours[name] != recorded[name]]
+    return [name for name in ours if ours[name] != recorded.get(name)]
 
 
 def check_same_job(job: Job, recorded: dict[str, Any]) -> None:
