@@ -169,7 +169,7 @@ def test_a_description_that_cannot_be_is_refused_by_file_and_field(network, dige
             "no network",
         )
         assert any(word in told for word in said), (edit, told)
-    for field in values:
+    for field in values.keys() - {"wordnet_ids"}:  # which descriptions of before do not have
         file.write_text(json.dumps({key: value for key, value in values.items() if key != field}))
         assert field in _refused(network)
 
