@@ -47,7 +47,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="list the recipes and stop")
     parser.add_argument("--out", type=Path, metavar="DIR", help="state, metrics and checkpoint")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
-    parser.add_argument("--overwrite", action="store_true", help="forget what DIR holds")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="forget the run that DIR holds; interrupted, the same command goes on with its own",
+    )
     parser.add_argument(
         "--draws",
         type=types.count,

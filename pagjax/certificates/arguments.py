@@ -101,7 +101,11 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--out", type=Path, default=OUT, metavar="DIR", help=f"logs (default: {OUT})"
     )
-    where.add_argument("--overwrite", action="store_true", help="start the logs anew")
+    where.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="make the logs anew; the old ones stay until all new ones are whole",
+    )
     where.add_argument(
         "--chunk-size",
         type=types.count,

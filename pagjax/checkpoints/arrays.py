@@ -90,6 +90,10 @@ def check_floating(dtypes: Mapping[str, Any], where: Path | str) -> None:
 
 
 def _check_memory(folder: Path, found: Mapping[str, Any]) -> None:
+    for name, array in found.items():
+        chunk = array.chunk_layout.read_chunk.shape
+        if math.prod(chunk) > math.prod(array.shape) + 1024:  # it would be read as a whole
+            raise CheckpointError(f"{folder}: {name} of shape {array.shape} in chunks of {chunk}")
     values = sum(math.prod(array.shape) for array in found.values())
     size = sum(math.prod(a.shape) * a.dtype.numpy_dtype.itemsize for a in found.values())
     on_disk = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -58,7 +58,11 @@ def save(
     values = jax.tree.map(np.asarray, dict(variables))
     arrays.check_floating({n: leaf.dtype for n, leaf in _by_name(values).items()}, "the variables")
     with folders.replaced(path, overwrite=overwrite) as writing:
-        _write(writing, description, values)
+        try:
+            _write(writing, description, values)
+        except (ValueError, RuntimeError) as error:  # TensorStore's way to tell of the disk
+            told = " ".join(str(error).split())
+            raise CheckpointError(f"{path} cannot be written: {told[:300]}") from error
         described = descriptions.read(writing)[1]
         atomic.write_json(writing / digests.FILE, digests.values(described, values))
         beside(writing)

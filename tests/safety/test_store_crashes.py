@@ -92,6 +92,16 @@ def test_a_full_disk_leaves_the_old_one_and_nothing_beside(kept, new, tmp_path, 
     assert snapshot(tmp_path / "net") == snapshot(kept)
 
 
+def test_what_tensorstore_says_of_the_disk_is_one_line(new, tmp_path, monkeypatch):
+    def full(*_):
+        raise ValueError("NOT_FOUND:\n  writing: No space left on device")
+
+    monkeypatch.setattr(store, "_write", full)
+    with pytest.raises(CheckpointError, match=r"net cannot be written: .* No space left"):
+        store.save(tmp_path / "net", *new)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_loading_finishes_what_a_kill_left_or_says_why_not(kept, tmp_path, monkeypatch):
     net = Path(shutil.copytree(kept, tmp_path / "net"))
     net.rename(replacing.retired(net))
