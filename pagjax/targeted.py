@@ -119,6 +119,7 @@ def targeted_pgd(
         True
     """
     network, objective = checks.as_partial(logits_fn), as_objective(objective)
+    bounds = checks.as_bounds(bounds)
     start = checks.as_images(start, bounds=bounds, network=network, name="start")
     batch = start.shape[0]
     checks.check_count("num_steps", num_steps)

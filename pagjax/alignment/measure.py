@@ -25,6 +25,7 @@ from pagjax.checks import (
     Bounds,
     LogitsFn,
     as_images,
+    as_key,
     as_partial,
     as_targets,
     num_classes,
@@ -149,6 +150,9 @@ def measure(
         others = as_targets(others, starts.shape[0], classes, network)
     if neighbours is not None and others is None:
         raise ValueError("neighbours need others: pass the classes that the second set is of")
+    key = as_key(key)
+    if key.ndim:
+        raise ValueError(f"keys of shape {key.shape}: pass one key, not one key per image")
     streams = [jax.random.fold_in(key, number) for number in range(5)]
     keys = [draws.image_keys(stream, starts.shape[0]) for stream in streams]
     chunk_size = chunk_size or draws_at_once(starts)

@@ -6,6 +6,7 @@ from pagjax.checks.functions import is_concrete as is_concrete
 from pagjax.checks.functions import noisy_logits as noisy_logits
 from pagjax.checks.images import UNIT_BOX as UNIT_BOX
 from pagjax.checks.images import Bounds as Bounds
+from pagjax.checks.images import as_bounds as as_bounds
 from pagjax.checks.images import as_image as as_image
 from pagjax.checks.images import as_images as as_images
 from pagjax.checks.images import as_network_input as as_network_input

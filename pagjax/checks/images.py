@@ -57,13 +57,12 @@ def as_images(
         [0.0, 1.0]
         >>> as_images(jnp.zeros((2, 3, 32, 32)))
         Traceback (most recent call last):
-        ValueError: images of shape (2, 3, 32, 32) are channels first: move its channels to the \
+        ValueError: images of shape (2, 3, 32, 32) are channels first: move the channels to the \
 end with jnp.moveaxis(images, 1, -1)
     """
     array = _as_array(images, name)
     check_shape(array.shape, network=network, name=name)
-    if bounds is not None:
-        check_bounds(bounds)
+    bounds = as_bounds(bounds)
     if array.dtype == jnp.uint8:
         if bounds not in (None, UNIT_BOX):
             raise ValueError(
@@ -158,15 +157,18 @@ def check_shape(
         )
 
 
-def check_bounds(bounds: Any) -> None:
-    """Refuses a pixel box that is none."""
+def as_bounds(bounds: Any) -> Bounds | None:
+    """A pixel box as two floats, or None; refuses what is neither."""
+    if bounds is None:
+        return None
     try:
-        low, high = map(float, bounds)
+        low, high = (float(end) for end in bounds if not isinstance(end, str))
         fits = math.isfinite(low) and math.isfinite(high) and low < high
     except (TypeError, ValueError):
         fits = False
     if not fits:
         raise ValueError(f"bounds = {bounds!r}: pass (lowest, highest), or None for no box")
+    return low, high
 
 
 def as_unit_pixels(pixels: Array) -> Array:
