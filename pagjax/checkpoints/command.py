@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pagjax.wording import arguments as types
+
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
@@ -58,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--image-size",
-        type=int,
+        type=types.count,
         metavar="PIXELS",
         help="side of the images it is for (default: 224, or 32 for CIFAR networks)",
     )
@@ -70,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--sigma",
-        type=float,
+        type=types.sigma,
         metavar="S",
         help="noise level it was trained under, in pixel units of [0, 1]",
     )

@@ -117,8 +117,10 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
     """Makes the figures and the page; returns the exit status."""
     from pagjax.figures import places
     from pagjax.mesh import use_cores
-    from pagjax.runs import processes
+    from pagjax.runs import certified, processes
 
+    if args.certify is not None:
+        certified.check_draws(args.certify)
     use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
     processes.from_first(lambda: places.begin(args))

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pagjax.io import listing, splits
-from pagjax.io.class_folders import IMAGENETTE, Classes, is_wordnet_id, match, match_one
+from pagjax.io.class_folders import (
+    IMAGENETTE,
+    Classes,
+    is_imagenet,
+    is_wordnet_id,
+    match,
+    match_one,
+)
 from pagjax.io.errors import DataError, shown
 
 
@@ -61,6 +68,8 @@ def find(folder: Path, split: str, classes: Classes | None, class_name: str | No
         indices = match(names, classes, str(root))
         if len(names) < len(classes.labels):
             notes.append(f"{len(names)} of the network's {len(classes.labels)} classes")
+        if not classes.named and is_imagenet(names):
+            notes.append("a network without labels: took its classes in the order of WordNet ids")
     if empty:
         notes.append(f"no pictures in class {shown(empty)}")
     if loose:
