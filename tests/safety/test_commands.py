@@ -99,8 +99,8 @@ def test_synthesize_goes_on_from_every_kill(inputs, tmp_path):
 
 
 @pytest.mark.usefixtures("cheap")
-@pytest.mark.parametrize("old_targets", ["cat", "dog"])
-def test_synthesize_overwrites_from_every_kill(inputs, tmp_path, old_targets):
+@pytest.mark.parametrize(("old_targets", "every"), [("cat", 1), ("dog", 5)])
+def test_synthesize_overwrites_from_every_kill(inputs, tmp_path, old_targets, every):
     given = ["--overwrite", "--animate"]
     assert synthesize.main([*_synthesize(inputs, tmp_path / "new"), *given]) == 0
     old = [*_synthesize(inputs, tmp_path / "old", "--seed", "7"), "--targets", old_targets]
@@ -117,6 +117,7 @@ def test_synthesize_overwrites_from_every_kill(inputs, tmp_path, old_targets):
         result=snapshot,
         between=_whole_or_none(results),
         folder=tmp_path,
+        every=every,
     )
     assert snapshot(tmp_path / "whole").keys() - {"desktop.ini"} == results[1].keys()
 

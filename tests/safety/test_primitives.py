@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -187,6 +188,26 @@ def test_a_folder_is_old_or_new_at_every_kill(tmp_path):
         between=look,
         folder=tmp_path,
     )
+
+
+def test_recovering_alone_gives_a_whole_folder_and_leaves_nothing_beside(tmp_path):
+    def replace(place: Path) -> None:
+        _folder(replacing.staging(place / "net"), "new")
+        replacing.replace_folder(place / "net")
+
+    found = []
+    for point in range(30):
+        place = tmp_path / str(point)
+        place.mkdir()
+        _folder(place / "net", "old")
+        with watched(place, kill_before=point), contextlib.suppress(Killed):
+            replace(place)
+        replacing.recover(place / "net")
+        assert [path.name for path in place.iterdir()] == ["net"]
+        (word,) = {(place / "net" / name).read_text() for name in ("one", "two")}
+        found.append(word)
+    assert found == sorted(found, reverse=True)  # old until a moment, new from then on
+    assert set(found) == {"old", "new"}
 
 
 def test_an_install_is_finished_from_every_kill(tmp_path):
