@@ -118,6 +118,7 @@ def _check_output(args: argparse.Namespace, repeated: dict[str, Any] | None) -> 
         ours=results.ours(args.out) | replacing.planned(args.out / STATE),
         states=state.PATTERNS,
         maker="pagjax.synthesize",
+        within=True,
     )
 
 

@@ -71,6 +71,7 @@ def begin(args: argparse.Namespace) -> None:
         ours=ours(args.out),
         states=(*_STATES, *state.PATTERNS, *state.patterns(f"{_PANEL}.state")),
         maker=MAKER,
+        within=True,
     )
 
 

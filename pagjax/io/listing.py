@@ -51,7 +51,8 @@ def pictures(folder: Path, *, deep: bool = True) -> list[Path]:
     """The picture files in a folder by suffix, at every depth, in order of path.
 
     Links to files are followed. Links to folders inside are not: one that leads upwards would
-    bring other classes' pictures, or never end.
+    bring other classes' pictures, or never end. Results of this package in a folder inside are left
+    out, so that a search that found starting images finds the same ones again.
 
     Raises:
         ImageError: if a folder cannot be read.
@@ -60,7 +61,7 @@ def pictures(folder: Path, *, deep: bool = True) -> list[Path]:
     while waiting:
         for entry in _entries(waiting.pop()):
             if entry.is_dir(follow_symlinks=False):
-                waiting += [Path(entry.path)] if deep else []
+                waiting += [Path(entry.path)] if deep and not _is_result(Path(entry.path)) else []
             elif Path(entry.name).suffix.lower() in SUFFIXES and not _is_folder(entry):
                 files.append(Path(entry.path))
     return sorted(files)
@@ -83,6 +84,12 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return sorted((e for e in found if not hidden(e.name)), key=lambda entry: entry.name)
     except OSError as error:
         raise ImageError(f"{folder}: cannot be listed ({error.strerror})") from error
+
+
+def _is_result(folder: Path) -> bool:
+    """Whether a command of ours wrote it: by its list of files, or a record beside arrays."""
+    beside = (folder / name for name in ("record.json", "arrays.npz"))
+    return (folder / ".pagjax.json").is_file() or all(file.is_file() for file in beside)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -33,6 +33,7 @@ def check_output(
     states: Iterable[str] = (),
     maker: str | None = None,
     option: str = "--out",
+    within: bool = False,
 ) -> None:
     """Refuses a folder of results that is not ours alone; reads only.
 
@@ -44,6 +45,7 @@ def check_output(
             ``.unfinished/batch-*.npz``.
         maker: the command, such as ``pagjax.align``; results of another one are refused.
         option: the argument that named the folder, for messages.
+        within: whether it may lie in an input, where whoever searches that leaves results out.
 
     Raises:
         RefusedError: if it is a file, the root or the home folder, is or holds or lies in an input,
@@ -70,7 +72,7 @@ def check_output(
             raise RefusedError(
                 f"{told} holds {given}, which this command reads: choose another folder"
             )
-        if other in real.parents and other.is_dir():
+        if not within and other in real.parents and other.is_dir():
             raise RefusedError(
                 f"{told} lies in {given}, which this command reads: choose a folder outside"
             )

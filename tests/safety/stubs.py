@@ -17,6 +17,9 @@ from pagjax.networks.base import BaseNetwork
 from pagjax.runs import comparison, environment, execute, inputs, results
 
 
+_PNG = b"\x89PNG\r\n\x1a\n"  # the page looks at the first bytes
+
+
 def fake_pgd(
     logits_fn: Any, start: Any, targets: Any, keys: Any, *, num_steps: int, state: Any, **_: Any
 ) -> Any:
@@ -49,7 +52,7 @@ def install(monkeypatch: pytest.MonkeyPatch, networks: dict[str, BaseNetwork]) -
         return both, both
 
     monkeypatch.setattr(results, "evaluate", evaluate)
-    monkeypatch.setattr(sheets, "png", lambda picture: picture.tobytes())
+    monkeypatch.setattr(sheets, "png", lambda picture: _PNG + picture.tobytes())
 
     def measure(
         logits_fn: Any, starts: Any, pictures: Any, targets: Any, *_: Any, **__: Any
@@ -64,6 +67,6 @@ def install(monkeypatch: pytest.MonkeyPatch, networks: dict[str, BaseNetwork]) -
 
     def draw(arranged: Any, *, title: str, footer: str) -> dict[str, bytes]:
         said = "".join(str(cell.row) for row in arranged.cells for cell in row)
-        return {kind: (title + footer + said).encode() for kind in ("png", "pdf")}
+        return {kind: _PNG + (title + footer + said).encode() for kind in ("png", "pdf")}
 
     monkeypatch.setattr(drawing, "draw", draw)

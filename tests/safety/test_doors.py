@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pagjax import align, checkpoints, synthesize
+from pagjax import align, checkpoints, images, synthesize
 from pagjax.class_statistics import store
 from pagjax.class_statistics.fitting import fit_classes
 from pagjax.figures import __main__ as figures
@@ -52,8 +52,8 @@ def _cheap(monkeypatch, networks):
     stubs.install(monkeypatch, networks)
 
 
-def _synthesize(given: Path, out: Path | str, *more: str, images: str | None = None) -> int:
-    arguments = ["--checkpoint", str(given / "tiny"), "--images", images or str(given / "0.png")]
+def _synthesize(given: Path, out: Path | str, *more: str, start: str | None = None) -> int:
+    arguments = ["--checkpoint", str(given / "tiny"), "--images", start or str(given / "0.png")]
     arguments += ["--targets", "dog", "--steps", "2", "--num-samples", "1", "--out", str(out)]
     return synthesize.main([*arguments, *more])
 
@@ -78,14 +78,25 @@ def test_pictures_in_the_output_folder_are_never_touched(given, tmp_path, capsys
     Image.new("RGB", (16, 16)).save(project / "images" / "holiday.png")
     before = snapshot(tmp_path)
     for more in ([], ["--overwrite"], ["--resume"]):
-        assert _synthesize(given, project, *more, images=str(project / "images")) == 2
+        assert _synthesize(given, project, *more, start=str(project / "images")) == 2
         assert "images, which this command reads" in capsys.readouterr().err
         assert _synthesize(given, project, *more) == 2
         assert "holds images/holiday.png, which no result" in capsys.readouterr().err
-    inside = project / "images" / "out"
-    assert _synthesize(given, inside, images=str(project / "images")) == 2
-    assert "lies in" in capsys.readouterr().err
     assert snapshot(tmp_path) == before
+
+
+def test_results_among_the_pictures_are_no_pictures(given, tmp_path, capsys):
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    Image.new("RGB", (16, 16)).save(photographs / "holiday.png")
+    found = images.find([photographs])
+    for name in ("painted", "again"):
+        assert _synthesize(given, photographs / name, start=str(photographs)) == 0
+        assert images.find([photographs]) == found
+        record = json.loads((photographs / name / "record.json").read_text())
+        assert record["job"]["images"] == [str(photographs / "holiday.png")]
+    # Asked for by name they are starting images as any other.
+    assert len(images.find([photographs / "painted" / "images"])) == 1
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -148,7 +159,7 @@ def test_long_labels_and_stems_are_cut_and_told_apart(given, tmp_path):
     network = checkpoints.load(given / "tiny")
     name = "ü" * 120 + ".png"
     Image.new("RGB", (16, 16)).save(tmp_path / name)
-    assert _synthesize(given, tmp_path / "out", images=str(tmp_path / name)) == 0
+    assert _synthesize(given, tmp_path / "out", start=str(tmp_path / name)) == 0
     record = json.loads((tmp_path / "out" / "record.json").read_text())
     assert (tmp_path / "out" / record["pictures"][0]["file"]).is_file()
     job = results.Job.from_json(record["job"])
