@@ -58,7 +58,7 @@ def draw(grid: Grid, *, title: str, footer: str) -> dict[str, bytes]:
     text(_MARGIN, _MARGIN, heading, weight="bold", va="top")
     for column, block in enumerate(above):
         x = start + column * (cell + _GAP) + cell / 2
-        text(x, first - 6, block, ha="center", va="bottom")
+        text(x, first - 9, block, ha="center", va="baseline")
     for row, cells in enumerate(grid.cells):
         top = first + row * (cell + _CAPTION + _GAP)
         text(start - _GAP, top + cell / 2, beside[row], ha="right", va="center")
