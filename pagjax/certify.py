@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pagjax.io.labelled_images import LabelledImages
     from pagjax.networks.base import BaseNetwork
 
-EXIT_DONE, EXIT_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             "line; mend them, then the same command goes on",
             file=sys.stderr,
         )
-        return EXIT_SKIPPED
+        return EXIT_SOME_SKIPPED
     return status
 
 
@@ -281,7 +281,7 @@ def report(args: argparse.Namespace) -> int:
         if left_out:
             raise LogError(f"--card {args.card}: lines of the logs were left out: mend them first")
         _fill_card(args.card, args.logs, summaries)
-    return EXIT_SKIPPED if left_out else EXIT_DONE
+    return EXIT_SOME_SKIPPED if left_out else EXIT_DONE
 
 
 def _fill_card(name: str, paths: Sequence[Path], summaries: Sequence[Any]) -> None:

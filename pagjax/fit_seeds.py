@@ -14,7 +14,7 @@ from pagjax.wording import arguments as types
 if TYPE_CHECKING:
     from pagjax.io.class_folders import Classes
 
-EXIT_DONE, EXIT_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -162,7 +162,7 @@ def _fit(args: argparse.Namespace, saved: Sequence[Any] | None) -> int:
         f"images, {min(ranks)} to {max(ranks)} directions each, "
         f"{args.out.stat().st_size / 2**20:.1f} MB"
     )
-    return EXIT_SKIPPED if data.skipped else EXIT_DONE
+    return EXIT_SOME_SKIPPED if data.skipped else EXIT_DONE
 
 
 def _classes(checkpoint: str) -> Classes:

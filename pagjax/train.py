@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pagjax.training.recipes import Recipe
     from pagjax.training.settings import Settings
 
-EXIT_DONE, EXIT_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 DRAWS = 100
 _HELP = {
     "data": "TFDS name, or a folder of class folders",
@@ -179,7 +179,7 @@ def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
         processes.wait_for_all("results")
     if table:
         print(table)
-    return EXIT_SKIPPED if data.skipped or test.skipped else EXIT_DONE
+    return EXIT_SOME_SKIPPED if data.skipped or test.skipped else EXIT_DONE
 
 
 def _setting_types() -> dict[str, tuple[Any, Any]]:

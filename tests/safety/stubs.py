@@ -16,7 +16,6 @@ from pagjax.figures import drawing, numbers
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs import comparison, environment, execute, inputs, results
 
-
 _PNG = b"\x89PNG\r\n\x1a\n"  # the page looks at the first bytes
 
 
