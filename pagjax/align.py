@@ -214,7 +214,7 @@ def run(args: argparse.Namespace) -> int:
     }
     files.write_json(args.out / "record.json", record)
     print(table(summaries, args.count))
-    for why in skipped:
+    for why in dict.fromkeys(skipped):
         print(f"skipped: {why}", file=sys.stderr)
     print(f"numbers: {args.out / 'numbers.csv'}   record: {args.out / 'record.json'}")
     return EXIT_SKIPPED if skipped else EXIT_DONE

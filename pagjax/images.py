@@ -197,8 +197,13 @@ def unique_names(names: Sequence[str]) -> list[str]:
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I") or picture.mode == "F":
         return grey_to_rgb(picture)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        backdrop = Image.new("RGBA", picture.size, (*_GREY, 255))
-        return Image.alpha_composite(backdrop, picture).convert("RGB")
-    return picture.convert("RGB")
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    whole = Image.new("RGB", picture.size)
+    rows = max(1, _MOST_AT_ONCE // (4 * picture.width))
+    for top in range(0, picture.height, rows):
+        box = (0, top, picture.width, min(top + rows, picture.height))
+        part = picture.crop(box).convert("RGBA")
+        backdrop = Image.new("RGBA", part.size, (*_GREY, 255))
+        whole.paste(Image.alpha_composite(backdrop, part).convert("RGB"), box)
+    return whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -11,10 +11,49 @@ from PIL import Image, ImageDraw, ImageFont
 from pagjax.images import to_pillow
 
 CELL = 160
+# Of a page, in pixels: what viewers open, and what a page takes in memory.
+MOST_SIDE, MOST_AREA = 16_000, 60_000_000
 GAP = 8
 MARGIN = 14
 _INK, _FAINT, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+def contact_sheets(
+    rows: Sequence[Sequence[np.ndarray | None]],
+    *,
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    captions: Sequence[Sequence[str]],
+    footer: str = "",
+) -> Iterator[Image.Image]:
+    """`contact_sheet` in pages, where one would have more than `MOST_SIDE` or `MOST_AREA` pixels.
+
+    Args:
+        rows, row_labels, column_labels, captions, footer: as there; the footer is on every page.
+
+    Yields:
+        Pages, the rows of the first columns first.
+    """
+    picture = next(cell for row in rows for cell in row if cell is not None)
+    width, height = to_pillow(picture, enlarge_to=CELL).size
+    longest = max(map(len, rows))
+    across = min(longest, max(1, MOST_SIDE // (2 * (width + GAP))))
+    most_height = min(MOST_SIDE, MOST_AREA // (across * (width + GAP)))
+    down = max(1, most_height // (height + 18 + GAP) - 1)
+    for left in range(0, longest, across):
+        columns = slice(left, left + across)
+        for top in range(0, len(rows), down):
+            page = slice(top, top + down)
+            cells = [row[columns] for row in rows[page]]
+            if any(cell is not None for row in cells for cell in row):
+                yield contact_sheet(
+                    cells,
+                    row_labels=row_labels[page],
+                    column_labels=column_labels[columns],
+                    captions=[notes[columns] for notes in captions[page]],
+                    footer=footer,
+                )
 
 
 def contact_sheet(

@@ -172,7 +172,12 @@ def test_an_attack_within_the_radius_changes_no_certified_prediction(shared):
 def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     description = Description(
-        "tiny", ResNetConfig("cifar", "basic", (1,), 4), 3, NORMALIZERS["none"], (8, 8)
+        "tiny",
+        ResNetConfig("cifar", "basic", (1,), 4),
+        3,
+        NORMALIZERS["none"],
+        (8, 8),
+        labels=("blue", "green", "red"),
     )
     variables = jax.jit(description.network().init)(
         jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32)

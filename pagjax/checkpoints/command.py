@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         "--labels",
         type=Path,
         metavar="FILE",
-        help="class names: one a line, or a JSON list or index-to-name object",
+        help="class names: a line each, JSON, or one of ImageNet's lists (docs/data.md)",
     )
     parser.add_argument(
         "--sigma",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,8 +101,8 @@ def _of_item(item: Any) -> Entry:
         return Entry(item.strip(), None, item if is_wordnet_id(item) else None)
     if isinstance(item, list | tuple) and item and all(isinstance(part, str) for part in item):
         first, *rest = item
-        if is_wordnet_id(first):
-            return Entry(", ".join(rest) or first, None, first)
+        if rest and re.fullmatch("n[0-9]+", first):
+            return Entry(", ".join(rest), None, first if is_wordnet_id(first) else None)
         return Entry(", ".join(item))
     if isinstance(item, dict):
         name = next((item[key] for key in _NAME_KEYS if isinstance(item.get(key), str)), None)

@@ -28,7 +28,7 @@ _FORMS = [
 ]
 _INDEX_FIRST = re.compile(f"{_INDEX}{_BETWEEN}{_NAME}")
 _INDEX_LAST = re.compile(f"{_NAME}{_BETWEEN}{_INDEX}")
-_QUOTED = re.compile(r"""(['"])(.*)\1,?""")
+_QUOTED = re.compile(r"""(['"])((?:(?!\1).)*)\1,?""")
 _HEADERS: dict[str, tuple[str, ...]] = {
     "index": ("index", "idx", "id", "class id", "classid", "class index", "number", "label id"),
     "id": ("wnid", "wordnet id", "synset", "synset id", "wordnetid"),
@@ -67,7 +67,7 @@ def entries(text: str) -> list[Entry]:
     for form in _FORMS:
         found = [form.fullmatch(line) for line in lines]
         if all(found):
-            return [_entry(match) for match in found if match]
+            return [_entry(match, _unquoted) for match in found if match]
     with_id = sum(re.match(_ID, line) is not None for line in lines)
     if 2 * with_id >= len(lines):
         other = next(i for i, line in enumerate(lines) if re.match(_ID, line) is None)
@@ -89,19 +89,24 @@ def _with_index(lines: Sequence[str]) -> list[Entry]:
         if all(found):
             given = [_entry(match, _unquoted) for match in found if match]
             indices = [entry.index for entry in given if entry.index is not None]
-            count = len(lines)
-            distinct = len({entry.name for entry in given}) == count or count == 1
-            if indices == list(range(count)) and not distinct:
-                return plain  # "class 0", "class 1", ...
-            if sorted(indices) in (list(range(count)), list(range(1, count + 1))):
-                if not distinct:
-                    raise DataError("numbers in another order and names that come twice")
-                return given
             if form is _INDEX_FIRST:
-                return given  # whose indices are refused by name
+                return given  # whose indices are checked by those who ask
+            count = len(lines)
+            if len({entry.name for entry in given}) < count:
+                if indices == list(range(count)):
+                    return plain  # "class 0", "class 1", ...
+                if sorted(indices) == list(range(count)):
+                    raise DataError("numbers in another order after names that come twice")
+            elif sorted(indices) in (list(range(count)), list(range(1, count + 1))):
+                return given
         elif form is _INDEX_FIRST and _seem_indexed(numbered, len(lines)):
             other = next(i for i, match in enumerate(found) if match is None)
             raise DataError(f"line {other + 1}, {lines[other][:60]!r}, has no index; others do")
+    for number, line in enumerate(lines, start=1):
+        if "\t" in line or line[-1] in ",;":
+            raise DataError(
+                f"line {number}, {line[:60]!r}: a name, or columns? Give names alone, or titles"
+            )
     return plain
 
 

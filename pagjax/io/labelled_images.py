@@ -32,7 +32,8 @@ class LabelledImages:
         labels: class names in order: the network's, where the data was opened for one.
         targets: class index of every image.
         side: side in pixels to which images are brought: shorter side resized, centre cut.
-        read: indices to a list of Pillow pictures or 8-bit arrays; called from several threads.
+        read: indices to a list of Pillow pictures or 8-bit arrays, those of files brought to
+            `side`; called from several threads.
         held: all images decoded, ``[images, side, side, 3]``, where they fit into memory.
         files: every image's file, where the data is a folder.
         preprocessing: how images are brought to `side`, see `pagjax.images.fit`.
@@ -74,8 +75,8 @@ class LabelledImages:
             return np.asarray(self.held[np.asarray(indices)])
         parts = np.array_split(np.asarray(indices), min(_WORKERS, max(1, len(indices) // 8)))
         with ThreadPoolExecutor(_WORKERS) as pool:
-            if self.files is not None:
-                return np.stack(list(pool.map(self._of_file, indices)))
+            if self.files is not None:  # read and brought to side at once
+                return np.stack(list(pool.map(lambda index: self.read([index])[0], indices)))
             read = pool.map(lambda part: self.read([int(i) for i in part]), parts)
             pictures = [picture for part in read for picture in part]
             return np.stack(list(pool.map(self._bring_to_side, pictures)))
@@ -155,15 +156,9 @@ class LabelledImages:
 
     def _try(self, index: int) -> np.ndarray | str:
         try:
-            return self._of_file(index)
+            return np.asarray(self.read([index])[0])
         except ImageError as error:
             return str(error)
-
-    def _of_file(self, index: int) -> np.ndarray:
-        assert self.files is not None
-        size = (self.side, self.side)
-        picture = read(self.files[int(index)], size, preprocessing=self.preprocessing)
-        return np.rint(picture * 255).astype(np.uint8)
 
     def _bring_to_side(self, picture: Any) -> np.ndarray:
         same = isinstance(picture, np.ndarray) and picture.shape == (self.side, self.side, 3)
@@ -215,7 +210,7 @@ def open_data(
             labels=found.classes.labels,
             targets=np.array(found.targets, np.int32),
             side=side,
-            read=lambda indices: [found.files[index] for index in indices],
+            read=lambda indices: [_pixels(found.files[i], side, preprocessing) for i in indices],
             files=tuple(found.files),
             preprocessing=preprocessing,
             wordnet_ids=found.classes.wordnet_ids,
@@ -237,6 +232,11 @@ def open_data(
         notes=tuple(source.notes),
         spans=source.spans,
     )
+
+
+def _pixels(file: Path, side: int, preprocessing: Preprocessing) -> np.ndarray:
+    picture = read(file, (side, side), preprocessing=preprocessing)
+    return np.rint(picture * 255).astype(np.uint8)
 
 
 def _at(name: str) -> tuple[bool, bool]:

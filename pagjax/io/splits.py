@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pagjax.io import listing
@@ -11,6 +12,19 @@ from pagjax.io.errors import DataError, shown
 SPLITS = frozenset(
     "dev eval evaluation holdout test testing tests train training val valid validation".split()  # noqa: SIM905
 )
+
+_WITH_THEM = frozenset("data dataset image images img imgs sample samples seg set split".split())  # noqa: SIM905
+
+
+def is_split(name: str) -> bool:
+    """Whether a folder is called as splits are.
+
+    Example:
+        >>> [is_split(name) for name in ("Train", "training_set", "val2017", "test tube")]
+        [True, True, True, False]
+    """
+    words = set(re.findall(r"[^\W\d_]+", name.casefold()))
+    return bool(words & SPLITS) and words <= SPLITS | _WITH_THEM
 
 
 def find(folder: Path, split: str, classes: Classes | None) -> tuple[Path, bool]:
@@ -33,27 +47,24 @@ def find(folder: Path, split: str, classes: Classes | None) -> tuple[Path, bool]
     """
     if "[" in split or "+" in split:
         raise DataError(f"split {split!r}: slices are for TFDS; {folder} is a folder")
-    if not split or Path(split).name != split:
+    if split in ("", ".", "..") or Path(split).name != split:
         raise DataError(f"split {split!r}: the name of a folder in {folder}")
     inside = listing.subfolders(folder)
     named = [path for path in inside if path.name == split]
     named = named or [path for path in inside if path.name.casefold() == split.casefold()]
-    if any(_is_split(path) for path in inside) and _are_classes(inside, classes):
+    if any(is_split(path.name) for path in inside) and _are_classes(inside, classes):
         return folder, False
     if len(named) == 1:
         return named[0], True
-    there = [path.name for path in inside if _is_split(path)]
-    if there or split.casefold() not in SPLITS:
-        there = there or [path.name for path in inside]
-        example = f": pass --split {there[0 if len(there) == 1 else -1]}" if there else ""
+    there = [path.name for path in inside if is_split(path.name)]
+    if there or not is_split(split):
+        cure = f": pass --split {there[-1]}" if there else ", which are no splits"
+        names = there or [path.name for path in inside]
         raise DataError(
-            f"no folder {split!r} in {folder}; found {shown(there) if there else 'none'}{example}"
+            f"no folder {split!r} in {folder}; found "
+            + (f"{shown(names)}{cure}" if names else "no folders")
         )
     return folder, False
-
-
-def _is_split(path: Path) -> bool:
-    return path.name.casefold() in SPLITS
 
 
 def _are_classes(folders: list[Path], classes: Classes | None) -> bool:

@@ -92,10 +92,13 @@ def match_data_set(own: Classes, classes: Classes, name: str) -> tuple[int, ...]
     """
     try:
         return match(own.labels, classes, name)
-    except DataError:
+    except DataError as error:
         if own.wordnet_ids is None or own.wordnet_ids == own.labels:
             raise
-        return match(own.wordnet_ids, classes, name)
+        try:
+            return match(own.wordnet_ids, classes, name)
+        except DataError:
+            raise error from None
 
 
 def _classes(name: str, feature: Any) -> Classes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,16 @@ EVALUATION_CHUNK = 20
 def image_names(job: Job) -> list[str]:
     """What the starting images are called on the sheet and in file names."""
     return unique_names([Path(name.split(":")[-1]).stem for name in job.images])
+
+
+def sheet_name(page: int) -> str:
+    """Of a page of the sheet, counted from 1.
+
+    Example:
+        >>> sheet_name(1), sheet_name(2)
+        ('sheet.png', 'sheet-2.png')
+    """
+    return SHEET if page == 1 else f"{Path(SHEET).stem}-{page}.png"
 
 
 def picture_names(job: Job, labels: Sequence[str]) -> list[str]:
@@ -107,8 +117,8 @@ def write(
         found = certified.certify(network, job, finished.x_star, which[1], certification_draws)
         notes = [text + certified.note(proof) for text, proof in zip(notes, found, strict=True)]
         proofs = [certified.to_record(p, target) for p, target in zip(found, which[1], strict=True)]
-    picture = sheet(job, labels, images, finished, notes)
-    files.write_bytes(folder / SHEET, sheets.png(picture))
+    for number, page in enumerate(sheet(job, labels, images, finished, notes), start=1):
+        files.write_bytes(folder / sheet_name(number), sheets.png(page))
     trace = {name: np.asarray(value) for name, value in finished.trace._asdict().items()}
     files.write_arrays(
         folder / ARRAYS,
@@ -169,8 +179,8 @@ def sheet(
     images: np.ndarray,
     finished: Finished,
     notes: Sequence[str],
-) -> Image.Image:
-    """Rows are starting images, columns targets, as in the paper's figure 2; or as in figure 3."""
+) -> Iterator[Image.Image]:
+    """In pages: rows are starting images, columns targets, as in figure 2; or as in figure 3."""
     footer = (
         f"{job.checkpoint}: {job.objective.upper()}, sigma {job.sigma:g}, "
         f"epsilon {job.epsilon:.4g}, {job.num_steps} steps of {job.step_size:.3g}, "
@@ -190,7 +200,7 @@ def sheet(
         rows[image].append(finished.x_star[index])
         label = "" if all_pairs else f"{labels[job.targets[target]]} "
         captions[image].append(label + notes[index])
-    return sheets.contact_sheet(
+    return sheets.contact_sheets(
         rows, row_labels=stems, column_labels=["start", *columns], captions=captions, footer=footer
     )
 
@@ -202,7 +212,7 @@ def _seeds_over_results(
     finished: Finished,
     notes: Sequence[str],
     footer: str,
-) -> Image.Image:
+) -> Iterator[Image.Image]:
     """For each class a row of seeds and a row of results below it."""
     rows: list[list[np.ndarray | None]] = []
     row_labels: list[str] = []
@@ -213,7 +223,7 @@ def _seeds_over_results(
         row_labels += ["seeds", labels[target]]
         captions += [[""] * len(own), [notes[index] for index in own]]
     columns = [""] * max(map(len, rows))
-    return sheets.contact_sheet(
+    return sheets.contact_sheets(
         rows, row_labels=row_labels, column_labels=columns, captions=captions, footer=footer
     )
 
