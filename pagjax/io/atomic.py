@@ -10,6 +10,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -18,7 +19,7 @@ import numpy as np
 from pagjax.io.errors import RefusedError
 
 # Of an ``.npz`` that nothing else is known of: more than any of ours holds.
-MOST_BYTES = 16 * 2**30
+MOST_BYTES = 4 * 2**30
 # NumPy writes headers of less than a hundred bytes; its own reader allows ten thousand.
 _MOST_HEADER = 10_000
 _UNREADABLE = ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, MemoryError
@@ -70,7 +71,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         writing.replace(path)
     except OSError:
-        writing.unlink(missing_ok=True)
+        with suppress(OSError):
+            writing.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 

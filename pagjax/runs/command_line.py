@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pagjax.io import interruption
 from pagjax.runs.arguments import EXIT_DONE, EXIT_INTERRUPTED, EXIT_REFUSED
 
 AGAIN = "the same command goes on"
@@ -63,10 +64,11 @@ def guarded(
         error: out/arrays.npz: No space left on device: make room and repeat the command
         2
     """
+    handler = interruption.install(again)
     try:
         return run(args)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; {again}", file=sys.stderr)
+        print(interruption.told(again), file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has read enough; the interpreter shall not flush into the pipe.
@@ -80,12 +82,16 @@ def guarded(
             raise
         print(f"error: {told}", file=sys.stderr)
         return refused
+    finally:
+        interruption.restore(handler)
 
 
 def resume_command() -> str:
     """The command line that goes on with an interrupted run of `pagjax.synthesize`."""
-    given = [argument for argument in sys.argv[1:] if argument not in ("--overwrite", "--resume")]
-    return shlex.join(["python", "-m", "pagjax.synthesize", *given, "--resume"])
+    given = [argument for argument in sys.argv[1:] if argument != "--resume"]
+    # A run that replaces results goes on as it was begun; it may not have come to its first state.
+    how = [] if "--overwrite" in given else ["--resume"]
+    return shlex.join(["python", "-m", "pagjax.synthesize", *given, *how])
 
 
 def explain(error: Exception) -> str | None:
