@@ -91,7 +91,7 @@ def check_floating(dtypes: Mapping[str, Any], where: Path | str) -> None:
 
 def _check_memory(folder: Path, found: Mapping[str, Any]) -> None:
     for name, array in found.items():
-        chunk = array.chunk_layout.read_chunk.shape
+        chunk = array.chunk_layout.read_chunk.shape or ()  # None of a scalar
         if math.prod(chunk) > math.prod(array.shape) + 1024:  # it would be read as a whole
             raise CheckpointError(f"{folder}: {name} of shape {array.shape} in chunks of {chunk}")
     values = sum(math.prod(array.shape) for array in found.values())

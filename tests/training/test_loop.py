@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from pagjax.runs.job import JobError
 from pagjax.training import loop, record, state_files
 from pagjax.training.settings import TrainingError
 from tests.training import tiny
@@ -136,3 +137,18 @@ def test_a_batch_that_devices_cannot_share_is_refused(monkeypatch):
     monkeypatch.setattr(jax, "devices", lambda: [None] * 3)
     with pytest.raises(TrainingError, match="multiple of 3"):
         loop._placements(4)
+
+
+def test_a_state_of_real_files_comes_back_and_is_known_by_its_settings(whole, tmp_path):
+    """With Orbax's own files, scalars among them; another run's state, or an edited one, is told."""
+    state = whole[0]
+    path = state_files.save(tmp_path, state, {"seed": 1})
+    found = state_files.restore(tmp_path, state, {"seed": 1})
+    assert found is not None
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(state), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(JobError, match="other settings"):
+        state_files.restore(tmp_path, state, {"seed": 2})
+    (path / "manifest.ocdbt").write_bytes(b"")
+    with pytest.raises(JobError, match=str(path)):
+        state_files.restore(tmp_path, state)
