@@ -204,7 +204,6 @@ def test_probing_finds_structure_and_normaliser_together(tmp_path):
         (["--weights", "nobody"], "weights 'nobody': none of this name; the file has\n  net:"),
         (["--normalizer", "123.675/58.4"], "by 255: 0.485"),
         (["--stride-on", "1x1"], "leaves only stem_stride, max_pool open"),
-        (["--image-size", "0"], "image size 0"),
         (["--probe", "nowhere"], "nowhere"),
         (["--labels", "nowhere"], "nowhere"),
     ],
@@ -216,6 +215,13 @@ def test_errors_of_the_command(tmp_path, capsys, arguments, message):
     assert told.startswith("error: ")
     assert message in told
     assert not (tmp_path / "out").exists()
+
+
+def test_numbers_that_cannot_be_end_before_the_file_is_read(tmp_path, capsys):
+    for arguments in (["--image-size", "0"], ["--sigma", "64"], ["--sigma", "25%"]):
+        with pytest.raises(SystemExit, match="2"):
+            main([str(tmp_path / "none.pt"), str(tmp_path / "out"), *arguments])
+        assert arguments[0] in capsys.readouterr().err
 
 
 def test_a_destination_that_cannot_be(tmp_path, capsys):
