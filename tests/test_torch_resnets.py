@@ -289,7 +289,7 @@ def test_descriptions_from_before_the_choices_load_to_the_same_networks():
         ({"stem_width": -1}, "stem_width -1"),
         ({"stem_stride": 3}, "stem_stride 3"),
         ({"max_pool": 1}, "max_pool 1"),
-        ({"stem": "mnist"}, "stem 'mnist': choose one of imagenet, cifar"),
+        ({"stem": "mnist"}, "stem 'mnist': one of imagenet, cifar"),
         ({"stem": ["cifar"]}, "stem"),
         ({"shortcut": "padding", "preactivation": True}, "choose a projection"),
         ({"shortcut": "projection_of_input"}, "only with preactivation"),

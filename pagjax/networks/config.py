@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
+from pagjax.wording.names import one_of
+
 Stem = Literal["imagenet", "cifar", "space_to_depth", "space_to_depth_4"]
 BlockKind = Literal["basic", "bottleneck"]
 Shortcut = Literal["projection", "projection_of_input", "padding", "padding_end"]
@@ -112,7 +114,7 @@ def _check_values(config: ResNetConfig) -> None:
     for name, allowed in literals.items():
         value = getattr(config, name)
         if not isinstance(value, str) or value not in allowed:
-            raise ValueError(f"{name} {value!r}: choose one of {', '.join(allowed)}")
+            raise ValueError(f"{name} {value!r}: {one_of(str(value), allowed)}")
     for name in ("max_pool", "preactivation", "final_norm"):
         if not isinstance(getattr(config, name), bool):
             raise ValueError(f"{name} {getattr(config, name)!r}: must be true or false")

@@ -105,7 +105,7 @@ def test_classes_of_one_label_keep_their_own_seeds(monkeypatch):
     class Statistics:
         labels, data = IMAGENET, "tiny"
 
-    monkeypatch.setattr(seeds, "_statistics", lambda *_: Statistics)
+    monkeypatch.setattr(seeds, "_statistics", lambda *_: ("tiny", Statistics))
     names, targets = seeds.names([0, 3, "tench"], IMAGENET, None, count=1, seed=0)
     assert targets == ["0", "3", "1"]
     assert names == [

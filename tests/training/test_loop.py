@@ -140,7 +140,7 @@ def test_a_batch_that_devices_cannot_share_is_refused(monkeypatch):
 
 
 def test_a_state_of_real_files_comes_back_and_is_known_by_its_settings(whole, tmp_path):
-    """With Orbax's own files, scalars among them; another run's state, or an edited one, is told."""
+    """With Orbax's own files, scalars too; another run's state, or an edited one, is told."""
     state = whole[0]
     path = state_files.save(tmp_path, state, {"seed": 1})
     found = state_files.restore(tmp_path, state, {"seed": 1})
