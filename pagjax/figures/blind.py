@@ -100,7 +100,9 @@ def painters(
         if cast.has(name):
             found[role] = cast.named(name)
         else:
-            skip(f"no network for {role} ({name} is not there): pass --networks {role}=NAME_OR_PATH")
+            skip(
+                f"no network for {role} ({name} is not there): pass --networks {role}=NAME_OR_PATH"
+            )
     if not found:
         raise JobError("no network is there to make pictures: pass --networks ROLE=NAME_OR_PATH")
     form = _form(found[cast.roles[0]] if cast.roles else next(iter(found.values())))

@@ -46,9 +46,7 @@ class Plan:
     choices: tuple[str, ...]
 
 
-def plan(
-    network: BaseNetwork, count: int, choice: Choice, tell: Callable[[LeftOut], None]
-) -> Plan:
+def plan(network: BaseNetwork, count: int, choice: Choice, tell: Callable[[LeftOut], None]) -> Plan:
     """Starts, and their targets rotated among so many networks of the same classes as `network`.
 
     Raises:
@@ -77,8 +75,8 @@ def plan(
     targets = latin_targets(begun.classes, count, classes, seed=choice.seed)
     own = np.array([-1 if index is None else index for index in begun.classes])
     if same := int((targets == own[:, None]).sum()):
-        told = f"{same} of {targets.size} pictures are of their start's own class: choose starts "
-        tell(LeftOut(f"{told}of more classes, or more --targets", False))
+        words = f"{same} of {targets.size} pictures are of their start's own class: choose starts "
+        tell(LeftOut(f"{words}of more classes, or more --targets", False))
     names = labels if len(labels) <= _CHOICES else [labels[index] for index in classes]
     return Plan(begun, classes, targets, tuple(dict.fromkeys(names)))
 
@@ -122,9 +120,7 @@ def make_test(
         pairs = tuple((row, planned.classes.index(target)) for row, target in enumerate(column))
         job = make.job_of(variant, named, planned.starts, pairs, planned.classes, choice)
         shown = partial(report, variant.label)
-        made.append(
-            panels.make(named.network, job, planned.starts.pictures, out / "panels", shown)
-        )
+        made.append(panels.make(named.network, job, planned.starts.pictures, out / "panels", shown))
 
     def measure(number: int) -> list[dict[str, float]]:
         variant = variants[number]

@@ -61,7 +61,8 @@ def read_record(folder: Path) -> dict[str, Judged]:
             for name, value in values.items()
             if value is not None and "." not in name
         }
-        found[texts[0]] = Judged(*texts, known)
+        picture, network, start, target = texts
+        found[picture] = Judged(picture, network, start, target, known)
     return found
 
 
@@ -78,7 +79,7 @@ def rows(answers: Sequence[Answer], judged: dict[str, Judged]) -> list[dict[str,
         theirs, and ``readers``. A judge that is partial to a network has no numbers there.
 
     Raises:
-        BlindTestError: for an answer to a picture that is not in the test, or tells of it otherwise.
+        BlindTestError: for an answer to a picture that is not in the test, or is another there.
     """
     for answer in answers:
         _check(answer, judged)
@@ -86,7 +87,8 @@ def rows(answers: Sequence[Answer], judged: dict[str, Judged]) -> list[dict[str,
     for network, named in recognised(answers).items():
         own = [answer for answer in answers if answer.network == network]
         seen = [judged[name].numbers for name in dict.fromkeys(answer.picture for answer in own)]
-        means = numbers.means(Variant(network, "", 0.0), _measurements(seen)) if seen[0] else {}
+        measured = _measurements(seen)
+        means = numbers.means(Variant(network, "", 0.0), measured) if measured.columns else {}
         table.append(
             {
                 "network": network,
@@ -111,8 +113,8 @@ def _check(answer: Answer, judged: dict[str, Judged]) -> None:
     picture = judged.get(answer.picture)
     if picture is None:
         raise BlindTestError(
-            f"{answer.reader} answered picture {answer.picture}, which is not of the test in --out: "
-            "name the folder that it was made in"
+            f"{answer.reader} answered picture {answer.picture}, which is not of the test in "
+            "--out: name the folder that it was made in"
         )
     for name in ("network", "start", "target"):
         if getattr(answer, name) != _saved(getattr(picture, name)):

@@ -119,9 +119,7 @@ class Cast:
         """The networks of a figure by role."""
         return {role: self.named(self.of_role(role)) for role in recipe.roles}
 
-    def judges(
-        self, robust: Sequence[str] = (), vanilla: str | None = None
-    ) -> dict[str, Named]:
+    def judges(self, robust: Sequence[str] = (), vanilla: str | None = None) -> dict[str, Named]:
         """The judges that are there: ``"robust"``, ``"robust_2"`` and so on, and ``"vanilla"``.
 
         The shipped robust ones are an adversarially trained network of another architecture, in
@@ -164,7 +162,9 @@ class Cast:
 
     def _shipped_judges(self) -> list[str]:
         own = f"{self.family}-{JUDGE}"
-        noisy = [name for name in shipped.names() if name.startswith(f"{self.family}-{NOISY_JUDGE}")]
+        noisy = [
+            name for name in shipped.names() if name.startswith(f"{self.family}-{NOISY_JUDGE}")
+        ]
         return [
             own if self.has(own) else self.of_role(ADVERSARIAL),
             noisy[0] if noisy else f"{self.family}-{NOISY_STAND_IN}",

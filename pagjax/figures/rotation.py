@@ -38,7 +38,7 @@ def latin_targets(
         [2, 2, 2, 3, 3]
     """
     if not (own and networks > 0 and classes):
-        raise ValueError("a Latin square needs starts, networks and classes: pass one of each")
+        raise ValueError("a Latin square needs starts, networks and classes: at least one each")
     if len(set(classes)) != len(classes):
         raise ValueError(f"classes {list(classes)}: each once")
     rng = np.random.default_rng(seed)

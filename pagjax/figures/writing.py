@@ -38,7 +38,9 @@ def settings(made: Sequence[Panel], judges: Mapping[str, Named]) -> str:
         made_some = any(panel.job.checkpoint == judges["robust"].name for panel in made)
         said += "; own is what the maker itself gives." if made_some else "."
         names = ", ".join(dict.fromkeys(judge.name for judge in judges.values()))
-        return said + (f" Panel: {names}; none judges its own or its kin's pictures." * (", " in names))
+        if ", " in names:
+            said += f" Panel: {names}; none judges its own pictures, or its kin's."
+        return said
     return said + "No judge: own is the smoothed probability that the maker itself gives."
 
 

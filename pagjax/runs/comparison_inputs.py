@@ -77,9 +77,11 @@ def impartial(
     """
     partial = {kind: jury.partial_to(judge, network) for kind, judge in judges.items()}
     for kind, why in partial.items():
-        if why:
-            told = "does not judge its own pictures" if why == jury.MADE else f"is not judged: {why}"
-            print(f"{name} {told}: no {kind.replace('_', ' ')} judge", file=sys.stderr)
+        told = f"no {kind.replace('_', ' ')} judge"
+        if why == jury.MADE:
+            print(f"{name} does not judge its own pictures: {told}", file=sys.stderr)
+        elif why:
+            print(f"{told} of {name}'s pictures: {why}", file=sys.stderr)
     kept = {kind: judge for kind, judge in judges.items() if not partial[kind]}
     found = jury.judges(kept, low_pass=LOW_PASS)
     return found, [judge.name for judge in found if judge.on_panel]
