@@ -173,7 +173,7 @@ def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]
         tell_left_out(one)
     for one in left_out.of_settings(_given(args), wanted):
         tell_left_out(one)
-    judges = cast.judges(args.judge, args.vanilla_judge)
+    judges = cast.judges(args.judge or (), args.vanilla_judge)
     for line in cast.told(judges):
         tell(line, file=sys.stderr)
     choice = choice_of(args)

@@ -55,11 +55,16 @@ def partial_to(judge: BaseNetwork, maker: BaseNetwork) -> str:
     It is the same network, or one was trained on from the other, or both from a third. What a
     network was trained on from stands in its checkpoint; of others' networks it is not known.
 
-    Example:
-        >>> from pagjax import checkpoints
-        >>> one = checkpoints.load("imagenette-gaussian-0.50")
-        >>> partial_to(one, one)
-        'it made them'
+    Example, with all that is looked at:
+        >>> from types import SimpleNamespace
+        >>> mother, child = (
+        ...     SimpleNamespace(variables=np.ones(number), metadata={"origin": origin})
+        ...     for number, origin in enumerate(
+        ...         [{"name": "mother"}, {"name": "child", "settings": {"init": "mother"}}]
+        ...     )
+        ... )
+        >>> partial_to(mother, child)
+        'their maker was trained on from it'
     """
     if weights_digest(judge) == weights_digest(maker):
         return MADE

@@ -29,7 +29,7 @@ KIN = "its mother"
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """Six networks of random weights, and three judges."""
-    folder = tmp_path_factory.mktemp("networks")
+    folder, variables = tmp_path_factory.mktemp("networks"), None
     for number, name in enumerate([*ROLES, "judge", "mother", "third"]):
         settings = {"init": KIN if name == "smoothadv-0.5" else None}
         description = Description(
@@ -43,8 +43,9 @@ def home(tmp_path_factory):
             {"name": KIN if name == "mother" else name, "settings": settings},
         )
         image = np.zeros((1, 16, 16, 3), np.float32)
-        variables = jax.jit(description.network().init)(jax.random.key(number), image)
-        store.save(folder / name, description, variables)
+        variables = variables or jax.jit(description.network().init)(jax.random.key(0), image)
+        own = jax.tree.map(lambda leaf, factor=1 + number / 4: np.asarray(leaf) * factor, variables)
+        store.save(folder / name, description, own)
     return folder
 
 
@@ -80,6 +81,10 @@ def _save(path, entries, reader, say):
             cells = [*row, say(entry)]
             writer.writerow([f"'{cell}" if cell[0] in "=+-@" else cell for cell in cells])
     return path
+
+
+def _sees_the_robust(entry):
+    return entry["target"] if "adv" in entry["network"] else "none"
 
 
 def test_every_network_paints_every_start_and_no_class_twice(made, home):
@@ -161,12 +166,7 @@ def test_the_same_command_reads_what_is_done(made, home, monkeypatch, capsys):
 
 def test_answers_stand_beside_the_judges_and_in_the_gallery(made, tmp_path, capsys):
     entries = _record(made)["pictures"]
-    one = _save(
-        tmp_path / "one.csv",
-        entries,
-        "=N. N.",
-        lambda e: e["target"] if "adv" in e["network"] else "none",
-    )
+    one = _save(tmp_path / "one.csv", entries, "=N. N.", _sees_the_robust)
     two = _save(tmp_path / "two.csv", entries, "M", lambda e: "none")
     assert main(["blind", "--answers", str(one), str(two), "--out", str(made)]) == 0
     told = capsys.readouterr().out

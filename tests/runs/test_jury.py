@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pagjax import checkpoints
+from pagjax.checkpoints import shipped
 from pagjax.runs import files, jury
 from tests import tiny_checkpoint
 
@@ -74,10 +75,14 @@ def test_a_judge_of_noise_judges_under_it_and_one_network_has_one_voice(network)
     ]
 
 
-def test_the_shipped_family_knows_its_kin():
-    smoothadv, gaussian, judge = (
-        checkpoints.load(f"imagenette-{name}")
+def test_the_shipped_family_knows_its_kin(network):
+    cards = [
+        shipped.card(f"imagenette-{name}")
         for name in ("smoothadv-0.50", "gaussian-0.50", "judge-adversarial-l2")
+    ]
+    smoothadv, gaussian, judge = (
+        _like(network, 2 + number, card["name"], card["settings"]["init"])
+        for number, card in enumerate(cards)
     )
     assert jury.partial_to(gaussian, smoothadv) == "their maker was trained on from it"
     assert jury.partial_to(judge, smoothadv) == jury.partial_to(judge, gaussian) == ""
