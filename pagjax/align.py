@@ -33,8 +33,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--networks", nargs="+", required=True, metavar="NAME_OR_PATH")
     parser.add_argument(
         "--judge",
+        action="append",
         metavar="NAME_OR_PATH",
-        help="robust network; no judge is asked about pictures that it made itself",
+        help="robust network; given again, more of them: the first is the headline, and with the "
+        "vanilla judge they are a panel. No judge is asked about pictures that it made itself, or "
+        "that a network trained on from it made",
     )
     parser.add_argument(
         "--vanilla-judge",
@@ -196,7 +199,7 @@ def _run(args: argparse.Namespace) -> int:
             pictures = comparison.make_pictures(
                 folder, network, job, starts, report, mends=args.overwrite
             )
-        asked, _ = inputs.impartial(judges, digests, name, network)
+        asked, panel = inputs.impartial(judges, name, network)
         measured = comparison.numbers(
             folder,
             network,
@@ -207,6 +210,7 @@ def _run(args: argparse.Namespace) -> int:
             identities={
                 "judges": {judge.name: [identities[judge.name], judge.sigma] for judge in asked},
                 "statistics": fitted,
+                **({"panel": panel} if len(panel) > 1 else {}),
             },
             statistics=statistics,
             others=others,

@@ -126,11 +126,10 @@ def test_several_networks_are_measured_and_kept(checkpoint, judge, statistics, t
 
 def test_a_judge_that_makes_pictures_judges_those_of_others(checkpoint, judge, capsys):
     networks = {str(path): pagjax_checkpoints.load(path) for path in (checkpoint, judge)}
-    args = argparse.Namespace(judge=str(judge), vanilla_judge=None)
-    judges, digests, _ = comparison_inputs.read_judges(args, networks)
+    args = argparse.Namespace(judge=[str(judge)], vanilla_judge=None)
+    judges, _, _ = comparison_inputs.read_judges(args, networks)
     kept = [
-        list(comparison_inputs.impartial(judges, digests, name, network)[1])
-        for name, network in networks.items()
+        comparison_inputs.impartial(judges, name, network)[1] for name, network in networks.items()
     ]
     assert kept == [["robust"], []]
     assert f"{judge} does not judge its own pictures: no robust" in capsys.readouterr().err

@@ -99,14 +99,14 @@ def test_the_robust_judge_is_preferred_and_replaced_where_it_is_missing(monkeypa
         return {which: judge.name for which, judge in found.items()}
 
     assert judges() == {"robust": judge, "vanilla": vanilla}
-    assert judges(robust=vanilla)["robust"] == vanilla
+    assert judges(robust=[vanilla])["robust"] == vanilla
     there.remove(judge)
     assert judges() == {"robust": "cifar10-adversarial-l2", "vanilla": vanilla}
     assert Cast().judges() == {}
     there.clear()
     assert judges() == {}
     with pytest.raises(JobError, match="judge nobody"):
-        judges(robust="nobody")
+        judges(robust=["nobody"])
 
 
 def test_missing_players_are_named_with_what_they_wait_for(monkeypatch, tmp_path):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from pagjax.figures.commands import bar, choice_of, command_of, say_nothing
 from pagjax.figures.recipes import FAMILIES, Recipe, main_sigma, recipes
 from pagjax.runs.arguments import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED, add_processes
 from pagjax.runs.command_line import guarded
@@ -27,7 +25,12 @@ def parser() -> argparse.ArgumentParser:
         "used. "
         "What is done is kept: the same command goes on where it was interrupted.",
     )
-    parser.add_argument("figures", nargs="*", metavar="N", help="1 to 17, or all; none: the page")
+    parser.add_argument(
+        "figures",
+        nargs="*",
+        metavar="N",
+        help="1 to 17, all, or blind: pictures without captions to be named; none: the page",
+    )
     parser.add_argument("--list", action="store_true", help="list the figures and their networks")
     parser.add_argument(
         "--networks",
@@ -65,15 +68,23 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--judge",
+        action="append",
         metavar="NETWORK",
-        help="the robust judge (default: the shipped one; the adversarially trained network where "
-        "it is missing); none is asked about its own pictures",
+        help="a robust judge, the headline's first; given again, more of them for the panel "
+        "(default: the shipped ones); none is asked about its own pictures",
     )
     parser.add_argument(
         "--vanilla-judge",
         metavar="NETWORK",
         help="reported beside it as a warning: adversarial grain carries over (default: "
         "the family's)",
+    )
+    parser.add_argument(
+        "--answers",
+        nargs="+",
+        metavar="CSV",
+        help="with blind: files that its page saved; prints how often targets were named, and "
+        "beside it what the judges say of the pictures in --out",
     )
     parser.add_argument(
         "--certify",
@@ -101,6 +112,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         for recipe in known.values():
             print(f"{recipe.number:3} {recipe.title}: {', '.join(recipe.roles)}")
         return EXIT_DONE
+    given = list(sys.argv[1:] if argv is None else argv)
+    if args.figures == ["blind"]:
+        from pagjax.figures import blind
+
+        return guarded(lambda args: blind.run(args, sigma, given), args, also=(ValueError,))
+    if "blind" in args.figures or args.answers:
+        print(
+            "error: blind is a command of its own, and --answers its option: "
+            "python -m pagjax.figures blind [--answers CSV ...]",
+            file=sys.stderr,
+        )
+        return EXIT_REFUSED
     wanted = [str(number) for number in known] if "all" in args.figures else args.figures
     unknown = [text for text in wanted if text not in map(str, known)]
     if unknown:
@@ -108,7 +131,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"error: figure {unknown[0][:40]!r}: choose 1 to {len(known)}, or all", file=sys.stderr
         )
         return EXIT_REFUSED
-    given = list(sys.argv[1:] if argv is None else argv)
     chosen = [known[int(text)] for text in dict.fromkeys(wanted)]
     return guarded(lambda args: run(args, chosen, given), args, also=(ValueError,))
 
@@ -133,11 +155,11 @@ def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]
     from pagjax.figures import gallery, left_out, places
     from pagjax.figures.cast import Cast
     from pagjax.figures.left_out import LeftOut
-    from pagjax.figures.make import Choice, make_figure
+    from pagjax.figures.make import make_figure
     from pagjax.runs import environment, processes
 
     environment.prepare()
-    tell = print if processes.is_first() else _say_nothing
+    tell = print if processes.is_first() else say_nothing
     cast = Cast(args.networks)
     not_used = False
 
@@ -153,23 +175,10 @@ def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]
         tell_left_out(one)
     for one in left_out.of_settings(_given(args), wanted):
         tell_left_out(one)
-    judges = cast.judges(args.judge, args.vanilla_judge)
-    for which in ("robust", "vanilla"):
-        told = f"{judges[which].name}" if which in judges else "none; its numbers are left out"
-        tell(f"{which} judge: {told}", file=sys.stderr)
-    choice = Choice(
-        tuple(args.images),
-        tuple(args.targets),
-        args.rows,
-        args.columns,
-        args.preset,
-        args.steps,
-        args.num_samples,
-        args.seed,
-        args.certify,
-        args.data_dir,
-        args.crop,
-    )
+    judges = cast.judges(args.judge or (), args.vanilla_judge)
+    for line in cast.told(judges):
+        tell(line, file=sys.stderr)
+    choice = choice_of(args)
     skipped = 0
     playable = [recipe for recipe in wanted if not cast.missing(recipe)]
     if playable or not wanted:
@@ -179,10 +188,11 @@ def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]
             tell(f"figure {recipe.number} needs a network for {waits}", file=sys.stderr)
             skipped += 1
             continue
-        command = _command_of(recipe, args.figures, argv)
+        command = command_of(str(recipe.number), args.figures, argv)
         unused: list[LeftOut] = []
         resumed = processes.losses_end_the_job("the same command")
-        with resumed, _bar(recipe, shown=processes.is_first()) as report:
+        title = f"figure {recipe.number}"
+        with resumed, bar(title, shown=processes.is_first()) as report:
             folder = make_figure(
                 recipe,
                 cast.makers(recipe),
@@ -214,59 +224,6 @@ def _given(args: argparse.Namespace) -> list[str]:
     """The options that not every figure uses, as far as they were given."""
     names = ("images", "targets", "rows", "columns", "sigma", "num_samples", "certify")
     return [f"--{name.replace('_', '-')}" for name in names if getattr(args, name)]
-
-
-def _command_of(recipe: Recipe, figures: Sequence[str], argv: Sequence[str]) -> str:
-    """The command that makes this figure alone, on any machine."""
-    words = list(argv)
-    for figure in figures:
-        words.remove(figure)
-    for flag in ("--coordinator", "--num-processes", "--process-id", "--out", "--data-dir"):
-        # How many machines made it, and where things lay on them, is no part of how it is made.
-        words = [word for word in words if not word.startswith(f"{flag}=")]
-        if flag in words:
-            del words[words.index(flag) : words.index(flag) + 2]
-    words = list(map(_without_folders, words))
-    return shlex.join(["python", "-m", "pagjax.figures", str(recipe.number), *words])
-
-
-def _without_folders(word: str) -> str:
-    """An argument in which a path is its last part alone.
-
-    Example:
-        >>> _without_folders("vanilla=/home/me/nets/mine"), _without_folders("imagenette/160px-v2")
-        ('vanilla=mine', 'imagenette/160px-v2')
-    """
-    before, equals, value = word.rpartition("=")
-    path = Path(value)
-    local = path.is_absolute() or ".." in path.parts or value.startswith("~")
-    return f"{before}{equals}{path.name}" if local else word
-
-
-@contextmanager
-def _bar(recipe: Recipe, *, shown: bool) -> Iterator[Any]:
-    """A bar over the picture-steps of the variant in work."""
-    from tqdm import tqdm
-
-    if not shown:
-        yield lambda label, progress: None
-        return
-    bar = tqdm(unit="step", desc=f"figure {recipe.number}", smoothing=0.1)
-
-    def show(label: str, progress: Any) -> None:
-        description = f"figure {recipe.number}, {label}"
-        if bar.desc != f"{description}: ":
-            bar.reset(total=progress.total)
-            bar.set_description(description, refresh=False)
-        bar.set_postfix_str(f"objective {progress.objective:.2f}", refresh=False)
-        bar.update(progress.done - bar.n)
-
-    with bar:
-        yield show
-
-
-def _say_nothing(*_: object, **__: object) -> None:
-    """What processes but the first print."""
 
 
 if __name__ == "__main__":

@@ -39,6 +39,16 @@ class BlindPicture:
     target: str
 
 
+def order(count: int, seed: int) -> list[int]:
+    """Positions of pictures in the order in which they are shown."""
+    return [int(index) for index in np.random.default_rng(seed).permutation(count)]
+
+
+def name(shown: Sequence[BlindPicture]) -> str:
+    """What a test is called, and before a number each of its pictures: a digest of all of them."""
+    return hashlib.sha256(b"".join(one.png for one in shown)).hexdigest()[:12]
+
+
 def page(pictures: Sequence[BlindPicture], classes: Sequence[str], *, seed: int) -> bytes:
     """The test as an HTML file.
 
@@ -51,24 +61,26 @@ def page(pictures: Sequence[BlindPicture], classes: Sequence[str], *, seed: int)
         The file's content.
 
     Raises:
-        ValueError: without pictures, or for a target that is not among the classes.
+        ValueError: without pictures, for a target that is not among the classes, or a class that
+            is called as the answer of those who see none.
 
     Example:
         >>> one = BlindPicture(b"", "smoothed", "cat", "tench")
         >>> b"tench" in page([one], ["tench", "church"], seed=0)
         True
     """
+    if NONE in classes:
+        raise ValueError(f"a class called {NONE!r} cannot be told from the answer {NONE!r}")
     if not pictures:
         raise ValueError("no pictures: a blind test needs at least one")
     strange = [one.target for one in pictures if one.target not in classes]
     if strange:
         raise ValueError(f"target {strange[0]!r} is not among the classes {list(classes)}")
-    order = np.random.default_rng(seed).permutation(len(pictures))
-    shown = [pictures[index] for index in order]
+    shown = [pictures[index] for index in order(len(pictures), seed)]
     # Encoded, so that a glance at the page's source tells nobody what a picture should show.
     hidden = [[one.network, one.start, one.target] for one in shown]
     test = {
-        "name": hashlib.sha256(b"".join(one.png for one in shown)).hexdigest()[:12],
+        "name": name(shown),
         "classes": list(classes),
         "none": NONE,
         "columns": list(COLUMNS),
@@ -77,9 +89,9 @@ def page(pictures: Sequence[BlindPicture], classes: Sequence[str], *, seed: int)
     }
     data = json.dumps(test).replace("<", "\\u003c")
     buttons = "".join(
-        f'<button class="choice" data-answer="{html.escape(name)}"><kbd>{key}</kbd>'
-        f"{html.escape('none of them' if name == NONE else name.split(',')[0])}</button>"
-        for name, key in zip([*classes, NONE], [*_keys(len(classes)), "n"], strict=True)
+        f'<button class="choice" data-answer="{html.escape(label)}"><kbd>{key}</kbd>'
+        f"{html.escape('none of them' if label == NONE else label.split(',')[0])}</button>"
+        for label, key in zip([*classes, NONE], [*_keys(len(classes)), "n"], strict=True)
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

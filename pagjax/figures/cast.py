@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +18,15 @@ from pagjax.figures.recipes import (
     smoothadv,
 )
 from pagjax.networks.base import BaseNetwork
+from pagjax.runs import jury
+from pagjax.runs.inputs import weights_digest
 from pagjax.runs.job import JobError
 from pagjax.wording.names import hint, one_of
 from pagjax.wording.numbers import MOST_SIGMA, length
 
 _ROLES = {ADVERSARIAL: "adversarial-l2"}  # where a shipped name ends otherwise than its role
 JUDGE, VANILLA_JUDGE = "judge-adversarial-l2", "vanilla"
+NOISY_JUDGE, NOISY_STAND_IN = "judge-gaussian", gaussian(0.5)
 
 
 @dataclass(frozen=True)
@@ -116,30 +119,56 @@ class Cast:
         """The networks of a figure by role."""
         return {role: self.named(self.of_role(role)) for role in recipe.roles}
 
-    def judges(self, robust: str | None = None, vanilla: str | None = None) -> dict[str, Named]:
-        """The judges that are there, ``"robust"`` and ``"vanilla"``.
+    def judges(self, robust: Sequence[str] = (), vanilla: str | None = None) -> dict[str, Named]:
+        """The judges that are there: ``"robust"``, ``"robust_2"`` and so on, and ``"vanilla"``.
 
-        Where the shipped robust judge is missing the adversarially trained network stands in. A
-        figure asks no judge about pictures that it made itself.
+        The shipped robust ones are an adversarially trained network of another architecture, in
+        whose place the family's adversarially trained one stands where it is missing, and one
+        trained with Gaussian noise: a judge of its own where one is shipped, else the family's
+        network at sigma 0.50. A figure asks none about pictures to which it is partial.
 
         Args:
-            robust: name or path of the headline's judge; None for the shipped one.
+            robust: names or paths, the headline's judge first; empty for the shipped ones.
             vanilla: name or path of the judge that serves as a warning; None for the shipped one.
 
         Raises:
-            JobError: for a judge that was asked for and is not there.
+            JobError: for a judge that was asked for and is not there, or is given twice.
         """
-        for name in (robust, vanilla):
-            if name is not None and not self.has(name):
+        for name in (*robust, *([] if vanilla is None else [vanilla])):
+            if not self.has(name):
                 known = one_of(name, shipped.names())
                 raise JobError(f"judge {name}: no folder, and no shipped network; {known}")
+        asked = robust or [name for name in self._shipped_judges() if self.has(name)]
+        found = [self.named(name) for name in dict.fromkeys(asked)]
+        if robust:
+            digests = [weights_digest(one.network) for one in found] if len(robust) > 1 else []
+            if len(found) < len(robust) or len(set(digests)) < len(digests):
+                raise JobError(
+                    f"--judge {' and '.join(robust)}: one network twice; a panel hears each once"
+                )
+        told = dict(zip(jury.kinds(len(found)), found, strict=True))
+        last = vanilla or f"{self.family}-{VANILLA_JUDGE}"
+        return told | ({jury.VANILLA: self.named(last)} if self.has(last) else {})
+
+    def told(self, judges: Mapping[str, Named]) -> list[str]:
+        """Who judges, a line a kind of judge."""
+        robust = [judge.name for which, judge in judges.items() if which != jury.VANILLA]
+        vanilla = [judges[jury.VANILLA].name] if jury.VANILLA in judges else []
+        none = "none; its numbers are left out"
+        return [
+            f"{kind} judge{'s' * (len(names) > 1)}: {', '.join(names) or none}"
+            for kind, names in ((jury.ROBUST, robust), (jury.VANILLA, vanilla))
+        ]
+
+    def _shipped_judges(self) -> list[str]:
         own = f"{self.family}-{JUDGE}"
-        shipped_one = own if self.has(own) else self.of_role(ADVERSARIAL)
-        asked = {
-            "robust": robust or shipped_one,
-            "vanilla": vanilla or f"{self.family}-{VANILLA_JUDGE}",
-        }
-        return {which: self.named(name) for which, name in asked.items() if self.has(name)}
+        noisy = [
+            name for name in shipped.names() if name.startswith(f"{self.family}-{NOISY_JUDGE}")
+        ]
+        return [
+            own if self.has(own) else self.of_role(ADVERSARIAL),
+            noisy[0] if noisy else f"{self.family}-{NOISY_STAND_IN}",
+        ]
 
 
 def _role(text: str) -> str:

@@ -1,7 +1,8 @@
 """What the paper saw in its figures, as numbers that a figure's table can confirm or refute.
 
 A judge's share of 0.5 is the line between seen and not seen; 0.05 of probability is what we call
-little change. Both are our choices: the paper shows pictures and no numbers.
+little change. Both are our choices: the paper shows pictures and no numbers. Claims are held
+against the robust judge and not the panel, since it judges all networks' pictures alike.
 """
 
 from __future__ import annotations

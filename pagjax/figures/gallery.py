@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pagjax.figures import told
+from pagjax.figures import blind_table, told
 from pagjax.figures.claims import Claim
 from pagjax.figures.observations import Observation, hold
-from pagjax.figures.places import PAGE, TITLE
+from pagjax.figures.places import BLIND_PAGE, PAGE, TITLE
 from pagjax.figures.told import Told, Way
 from pagjax.io.errors import RefusedError
 from pagjax.runs import files
@@ -73,13 +73,23 @@ _ABOUT = """
 Robust Classifiers?</a>, drawn by @PAGJAX@. Under every picture stands
 the probability that a judge assigns to the target; intervals hold 95%. Drag a slider from the
 result back to the start.</p>
-<p><strong>Which judge is asked decides what is found.</strong> The one to believe is the robust
-judge: an adversarially trained network that took no part in making the picture. A vanilla judge
+<p><strong>Which judge is asked decides what is found.</strong> The headline is the robust
+judge: an adversarially trained network of another architecture that took no part in making the
+picture. A vanilla judge
 stands beside it as a warning: adversarial grain carries over from one vanilla network to another,
 so that it finds the target in pictures in which nobody else does. The same vanilla judge of blurred
-pictures, from which the grain is gone, is a check. No network is asked about its own pictures.</p>
+pictures, from which the grain is gone, is a check.</p>
+<p>One judge can be wrong in its own way, so there is <strong>a panel</strong>: the robust judge, a
+second robust one that was trained with Gaussian noise and judges under it, and the vanilla one.
+Its p is the mean of theirs, beside it stand the share of them that see the target and the share of
+its pairs that name the same class, whichever it is. No network is asked about its own pictures, nor
+about those of a network that was trained on from it, so the panel of some networks is smaller, and
+panels of different networks compare less well than the robust judge, to whom all claims are held.
+What people name without captions is the last word: see the blind test.</p>
 <p>Own logit and p are those of the network that made the pictures. High frequencies are the share
-of the perturbation's spectral energy above a quarter of the Nyquist frequency.</p>
+of the perturbation's spectral energy above a quarter of the Nyquist frequency. The correlation
+length is the distance at which a perturbation no longer resembles itself. Features count how many
+patches of that length the changed area holds: 1 for a single blob, thousands for noise.</p>
 """
 
 _HEADINGS = {
@@ -92,9 +102,15 @@ _HEADINGS = {
     "probability": "own p",
     "judge_robust_hit": "robust judge sees target",
     "judge_robust_probability": "its p",
+    **{f"judge_robust_{number}_hit": f"robust judge {number}" for number in range(2, 6)},
     "judge_vanilla_hit": "vanilla judge (warning)",
     "judge_vanilla_blurred_hit": "the same, blurred",
+    "panel_probability": "panel's p",
+    "panel_share": "of the panel see it",
+    "panel_agreement": "of its pairs agree",
     "high_frequencies": "high frequencies",
+    "correlation_length": "correlation length, pixels",
+    "features": "features",
     "certified_radius": "certified radius",
 }
 
@@ -111,7 +127,8 @@ def write(folder: Path) -> Path:
         The page's path.
 
     Raises:
-        RefusedError: if there is no figure, or one's files were edited; naming file and field.
+        RefusedError: if there is no figure, or one's files or the table of the blind test were
+            edited; naming file and field.
     """
     records = sorted(folder.glob(f"figure-*/{told.RECORD}"))
     if not records:
@@ -127,6 +144,7 @@ def write(folder: Path) -> Path:
         f"<style>{_STYLE}</style></head><body>"
         f"<h1>{TITLE}</h1>"
         f"{_ABOUT.replace('@PAGJAX@', _home(folder))}<nav>{links}</nav>{_overview(figures)}"
+        f"{_blind(folder)}"
         f"{''.join(map(_section, figures))}<script>{_SCRIPT}</script></body></html>"
     )
     files.write_bytes(folder / PAGE, page.encode("utf-8", "replace"))
@@ -181,6 +199,30 @@ def _overview(figures: Sequence[Told]) -> str:
         "the line.</p>"
         '<div class="scroll"><table class="words"><thead><tr><th>figures</th><th>seen</th>'
         f"<th>here</th><th>number</th></tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _blind(folder: Path) -> str:
+    """What readers of the blind test named, and a link to it; nothing where there is neither."""
+    table = blind_table.read(folder)
+    page = (folder / BLIND_PAGE).is_file()
+    if not (table or page):
+        return ""
+    link = f'<p><a href="{BLIND_PAGE}">Look for yourself</a>: the same test, in the browser.</p>'
+    if not table:
+        return f"<h2>Named without captions</h2>{link}"
+    head, *lines = blind_table.cells(table)
+    cells = "".join(
+        f"<tr>{''.join(f'<td>{_text(word)}</td>' for word in line)}</tr>" for line in lines
+    )
+    return (
+        "<h2>Named without captions</h2>"
+        '<p class="note">Pictures of all networks in random order, without captions: how often '
+        "readers named the target, and what judges and their panel say of exactly the same "
+        f"pictures. Looked: {_text(', '.join(blind_table.readers(table)))}.</p>"
+        f'<div class="scroll"><table><thead><tr>'
+        f"{''.join(f'<th>{_text(word)}</th>' for word in head)}"
+        f"</tr></thead><tbody>{cells}</tbody></table></div>{link if page else ''}"
     )
 
 

@@ -18,7 +18,7 @@ from pagjax.figures.left_out import LeftOut
 from pagjax.figures.recipes import Recipe, Variant
 from pagjax.networks.base import BaseNetwork
 from pagjax.objectives import BY_NAME
-from pagjax.runs import files, inputs, processes
+from pagjax.runs import files, inputs, jury, processes
 from pagjax.runs.execute import Progress
 from pagjax.runs.job import SUBJECT, Job, JobError, default_batch_size, make_pairs
 
@@ -73,8 +73,8 @@ def make_figure(
     Args:
         recipe: which.
         networks: one per role of the recipe, all of the same classes.
-        judges: ``"robust"`` and ``"vanilla"``, where there are any; one of other classes or images
-            is not asked.
+        judges: see `pagjax.figures.cast.Cast.judges`; one of other classes or images is not asked,
+            and none about pictures to which it is partial.
         choice: what the user chose.
         out: panels are kept in ``out/panels``, the figure in ``out/figure-NN``.
         command: to write beside it.
@@ -92,18 +92,13 @@ def make_figure(
     for named in networks.values():
         if named.network.labels != first.labels:
             raise JobError(f"{named.name} has other classes than the figure's other networks")
-    form = first.labels, first.image_shape
-    for which, judge in list(judges.items()):
-        if (judge.network.labels, judge.network.image_shape) != form:
-            told = f"the {which} judge {judge.name} knows other classes or images: it is not asked"
-            tell(LeftOut(told, False))
-            judges = {name: other for name, other in judges.items() if name != which}
+    judges = fitting(judges, first, tell)
     side = first.image_shape[0]
     begun, pairs, targets = _pairs(recipe, choice, first, side, tell)
     made = []
     for variant in recipe.variants:
         named = networks[variant.role]
-        job = _job(variant, named, begun, pairs, targets, choice)
+        job = job_of(variant, named, begun, pairs, targets, choice)
         made.append(
             panels.make(
                 named.network,
@@ -114,15 +109,13 @@ def make_figure(
             )
         )
 
+    asked_by = {role: impartial(judges, named, tell) for role, named in networks.items()}
+
     def measure(number: int) -> dict[str, list[float]]:
         variant, panel = recipe.variants[number], made[number]
-        impartial = {
-            which: judge.network
-            for which, judge in judges.items()
-            if inputs.weights_digest(judge.network) != panel.job.checkpoint_sha256
-        }
         network = networks[variant.role].network
-        found = numbers.of_panel(variant, panel, network, impartial, choice.certification_draws)
+        asked = asked_by[variant.role]
+        found = numbers.of_panel(variant, panel, network, asked, choice.certification_draws)
         return {name: np.asarray(column).tolist() for name, column in found.columns.items()}
 
     rows, means = [], []
@@ -138,6 +131,35 @@ def make_figure(
     settings = writing.settings(made, judges)
     flat = [row for of_variant in rows for row in of_variant]
     return writing.write(recipe, arranged, flat, means, settings, command, folder)
+
+
+def fitting(
+    judges: Mapping[str, Named], network: BaseNetwork, tell: Callable[[LeftOut], None]
+) -> dict[str, Named]:
+    """The judges that know a network's classes and images; others are told."""
+    kept = {}
+    for which, judge in judges.items():
+        form = judge.network.labels, judge.network.image_shape
+        if form == (network.labels, network.image_shape):
+            kept[which] = judge
+            continue
+        told = f"the {which} judge {judge.name} knows other classes or images: it is not asked"
+        tell(LeftOut(told.replace("_", " ", 1), False))
+    return kept
+
+
+def impartial(
+    judges: Mapping[str, Named], maker: Named, tell: Callable[[LeftOut], None]
+) -> dict[str, BaseNetwork]:
+    """The judges of a network's pictures; those of its kin are told, itself goes without saying."""
+    kept = {}
+    for which, judge in judges.items():
+        if not (why := jury.partial_to(judge.network, maker.network)):
+            kept[which] = judge.network
+        elif why != jury.MADE:
+            told = f"{judge.name} is not asked about pictures of {maker.name}: {why}"
+            tell(LeftOut(told, False))
+    return kept
 
 
 def _pairs(
@@ -195,7 +217,7 @@ def _tell_targets(
         tell(told)
 
 
-def _job(
+def job_of(
     variant: Variant,
     named: Named,
     begun: starts.Starts,
@@ -203,6 +225,7 @@ def _job(
     targets: tuple[int, ...],
     choice: Choice,
 ) -> Job:
+    """Everything that determines a variant's pictures."""
     height, width, _ = begun.pictures[0].shape
     default = presets.settings(
         choice.preset,

@@ -9,27 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pagjax.alignment import Judge, Measurements, measure
+from pagjax.alignment import Measurements, measure
 from pagjax.alignment.intervals import Interval
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Recipe, Variant
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import certified
+from pagjax.runs import certified, jury
 
 _STREAM = 2**31 - 1  # of keys; no picture's own key is folded with it
 _CHUNK = 8
-
-
-def judged_by(judges: Mapping[str, BaseNetwork]) -> list[Judge]:
-    """The robust judge, the vanilla one as a warning, and the vanilla one behind a blur as a check.
-
-    Args:
-        judges: networks named ``"robust"`` and ``"vanilla"``, where there are any.
-    """
-    found = [Judge(name, network.logits_fn) for name, network in judges.items()]
-    if "vanilla" in judges:
-        found.append(Judge("vanilla_blurred", judges["vanilla"].logits_fn, blur=2))
-    return found
+LOW_PASS = "vanilla_blurred"
 
 
 def of_panel(
@@ -45,7 +34,7 @@ def of_panel(
         variant: the panel's.
         panel: its pictures.
         network: that made them.
-        judges: networks that did not.
+        judges: networks that are impartial to them, see `pagjax.runs.jury`.
         certification_draws: for a certified radius of every picture that a smoothed network made;
             None leaves it out.
     """
@@ -56,7 +45,7 @@ def of_panel(
         jnp.asarray(panel.targets),
         jax.random.fold_in(jax.random.key(panel.job.seed), _STREAM),
         sigma=variant.sigma,
-        judges=judged_by(judges),
+        judges=jury.judges(judges, low_pass=LOW_PASS),
         chunk_size=_CHUNK,
     )
     if certification_draws is None or not variant.sigma:
@@ -97,7 +86,7 @@ def rows(
 
 
 def means(variant: Variant, found: Measurements) -> dict[str, Any]:
-    """The means of a panel's numbers, and the interval of every judge's share.
+    """The means of a panel's numbers, and the intervals of what judges say.
 
     Example:
         >>> import numpy as np
@@ -111,6 +100,6 @@ def means(variant: Variant, found: Measurements) -> dict[str, Any]:
     told["pictures"] = len(next(iter(found.columns.values())))
     for name, interval in summary.items():
         told[name] = interval.value
-        if name.endswith("_hit"):
+        if name.endswith("_hit") or name.startswith("panel_"):
             told |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
     return told

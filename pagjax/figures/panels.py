@@ -51,6 +51,11 @@ class Panel:
         return np.array([self.job.targets[target] for _, target in self.job.pairs])
 
 
+def name(network: BaseNetwork, job: Job) -> str:
+    """What a panel's file is called: a digest of all that determines it."""
+    return atomic.digest_json([job.to_json(), network_digest(network)])[:16]
+
+
 def make(
     network: BaseNetwork,
     job: Job,
@@ -70,7 +75,7 @@ def make(
     Returns:
         A `Panel`.
     """
-    digest = atomic.digest_json([job.to_json(), network_digest(network)])[:16]
+    digest = name(network, job)
     kept, unfinished = folder / f"{digest}.npz", folder / f"{digest}.state"
     state = StateFolder(unfinished, f"remove {unfinished}")
     arrays = processes.arrays_from_first(lambda: _read(kept, job, images))

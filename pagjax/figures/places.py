@@ -14,6 +14,8 @@ from pagjax.io import ownership, replacing
 from pagjax.runs import state
 
 PAGE, TITLE = "index.html", "Perceptually-aligned gradients, figure by figure"
+BLIND_PAGE, BLIND_RECORD, BLIND_TABLE = "blind.html", "blind.json", "blind.csv"
+BLIND = frozenset({BLIND_PAGE, BLIND_RECORD, BLIND_TABLE})
 WAYS = 3
 MAKER = "pagjax.figures"
 _PANEL = f"panels/{'[0-9a-f]' * 16}"
@@ -64,10 +66,10 @@ def begin(args: argparse.Namespace) -> None:
     """
     given = [text for text in args.images if not text.startswith(samples.PREFIX)]
     networks = [text.split("=", 1)[-1] for text in args.networks]
-    judges = [name for name in (args.judge, args.vanilla_judge) if name is not None]
+    judges = [*(args.judge or ()), *([args.vanilla_judge] if args.vanilla_judge else ())]
     ownership.check_output(
         args.out,
-        [*given, *networks, *judges],
+        [*given, *networks, *judges, *(args.answers or ())],
         ours=ours(args.out),
         states=(*_STATES, *state.PATTERNS, *state.patterns(f"{_PANEL}.state")),
         maker=MAKER,
@@ -75,9 +77,9 @@ def begin(args: argparse.Namespace) -> None:
     )
 
 
-def claim(folder: Path, wanted: Iterable[Recipe]) -> None:
+def claim(folder: Path, wanted: Iterable[Recipe], more: Iterable[str] = ()) -> None:
     """Finishes what a kill left halfway, and lists what will be written; the lock is held."""
     for begun in folder.glob(f"figure-*/{state.NAME}"):
         replacing.finish(begun)
-    made = names(recipe.number for recipe in wanted)
+    made = names(recipe.number for recipe in wanted) | set(more)
     ownership.claim(folder, made, maker=MAKER, ours=ours(folder))

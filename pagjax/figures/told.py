@@ -59,7 +59,7 @@ def read(folder: Path) -> Told:
         OSError: for files that cannot be opened.
     """
     file = folder / RECORD
-    _inside(folder, RECORD, file)
+    inside(folder, RECORD, file)
     record = records.read(file)
     texts = {
         name: records.field(file, record, name, str)
@@ -69,15 +69,15 @@ def read(folder: Path) -> Told:
     if not 0 <= number < 1000:
         raise RefusedError(f"{file}: figure is {number}, no figure's number")
     ways = []
-    for way in _objects(file, record, "ways"):
+    for way in objects(file, record, "ways"):
         name = records.field(file, way, "file", str)
         frames, side = (records.field(file, way, part, int) for part in ("frames", "side"))
         if not (1 <= frames <= _LARGEST_SIDE and 1 <= side <= _LARGEST_SIDE):
             raise RefusedError(f"{file}: a way of {frames} frames of {side} pixels")
         one = Way(name, records.field(file, way, "label", str), frames, side)
         ways.append((picture(folder, name, file), one))
-    claims = tuple(_claim(file, claim) for claim in _objects(file, record, "claims"))
-    rows = tuple(_row(file, row) for row in _objects(file, record, "rows"))
+    claims = tuple(_claim(file, claim) for claim in objects(file, record, "claims"))
+    rows = tuple(_row(file, row) for row in objects(file, record, "rows"))
     for claim in claims:
         _check_claim(file, claim, rows)
     return Told(
@@ -97,14 +97,14 @@ def picture(folder: Path, name: str, record: Path) -> tuple[str, bytes]:
     Raises:
         RefusedError: for a path that leaves the folder, and for other files.
     """
-    content = _inside(folder, name, record).read_bytes()
+    content = inside(folder, name, record).read_bytes()
     for head, kind in _KINDS.items():
         if content.startswith(head):
             return kind, content
     raise RefusedError(f"{record}: {name[:80]!r} is neither PNG nor GIF")
 
 
-def _inside(folder: Path, name: str, record: Path) -> Path:
+def inside(folder: Path, name: str, record: Path) -> Path:
     """A regular file in a folder, also after links are followed."""
     try:
         home = folder.parent.resolve() / folder.name
@@ -122,7 +122,12 @@ def _inside(folder: Path, name: str, record: Path) -> Path:
     return path
 
 
-def _objects(file: Path, record: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def objects(file: Path, record: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """A record's list of objects.
+
+    Raises:
+        RefusedError: if it is none.
+    """
     found = records.field(file, record, name, list)
     if not all(isinstance(one, dict) for one in found):
         raise RefusedError(f"{file}: {name} is no list of objects")
@@ -164,7 +169,7 @@ def _row(file: Path, row: dict[str, Any]) -> dict[str, Any]:
 
 def _means(folder: Path) -> tuple[dict[str, str], ...]:
     path = folder / "means.csv"
-    text = _inside(folder, "means.csv", folder / RECORD).read_bytes()
+    text = inside(folder, "means.csv", folder / RECORD).read_bytes()
     try:
         reader = csv.DictReader(io.StringIO(text.decode("utf-8"), newline=""), strict=True)
         rows = [{str(name): cell or "" for name, cell in row.items() if name} for row in reader]
@@ -175,11 +180,12 @@ def _means(folder: Path) -> tuple[dict[str, str], ...]:
     for row in rows:
         for name, cell in row.items():
             if name.endswith(("_low", "_high")) and cell:
-                _number(path, name, cell)
+                number(path, name, cell)
     return tuple(rows)
 
 
-def _number(path: Path, name: str, cell: str) -> None:
+def number(path: Path, name: str, cell: str) -> None:
+    """Refuses a cell of a table that is no number."""
     try:
         float(cell)
     except ValueError:

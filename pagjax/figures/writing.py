@@ -36,7 +36,11 @@ def settings(made: Sequence[Panel], judges: Mapping[str, Named]) -> str:
     if "robust" in judges:
         said += f"Judge: {judges['robust'].name}, asked about pictures that it did not make"
         made_some = any(panel.job.checkpoint == judges["robust"].name for panel in made)
-        return said + ("; own is what the maker itself gives." if made_some else ".")
+        said += "; own is what the maker itself gives." if made_some else "."
+        names = ", ".join(dict.fromkeys(judge.name for judge in judges.values()))
+        if ", " in names:
+            said += f" Panel: {names}; none judges its own pictures, or its kin's."
+        return said
     return said + "No judge: own is the smoothed probability that the maker itself gives."
 
 

@@ -63,7 +63,7 @@ def check(args: argparse.Namespace, folder: Path) -> None:
     Raises:
         RefusedError: naming what is in the way.
     """
-    named = [*args.networks, args.judge, args.vanilla_judge, args.data, args.statistics]
+    named = [*args.networks, *(args.judge or ()), args.vanilla_judge, args.data, args.statistics]
     ownership.check_output(
         folder,
         [name for name in named if name is not None],
@@ -130,4 +130,6 @@ def settings_of(args: argparse.Namespace, **identities: Any) -> dict[str, Any]:
     """The arguments that determine results, and digests of what they name."""
     left_out: Sequence[str] = ("out", "overwrite", "data_dir")
     told = {name: value for name, value in vars(args).items() if name not in left_out}
+    if told["judge"] is not None and len(told["judge"]) == 1:
+        told["judge"] = told["judge"][0]  # as it was when there was one
     return told | identities

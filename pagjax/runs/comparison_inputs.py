@@ -22,56 +22,69 @@ from pagjax.io import atomic
 from pagjax.io.class_folders import Classes
 from pagjax.io.labelled_images import LabelledImages, open_data
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import comparison, files, seeds
+from pagjax.runs import comparison, files, jury, seeds
 from pagjax.runs.comparison import OTHERS, Starts
 from pagjax.runs.inputs import network_digest, weights_digest
 from pagjax.runs.job import JobError, resolve_target
 
-BLUR = 2
+LOW_PASS = "low_pass"
 
 
 def read_judges(
     args: argparse.Namespace, networks: Mapping[str, BaseNetwork]
-) -> tuple[list[Judge], dict[str, str], dict[str, str]]:
-    """The judges, digests of their weights and of all they are, by the names of their judgements.
+) -> tuple[dict[str, BaseNetwork], dict[str, str], dict[str, str]]:
+    """Judging networks, digests of their weights and of all they are, by their judgements' names.
 
     Raises:
-        JobError: if a judge made all pictures itself, or knows other classes.
+        JobError: if a judge made all pictures itself, is given twice, or knows other classes.
     """
     makers = {weights_digest(network) for network in networks.values()}
-    judges, digests, identities = [], {}, {}
-    for kind, name in (("robust", args.judge), ("vanilla", args.vanilla_judge)):
-        if name is None:
-            print(f"no {kind} judge: its numbers are left out", file=sys.stderr)
-            continue
+    judges: dict[str, BaseNetwork] = {}
+    digests: dict[str, str] = {}
+    named = [*zip(jury.kinds(len(args.judge or ())), args.judge or (), strict=True)]
+    if not named:
+        print("no robust judge: its numbers are left out", file=sys.stderr)
+    if args.vanilla_judge is None:
+        print("no vanilla judge: its numbers are left out", file=sys.stderr)
+    else:
+        named.append((jury.VANILLA, args.vanilla_judge))
+    for kind, name in named:
         judge = checkpoints.load(name)
-        if makers == {weights_digest(judge)}:
+        digest = weights_digest(judge)
+        if makers == {digest}:
             raise JobError(
                 f"{name} makes all pictures here and cannot judge them: name a judge that is not "
                 "the only one of --networks"
             )
         if judge.labels != next(iter(networks.values())).labels:
             raise JobError(f"{name} knows other classes than the networks: name another judge")
-        digests[kind], identities[kind] = weights_digest(judge), network_digest(judge)
-        # A network trained under noise judges under it, by its smoothed probabilities.
-        sigma = judge.training_sigma or 0.0
-        judges.append(Judge(kind, judge.logits_fn, sigma))
-        if kind == "vanilla":
-            judges.append(Judge("low_pass", judge.logits_fn, sigma, BLUR))
-            digests["low_pass"], identities["low_pass"] = digests[kind], identities[kind]
+        if kind != jury.VANILLA and digest in digests.values():
+            raise JobError(f"--judge {name} is given twice: a panel hears each network once")
+        judges[kind], digests[kind] = judge, digest
+    identities = {kind: network_digest(judge) for kind, judge in judges.items()}
+    if jury.VANILLA in judges:
+        for told in (digests, identities):
+            told[LOW_PASS] = told[jury.VANILLA]
     return judges, digests, identities
 
 
 def impartial(
-    judges: Sequence[Judge], digests: Mapping[str, str], name: str, network: BaseNetwork
-) -> tuple[list[Judge], dict[str, str]]:
-    """The judges, and their digests, but those that made a network's pictures: itself."""
-    own = weights_digest(network)
-    kept = [judge for judge in judges if digests[judge.name] != own]
-    left_out = [judge.name for judge in judges if judge not in kept]
-    if left_out:
-        print(f"{name} does not judge its own pictures: no {', '.join(left_out)}", file=sys.stderr)
-    return kept, {judge.name: digests[judge.name] for judge in kept}
+    judges: Mapping[str, BaseNetwork], name: str, network: BaseNetwork
+) -> tuple[list[Judge], list[str]]:
+    """The judges of a network's pictures, and who is on the panel: none that is partial to it.
+
+    Who is left out is told, see `pagjax.runs.jury.partial_to`.
+    """
+    partial = {kind: jury.partial_to(judge, network) for kind, judge in judges.items()}
+    for kind, why in partial.items():
+        told = f"no {kind.replace('_', ' ')} judge"
+        if why == jury.MADE:
+            print(f"{name} does not judge its own pictures: {told}", file=sys.stderr)
+        elif why:
+            print(f"{told} of {name}'s pictures: {why}", file=sys.stderr)
+    kept = {kind: judge for kind, judge in judges.items() if not partial[kind]}
+    found = jury.judges(kept, low_pass=LOW_PASS)
+    return found, [judge.name for judge in found if judge.on_panel]
 
 
 def check_names(names: Sequence[str]) -> None:
