@@ -38,7 +38,9 @@ class Normalizer:
     def __post_init__(self) -> None:
         """Refuses a spread that could not be divided by, and what is no number."""
         numbers = (*self.mean, *self.sd)
-        fits = len(self.mean) == len(self.sd) and all(math.isfinite(value) for value in numbers)
+        fits = len(self.mean) == len(self.sd) and all(
+            isinstance(value, int | float) and math.isfinite(value) for value in numbers
+        )
         if not fits or min(self.sd, default=0) <= 0:
             raise ValueError(
                 f"normaliser mean {self.mean}, sd {self.sd}: one of each, finite, sd above 0"
