@@ -233,6 +233,6 @@ def test_networks_of_other_classes_do_not_share_a_figure():
         network = type("Network", (), {"labels": labels, "image_shape": (8, 8, 3)})()
         return Named("a", network)
 
-    networks = {"gaussian-0.25": named(("a",)), "vanilla": named(("b",))}
+    networks = {"gaussian-0.50": named(("a",)), "vanilla": named(("b",))}
     with pytest.raises(JobError, match="other classes"):
         make.make_figure(recipes()[2], networks, {}, make.Choice(), None, command="")
