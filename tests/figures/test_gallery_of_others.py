@@ -50,7 +50,7 @@ def _write(tmp_path, record=RECORD, means="smoothed,3,1.5,1,0.3,1\n"):
 
 
 # What the page itself says of the paper and of the repository that it lies in.
-OWN_LINKS = ("https://arxiv.org/abs/1910.08640", "../../README.md")
+OWN_LINKS = ("https://arxiv.org/abs/1910.08640", "../../README.md", "blind.html")
 
 
 class _Page(HTMLParser):
