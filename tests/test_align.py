@@ -19,7 +19,7 @@ from pagjax.alignment import batches
 from pagjax.checkpoints import store as checkpoints
 from pagjax.class_statistics import store
 from pagjax.class_statistics.fitting import fit_classes
-from pagjax.runs import comparison, comparison_inputs, seeds
+from pagjax.runs import comparison, comparison_files, comparison_inputs, seeds
 from pagjax.runs.files import read_arrays
 from pagjax.runs.job import JobError
 from tests import tiny_checkpoint
@@ -133,6 +133,27 @@ def test_a_judge_that_makes_pictures_judges_those_of_others(checkpoint, judge, c
     ]
     assert kept == [["robust"], []]
     assert f"{judge} does not judge its own pictures: no robust" in capsys.readouterr().err
+
+
+def test_a_panel_hears_each_network_once_and_one_judge_is_recorded_as_before(checkpoint, judge):
+    networks = {str(checkpoint): pagjax_checkpoints.load(checkpoint)}
+    third = checkpoints.save(
+        judge.with_name("third"),
+        checkpoints.restore(judge)[0],
+        jax.tree.map(lambda leaf: np.asarray(leaf) * 1.5, checkpoints.restore(judge)[1]),
+    )
+    args = argparse.Namespace(judge=[str(judge), str(third)], vanilla_judge=str(third))
+    judges, digests, identities = comparison_inputs.read_judges(args, networks)
+    assert list(judges) == ["robust", "robust_2", "vanilla"]
+    assert set(digests) == set(identities) == {*judges, "low_pass"}
+    seated, panel = comparison_inputs.impartial(judges, "tiny", networks[str(checkpoint)])
+    assert panel == ["robust", "robust_2"]  # the vanilla one is the second again
+    assert [one.name for one in seated] == ["robust", "robust_2", "vanilla", "low_pass"]
+    args.judge = [str(judge), str(judge)]
+    with pytest.raises(JobError, match="given twice"):
+        comparison_inputs.read_judges(args, networks)
+    for given, told in ((None, None), (["a"], "a"), (["a", "b"], ["a", "b"])):
+        assert comparison_files.settings_of(argparse.Namespace(judge=given)) == {"judge": told}
 
 
 def test_presets_make_jobs(checkpoint):

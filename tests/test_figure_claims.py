@@ -109,6 +109,23 @@ def test_the_robust_judge_is_preferred_and_replaced_where_it_is_missing(monkeypa
         judges(robust=["nobody"])
 
 
+def test_the_second_robust_judge_was_trained_with_noise(monkeypatch):
+    there = ["cifar10-vanilla", "cifar10-judge-adversarial-l2", "cifar10-gaussian-0.50"]
+    monkeypatch.setattr(shipped, "names", lambda: there)
+    monkeypatch.setattr(cast.checkpoints, "load", lambda name: name)
+    monkeypatch.setattr(cast, "weights_digest", lambda network: network[-4:])
+    player = Cast(["cifar10", "gaussian-0.50=mine"])
+    assert [one.name for one in player.judges().values()] == [there[1], there[2], there[0]]
+    assert player.told(player.judges())[0] == f"robust judges: {there[1]}, {there[2]}"
+    there.append("cifar10-judge-gaussian-0.50")
+    assert player.judges()["robust_2"].name == there[3]
+    assert list(player.judges(robust=there[:2])) == ["robust", "robust_2", "vanilla"]
+    assert list(player.judges(robust=there[:1])) == ["robust", "vanilla"]
+    for twice in ([there[0], there[0]], there[2:]):  # by name, and by weights
+        with pytest.raises(JobError, match="one network twice"):
+            player.judges(robust=twice)
+
+
 def test_missing_players_are_named_with_what_they_wait_for(monkeypatch, tmp_path):
     monkeypatch.setattr(shipped, "names", lambda: ["cifar10-vanilla", "cifar10-gaussian-0.25"])
     known = recipes(main=0.25)

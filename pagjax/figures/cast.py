@@ -140,15 +140,15 @@ class Cast:
                 raise JobError(f"judge {name}: no folder, and no shipped network; {known}")
         asked = robust or [name for name in self._shipped_judges() if self.has(name)]
         found = [self.named(name) for name in dict.fromkeys(asked)]
-        if robust:
-            digests = [weights_digest(one.network) for one in found] if len(robust) > 1 else []
-            if len(found) < len(robust) or len(set(digests)) < len(digests):
-                raise JobError(
-                    f"--judge {' and '.join(robust)}: one network twice; a panel hears each once"
-                )
-        told = dict(zip(jury.kinds(len(found)), found, strict=True))
+        if len(robust) > 1 and (
+            len(found) < len(robust)
+            or len({weights_digest(judge.network) for judge in found}) < len(robust)
+        ):
+            told = " and ".join(robust)
+            raise JobError(f"--judge {told}: one network twice; a panel hears each once")
+        seated = dict(zip(jury.kinds(len(found)), found, strict=True))
         last = vanilla or f"{self.family}-{VANILLA_JUDGE}"
-        return told | ({jury.VANILLA: self.named(last)} if self.has(last) else {})
+        return seated | ({jury.VANILLA: self.named(last)} if self.has(last) else {})
 
     def told(self, judges: Mapping[str, Named]) -> list[str]:
         """Who judges, a line a kind of judge."""
