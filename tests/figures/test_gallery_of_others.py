@@ -49,10 +49,6 @@ def _write(tmp_path, record=RECORD, means="smoothed,3,1.5,1,0.3,1\n"):
     return folder
 
 
-# What the page itself says of the paper and of the repository that it lies in.
-OWN_LINKS = ("https://arxiv.org/abs/1910.08640", "../../README.md", "blind.html")
-
-
 class _Page(HTMLParser):
     """Tags with their attributes, and what scripts hold."""
 
@@ -70,7 +66,8 @@ class _Page(HTMLParser):
             if name in ("src", "data-strip"):
                 assert value.startswith(("data:image/png;base64,", "data:image/gif;base64,"))
             if name == "href":
-                assert value.startswith("#figure-") or value in OWN_LINKS
+                known = ("https://arxiv.org/abs/1910.08640", "../../README.md", "blind.html")
+                assert value in known or value.startswith("#figure-")
 
     def handle_endtag(self, tag):
         self._inside = None
@@ -200,6 +197,33 @@ def test_a_gif_is_shown_as_one(tmp_path):
     (folder / "ways" / "1.png").write_bytes(_png(kind="GIF"))
     page = gallery.write(tmp_path).read_text()
     assert "data:image/gif;base64," + base64.b64encode(_png(kind="GIF")).decode() in page
+
+
+def test_the_blind_test_is_text_in_the_page_too(tmp_path):
+    _write(tmp_path)
+    (tmp_path / "blind.html").write_text("the test")
+    row = {"network": HOSTILE, "pictures": 3, "named": 0.5, "named_low": 0.1, "named_high": 0.9}
+    pages = []
+    for text in ("plain", HOSTILE):
+        told = row | {"network": text, "readers": text, "panel_share": 0.25}
+        (tmp_path / "blind.csv").write_bytes(as_csv([told]))
+        pages.append(_page(tmp_path))
+    plain, hostile = pages
+    assert hostile.tags == plain.tags
+    assert ("a", ("href",)) in plain.tags
+    assert "0.50 (0.10 to 0.90)" in plain.words
+    assert any("Looked: plain." in words for words in plain.words)
+    assert hostile.scripts == plain.scripts == [gallery._SCRIPT]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "network\n", "network,pictures,named,readers,named_low\na,1,0,me,x\n", "\udcff"]
+)
+def test_a_broken_table_of_the_blind_test_is_named(tmp_path, text):
+    _write(tmp_path)
+    (tmp_path / "blind.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(RefusedError, match=r"blind\.csv"):
+        gallery.write(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", '{"figure": 2', "[" * 10**5])
