@@ -238,7 +238,8 @@ def test_shipped_statistics_are_small_and_whole(name, own):
         assert np.isfinite(fit.factors).all()
         kept = (fit.factors**2).sum()
         dropped = fit.dropped * (fit.mean.size - len(fit.factors))
-        assert kept / (kept + dropped) == pytest.approx(found.share, abs=0.01)
+        # At least the share; of few directions the last one is a large step.
+        assert found.share - 0.005 <= kept / (kept + dropped) < found.share + 0.03
 
 
 def test_the_finest_statistics_that_fit_are_found_and_names_say_which():
