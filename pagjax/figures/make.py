@@ -193,6 +193,8 @@ def _pairs(
         crop=inputs.check_crop(choice.crop, choice.images),
     )
     count = len(begun.names)
+    for why in begun.skipped:
+        tell(LeftOut(f"skipped: {why}", True))
     for told in left_out.of_images(begun.left_out, choice.rows or recipe.rows, count):
         tell(told)
     if recipe.layout == "targets":

@@ -33,12 +33,14 @@ class Starts:
         pictures: shape ``[n, side, side, 3]`` in [0, 1].
         classes: each one's own class index, None where unknown.
         left_out: names of given images that have no place.
+        skipped: why given images could not be read.
     """
 
     names: tuple[str, ...]
     pictures: np.ndarray
     classes: tuple[int | None, ...]
     left_out: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 def seeds(statistics: ClassStatistics, classes: Sequence[int], part: int, side: int) -> Starts:
@@ -97,6 +99,7 @@ def choose(
         found.pictures[picked],
         tuple(own.get(found.names[i]) for i in picked),
         tuple(name for i, name in enumerate(names) if i not in picked),
+        found.skipped,
     )
 
 

@@ -20,10 +20,11 @@ from pagjax.runs.job import SUBJECT, Job, JobError, make_pairs, resolve_target
 
 
 class Pictures(NamedTuple):
-    """Pictures of shape ``[n, height, width, 3]`` and their names."""
+    """Pictures of shape ``[n, height, width, 3]``, their names, and why others were skipped."""
 
     names: tuple[str, ...]
     pictures: np.ndarray
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,17 +92,19 @@ def read_inputs(
 
 
 def read_pictures(images: Sequence[str], size: tuple[int, int], crop: str = SUBJECT) -> Pictures:
-    """Files, folders and ``sample:NAME`` as pictures of one size.
+    """Files, folders and ``sample:NAME`` as pictures of one size; damaged ones are skipped.
 
     Raises:
-        JobError: if one of them cannot be used.
+        JobError: if one of them is not there, or none can be read.
     """
-    skipped: list[str] = []
-    found = _read_images(images, size, skipped, crop)
-    if skipped:
-        raise JobError("; ".join(skipped))
-    pictures = np.stack([picture for _, picture in found if picture is not None])
-    return Pictures(tuple(name for name, _ in found), pictures)
+    missing: list[str] = []
+    damaged: list[str] = []
+    found = _read_images(images, size, missing, crop, damaged)
+    usable = [(name, picture) for name, picture in found if picture is not None]
+    if missing or not usable:
+        raise JobError("; ".join(missing + damaged))
+    names = tuple(name for name, _ in usable)
+    return Pictures(names, np.stack([picture for _, picture in usable]), tuple(damaged))
 
 
 def read_targets(targets: Sequence[str | int], labels: Sequence[str]) -> tuple[int, ...]:
@@ -114,7 +117,11 @@ def read_targets(targets: Sequence[str | int], labels: Sequence[str]) -> tuple[i
 
 
 def _read_images(
-    given: Sequence[str], size: tuple[int, int], skipped: list[str], crop: str
+    given: Sequence[str],
+    size: tuple[int, int],
+    skipped: list[str],
+    crop: str,
+    damaged: list[str] | None = None,
 ) -> list[tuple[str, np.ndarray | None]]:
     found: list[tuple[str, np.ndarray | None]] = []
     for text in given:
@@ -134,7 +141,7 @@ def _read_images(
             try:
                 found.append((name, read(file, size, crop=_crop(crop, text))))
             except ImageError as error:
-                skipped.append(str(error))
+                (skipped if damaged is None else damaged).append(str(error))
                 found.append((name, None))
     return found
 

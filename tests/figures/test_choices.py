@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pagjax.checkpoints import shipped
 from pagjax.figures import left_out, make, panels, starts
@@ -107,6 +108,18 @@ def test_images_and_targets_that_a_figure_leaves_out_are_told():
         _pairs(2, images=samples[:1], rows=1, targets=("dog", "1"))
     with pytest.raises(JobError, match="nowhere"):
         _pairs(2, images=("sample:cat", "nowhere.png"))
+
+
+def test_damaged_images_are_skipped_and_told(tmp_path):
+    Image.new("RGB", (16, 16)).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:40])
+    begun, _, told = _pairs(2, images=(str(tmp_path),), rows=1)
+    assert begun.names == ("whole",)
+    ((words, is_input),) = told
+    assert words.startswith(f"skipped: {tmp_path / 'cut.png'}: not a readable picture")
+    assert is_input
+    with pytest.raises(JobError, match=r"cut\.png: not a readable picture"):
+        _pairs(2, images=(str(tmp_path / "cut.png"),), rows=1)
 
 
 def test_a_data_sets_images_are_enough_for_every_part(monkeypatch):
