@@ -17,6 +17,9 @@ from pagjax.certificates.arguments import (
     parser,
     report_parser,
 )
+from pagjax.runs.arguments import EXIT_DONE as EXIT_DONE
+from pagjax.runs.arguments import EXIT_REFUSED as EXIT_REFUSED
+from pagjax.runs.arguments import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
 from pagjax.runs.command_line import guarded
 
 if TYPE_CHECKING:
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
     from pagjax.images import Preprocessing
     from pagjax.io.labelled_images import LabelledImages
     from pagjax.networks.base import BaseNetwork
-
-EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:

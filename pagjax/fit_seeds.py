@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pagjax.runs.arguments import EXIT_DONE, EXIT_SOME_SKIPPED
 from pagjax.runs.command_line import guarded
 from pagjax.wording import arguments as types
 
 if TYPE_CHECKING:
     from pagjax.io.class_folders import Classes
-
-EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def parser() -> argparse.ArgumentParser:

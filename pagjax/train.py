@@ -10,6 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pagjax.runs.arguments import EXIT_DONE as EXIT_DONE
+from pagjax.runs.arguments import EXIT_REFUSED as EXIT_REFUSED
+from pagjax.runs.arguments import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
 from pagjax.runs.arguments import add_processes
 from pagjax.runs.command_line import guarded
 from pagjax.wording import arguments as types
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from pagjax.training.recipes import Recipe
     from pagjax.training.settings import Settings
 
-EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 DRAWS = 100
 _HELP = {
     "data": "TFDS name, or a folder of class folders",

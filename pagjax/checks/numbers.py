@@ -10,14 +10,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from pagjax.checks.functions import is_concrete
+from pagjax.wording.numbers import MOST_SIGMA, UNITS
 
-LARGEST_SIGMA = 2.0
+LARGEST_SIGMA = MOST_SIGMA
 """Noise of twice the box's side leaves nothing of any picture."""
 
 LARGEST_COUNT = 2**31 - 1
 """Draws are numbered by 32-bit integers."""
-
-_UNITS = "in units of [0, 1]; 0.25, not 64 or 25%"
 
 
 def check_length(name: str, value: Any, largest: float | None = None) -> None:
@@ -44,13 +43,13 @@ def check_length(name: str, value: Any, largest: float | None = None) -> None:
         return
     numbers = _numbers(value)
     if numbers is None:
-        raise ValueError(f"{name} = {value!r}: must be a number, {_UNITS}")
+        raise ValueError(f"{name} = {value!r}: must be a number, {UNITS}")
     shown = value if len(numbers) == 1 else next((n for n in numbers if not _fits(n, largest)), 0)
     for number in numbers:
         if not (math.isfinite(number) and number >= 0):
-            raise ValueError(f"{name} = {shown}: must be finite and at least 0, {_UNITS}")
+            raise ValueError(f"{name} = {shown}: must be finite and at least 0, {UNITS}")
         if not _fits(number, largest):
-            raise ValueError(f"{name} = {shown}: at most {largest:.4g}, {_UNITS}")
+            raise ValueError(f"{name} = {shown}: at most {largest:.4g}, {UNITS}")
 
 
 def diagonal(shape: tuple[int, ...], bounds: tuple[float, float] = (0.0, 1.0)) -> float:

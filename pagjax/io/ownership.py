@@ -14,7 +14,7 @@ from typing import Any
 
 from pagjax.io import atomic, locks
 from pagjax.io.errors import RefusedError
-from pagjax.io.replacing import check_inside, names_in, prune
+from pagjax.io.replacing import check_inside, names_in
 
 LIST = ".pagjax.json"
 # What systems put into folders by themselves.
@@ -157,23 +157,3 @@ def claim(
             raise RefusedError(f"{folder / name} is not of an earlier result: move it away")
     if old | wanted != listed(folder):
         atomic.write_json(folder / LIST, {"made_by": maker, "files": sorted(old | wanted)})
-
-
-def remove_ours(folder: Path, names: Iterable[str] = (), *, record: str = "record.json") -> None:
-    """Removes what `listed` tells of, and `names`; the record first, the list last.
-
-    Folders that are left empty go too, all else stays. A kill on the way leaves what the next call
-    removes.
-
-    Raises:
-        RefusedError: for a name that leads out of the folder.
-    """
-    ours = {*listed(folder), *names}
-    for name in ours:
-        check_inside(folder, name)
-    for name in sorted(ours, key=lambda name: (name != record, name)):
-        path = folder / name
-        path.unlink(missing_ok=True)
-        atomic.writing_name(path).unlink(missing_ok=True)
-    prune(folder, ours)
-    (folder / LIST).unlink(missing_ok=True)

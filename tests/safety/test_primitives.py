@@ -247,22 +247,18 @@ def test_names_that_lead_out_are_refused(tmp_path, name):
     folder.mkdir()
     (tmp_path / "precious").write_text("mine")
     (folder / "link").symlink_to(tmp_path)
-    with pytest.raises(RefusedError, match="precious"):
-        ownership.remove_ours(folder, [name])
     (folder / ownership.LIST).write_text(json.dumps({"files": [name]}))
     with pytest.raises(RefusedError, match="precious"):
-        ownership.remove_ours(folder)
+        ownership.listed(folder)
     assert (tmp_path / "precious").exists()
 
 
-def test_only_what_is_listed_is_removed(tmp_path):
+def test_only_what_is_listed_is_ours(tmp_path):
     (tmp_path / "images").mkdir()
     ownership.claim(tmp_path, ["record.json", "images/a.png", "images/never.png"])
     for name in ("record.json", "images/a.png", "images/mine.png", "thesis.tex"):
         (tmp_path / name).write_text(name)
     assert ownership.foreign_files(tmp_path) == ["thesis.tex", "images/mine.png"]
-    ownership.remove_ours(tmp_path)
-    assert set(snapshot(tmp_path)) == {"images/mine.png", "thesis.tex"}
 
 
 def test_what_is_somebody_elses_cannot_be_claimed(tmp_path):
