@@ -15,16 +15,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pagjax import align, checkpoints, images, synthesize
-from pagjax.class_statistics import store
-from pagjax.class_statistics.fitting import fit_classes
+from pagjax import align, checkpoints, synthesize
+from pagjax.comparison import measuring
 from pagjax.figures import __main__ as figures
-from pagjax.io import atomic, locks, ownership
+from pagjax.io.files import atomic, locks, ownership
+from pagjax.io.pictures import images
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import comparison, inputs, results
-from tests import tiny_checkpoint
+from pagjax.seeds import store
+from pagjax.seeds.fitting import fit_classes
+from pagjax.synthesis import inputs, results
 from tests.safety import stubs
 from tests.safety.injection import Killed, snapshot, watched
+from tests.support import tiny_checkpoint
 from tests.training import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -296,13 +298,13 @@ def test_numbers_are_measured_again_with_other_statistics(given, tmp_path, monke
         (folder / "test" / label).mkdir(parents=True)
         Image.new("RGB", (16, 16), (9, 9, len(label))).save(folder / "test" / label / "0.png")
     asked = []
-    measure = comparison.measure
+    measure = measuring.measure
 
     def counted(*args, **kwargs):
         asked.append(kwargs["statistics"])
         return measure(*args, **kwargs)
 
-    monkeypatch.setattr(comparison, "measure", counted)
+    monkeypatch.setattr(measuring, "measure", counted)
     more = ["--data", str(folder), "--neighbours", "0"]
     other = str(_other_statistics(given, tmp_path / "tiny.npz"))
     for _ in range(2):
