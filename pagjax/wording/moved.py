@@ -24,11 +24,18 @@ MOVED = {
 }
 
 
+def _now(name: str) -> str:
+    """A module's name today; submodules moved with their packages."""
+    parts = name.split(".")
+    home = ".".join(parts[:2])
+    return ".".join([MOVED.get(home, home), *parts[2:]])
+
+
 class _SameModule(Loader):
     """Gives the module itself under its earlier name: there is one of each, never a copy."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = import_module(MOVED[spec.name])
+        module = import_module(_now(spec.name))
         self.own = module.__spec__
         return module
 
@@ -40,7 +47,7 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(fullname, _SameModule()) if fullname in MOVED else None
+        return ModuleSpec(fullname, _SameModule()) if _now(fullname) != fullname else None
 
 
 def install() -> None:
@@ -52,4 +59,4 @@ def install() -> None:
         'pagjax.core.projections'
     """
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.append(_Finder())
+        sys.meta_path.insert(0, _Finder())
