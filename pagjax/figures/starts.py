@@ -15,7 +15,7 @@ import numpy as np
 from pagjax import samples
 from pagjax.class_statistics import store
 from pagjax.class_statistics.store import ClassStatistics
-from pagjax.io import folder_data
+from pagjax.io import crops, folder_data
 from pagjax.io.class_folders import Classes
 from pagjax.io.errors import DataError
 from pagjax.io.labelled_images import open_data
@@ -79,7 +79,7 @@ def choose(
         seed: of the choice among a data set's images.
         side: side in pixels.
         data_dir: where TFDS prepared data.
-        crop: what is kept of files, see `pagjax.runs.job.Job`.
+        crop: what is kept of pictures, see `pagjax.runs.job.Job`.
 
     Raises:
         JobError: if nothing usable was given.
@@ -88,7 +88,7 @@ def choose(
         return _without_data(labels, count, part, side)
     if len(given) == 1 and not Path(given[0]).exists() and not given[0].startswith(samples.PREFIX):
         classes = Classes(tuple(labels))
-        return _of_data_set(given[0], classes, count, part, seed, side, data_dir)
+        return _of_data_set(given[0], classes, count, part, seed, side, data_dir, crop)
     classes = Classes(tuple(labels))
     own = _own_classes(Path(given[0]), classes) if len(given) == 1 else {}
     found = read_pictures(given, (side, side), crop)
@@ -139,10 +139,12 @@ def _of_data_set(
     seed: int,
     side: int,
     data_dir: Path | None,
+    crop: str,
 ) -> Starts:
+    kept = crops.CENTRE if crop == SUBJECT else crops.parse(crop)
     split = "validation" if name.startswith("imagenet") else "test"
     try:
-        data = open_data(name, split, side, data_dir, classes=classes)
+        data = open_data(name, split, side, data_dir, classes=classes, crop=kept)
     except ValueError as error:
         raise JobError(
             f"--images {name}: no file, and no data set that is ready: {error}"

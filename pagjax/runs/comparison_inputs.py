@@ -18,16 +18,17 @@ from pagjax.alignment import Judge
 from pagjax.alignment.directions import other_classes
 from pagjax.class_statistics import store
 from pagjax.class_statistics.store import ClassStatistics
-from pagjax.io import atomic
+from pagjax.io import atomic, crops
 from pagjax.io.class_folders import Classes
 from pagjax.io.labelled_images import LabelledImages, open_data
 from pagjax.networks.base import BaseNetwork
 from pagjax.runs import comparison, files, jury, seeds
 from pagjax.runs.comparison import OTHERS, Starts
-from pagjax.runs.inputs import network_digest, weights_digest
+from pagjax.runs.inputs import check_crop, network_digest, weights_digest
 from pagjax.runs.job import JobError, resolve_target
 
 LOW_PASS = "low_pass"
+CENTRE = "centre"
 
 
 def read_judges(
@@ -157,14 +158,35 @@ def data_digest(data: str, split: str, data_dir: Path | None) -> str:
     return atomic.digest_json([split, told])
 
 
+def crop_of(args: argparse.Namespace) -> str:
+    """What is kept of the pictures of ``--data``, in one form, see `pagjax.io.crops.parse`.
+
+    Raises:
+        JobError: for a crop that is none, and where it would change nothing.
+    """
+    crop = check_crop(args.crop, ())
+    if crop == CENTRE:
+        return crop
+    if args.data is None:
+        raise JobError(f"--crop {args.crop}: class seeds are whole; it is for pictures of --data")
+    if args.preprocessing == "cohen" and len(crops.parse(crop)) == 2:
+        raise JobError(
+            f"--crop {args.crop}: --preprocessing cohen keeps the centre; give a box as "
+            "left,top,right,bottom, or --preprocessing cover"
+        )
+    return crop
+
+
 def read_starts(
     args: argparse.Namespace,
     classes: Classes,
     shape: Sequence[int],
+    crop: str = CENTRE,
 ) -> tuple[Starts, Callable[[], LabelledImages] | None, str]:
     """Where pictures start, what opens the images among which neighbours are looked for, and which.
 
-    The last says which images those are, by a digest, so that others are looked among anew.
+    The last says which images those are, by a digest, so that others are looked among anew. All are
+    cropped as `crop_of` says.
     """
     if args.count < 1 or args.neighbours < 0:
         raise JobError(f"--count {args.count} --neighbours {args.neighbours}: at least 1 and 0")
@@ -184,6 +206,7 @@ def read_starts(
         "classes": classes,
         "preprocessing": args.preprocessing,
         "class_name": args.class_name,
+        "crop": crops.parse(crop),
     }
     data = open_data(args.data, args.split, shape[0], args.data_dir, **how)
     starts = comparison.from_data(data, args.count, args.seed)
@@ -196,6 +219,8 @@ def read_starts(
     source = f"{args.data} {args.train_split} {digest}"
     if args.preprocessing != "cover":
         source += f" {args.preprocessing}"
+    if crop != CENTRE:
+        source += f" {crop}"
     return starts, opened, source
 
 
