@@ -14,8 +14,8 @@ from pagjax.figures.gallery_style import ABOUT, HEADINGS, SCRIPT, STYLE
 from pagjax.figures.observations import Observation, hold
 from pagjax.figures.places import BLIND_PAGE, PAGE, TITLE
 from pagjax.figures.told import Told, Way
-from pagjax.io.errors import RefusedError
-from pagjax.runs import files
+from pagjax.io.files.errors import RefusedError
+from pagjax.io.files import atomic
 
 _SHOWN_SIDE = 256  # of a way's pictures, in pixels of the screen; whole pixels, without blur
 
@@ -52,7 +52,7 @@ def write(folder: Path) -> Path:
         f"{_blind(folder)}"
         f"{''.join(map(_section, figures))}<script>{SCRIPT}</script></body></html>"
     )
-    files.write_bytes(folder / PAGE, page.encode("utf-8", "replace"))
+    atomic.write_bytes(folder / PAGE, page.encode("utf-8", "replace"))
     return folder / PAGE
 
 

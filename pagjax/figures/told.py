@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, NoReturn
 from pagjax.figures import compact
 from pagjax.figures.claims import Claim
 from pagjax.figures.compact import Shown
-from pagjax.io.errors import RefusedError
-from pagjax.runs import records
+from pagjax.io.files.errors import RefusedError
+from pagjax.jobs import records
 
 RECORD = "record.json"
 _MOST_BYTES = 2**28

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from pagjax.checkpoints import shipped
-from pagjax.class_statistics import store
+from pagjax.seeds import store
 from pagjax.figures import left_out, make, panels, starts
 from pagjax.figures.__main__ import main, parser
 from pagjax.figures.cast import Cast
 from pagjax.figures.make import Choice
 from pagjax.figures.recipes import recipes
-from pagjax.runs.job import JobError
+from pagjax.jobs.errors import JobError
 
 KNOWN = recipes()
 

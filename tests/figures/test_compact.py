@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pagjax.figures import compact, gallery, grid
-from pagjax.io.errors import RefusedError
+from pagjax.io.files.errors import RefusedError
 from tests.figures.test_gallery_of_others import RECORD, _write
 
 SIDE, FRAMES = 80, 25
