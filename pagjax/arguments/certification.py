@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pagjax.arguments.processes import add_processes
+
 from pagjax.arguments import types as types
 
 OUT = Path("pagjax-certificates")

@@ -90,10 +90,10 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    from pagjax.convert.conversion import convert, read_labels
     from pagjax.checkpoints.store import CheckpointError
-    from pagjax.io.pictures.images import ImageError
+    from pagjax.convert.conversion import convert, read_labels
     from pagjax.convert.torch_files import TorchFileError
+    from pagjax.io.pictures.images import ImageError
 
     try:
         done = convert(

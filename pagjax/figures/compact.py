@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from pagjax.io.pictures.decoding import decoded
 from pagjax.io.files.errors import RefusedError
+from pagjax.io.pictures.decoding import decoded
 
 MOST_FRAMES = 13  # of a way: with its slider 11 rem wide, a new picture every 15 pixels
 SMALL = 64  # the largest side of pictures whose ways stay lossless

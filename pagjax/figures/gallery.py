@@ -14,8 +14,8 @@ from pagjax.figures.gallery_style import ABOUT, HEADINGS, SCRIPT, STYLE
 from pagjax.figures.observations import Observation, hold
 from pagjax.figures.places import BLIND_PAGE, PAGE, TITLE
 from pagjax.figures.told import Told, Way
-from pagjax.io.files.errors import RefusedError
 from pagjax.io.files import atomic
+from pagjax.io.files.errors import RefusedError
 
 _SHOWN_SIDE = 256  # of a way's pictures, in pixels of the screen; whole pixels, without blur
 

@@ -6,16 +6,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from pagjax.jobs.errors import JobError
 from PIL import Image
 
 from pagjax.checkpoints import shipped
-from pagjax.seeds import store
 from pagjax.figures import left_out, make, panels, starts
 from pagjax.figures.__main__ import main, parser
 from pagjax.figures.cast import Cast
 from pagjax.figures.make import Choice
 from pagjax.figures.recipes import recipes
-from pagjax.jobs.errors import JobError
+from pagjax.seeds import store
 
 KNOWN = recipes()
 

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pagjax.jobs.errors import JobError
 from PIL import Image
 
 from pagjax import align
-from pagjax.io.pictures import images, samples
-from pagjax.io.pictures import crops
+from pagjax.comparison import inputs as comparison_inputs
+from pagjax.comparison import places as comparison_files
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages, open_data
-from pagjax.comparison import places as comparison_files, inputs as comparison_inputs
+from pagjax.io.pictures import crops, images, samples
 from pagjax.synthesis import inputs
 from pagjax.synthesis.job import SUBJECT, Job
-from pagjax.jobs.errors import JobError
 from tests.support import tiny_checkpoint
 
 JOB = {
