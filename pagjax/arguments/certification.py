@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pagjax.arguments import types
 from pagjax.arguments.processes import add_processes
-
-from pagjax.arguments import types as types
 
 OUT = Path("pagjax-certificates")
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pagjax.arguments import types as types
+from pagjax.arguments import types
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pagjax.arguments import types as types
+from pagjax.arguments import types
 from pagjax.arguments.processes import add_processes
 from pagjax.figures.commands import bar, choice_of, command_of, say_nothing
 from pagjax.figures.recipes import FAMILIES, Recipe, main_sigma, recipes

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pagjax.jobs.errors import JobError
 from PIL import Image
 
 from pagjax import align
 from pagjax.comparison import inputs as comparison_inputs
-from pagjax.comparison import places as comparison_files
+from pagjax.comparison import places as comparison_places
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.io.pictures import crops, images, samples
+from pagjax.jobs.errors import JobError
 from pagjax.synthesis import inputs
 from pagjax.synthesis.job import SUBJECT, Job
 from tests.support import tiny_checkpoint
@@ -205,4 +205,4 @@ def test_a_box_goes_with_either_preprocessing(bands):
 def test_runs_of_the_centre_are_recorded_as_before_there_were_crops():
     args = _align("--data", "x", "--crop", "center")
     assert comparison_inputs.crop_of(args) == "centre"
-    assert "crop" not in comparison_files.settings_of(args)
+    assert "crop" not in comparison_places.settings_of(args)

@@ -198,7 +198,8 @@ def open_data(
             order.
         class_name: the class that all pictures of a flat folder are of.
         preprocessing: how images are brought to `side`, see `pagjax.io.pictures.images.fit`.
-        crop: what is kept of images that are not square, or a box of all, see `pagjax.io.pictures.crops`.
+        crop: what is kept of images that are not square, or a box of all, see
+            `pagjax.io.pictures.crops`.
 
     Returns:
         A `LabelledImages`.
