@@ -64,6 +64,13 @@ def parser() -> argparse.ArgumentParser:
         default="cover",
         help="how pictures are brought to size, see certify (default: cover)",
     )
+    parser.add_argument(
+        "--crop",
+        default="centre",
+        metavar="WHERE",
+        help="what is kept of pictures of --data: centre, top, bottom, left, right; x,y: a point "
+        "that comes to the middle; left,top,right,bottom: a box; as shares of width and height",
+    )
     parser.add_argument("--split", default="test", help="to start from (default: test)")
     parser.add_argument(
         "--train-split", default="train", help="of the nearest images (default: train)"
@@ -160,6 +167,7 @@ def _run(args: argparse.Namespace) -> int:
 
     if wrong := [count for count in args.agreement if count < 1]:
         raise JobError(f"--agreement {wrong[0]}: at least 1")
+    crop = inputs.crop_of(args)
     environment.prepare()
     inputs.check_names(args.networks)
     networks = {name: checkpoints.load(name) for name in args.networks}
@@ -167,7 +175,7 @@ def _run(args: argparse.Namespace) -> int:
     labels, shape = inputs.common_form(networks)
     statistics = inputs.find_statistics(args, labels, shape[0])
     classes = Classes.of(next(iter(networks.values())))
-    starts, train, source = inputs.read_starts(args, classes, shape)
+    starts, train, source = inputs.read_starts(args, classes, shape, crop)
     targets = measuring.draw_targets(starts, len(labels), args.seed)
     others = inputs.draw_others(targets, len(labels), args.seed)
     fitted = None if statistics is None else inputs.statistics_digest(statistics)
@@ -179,6 +187,7 @@ def _run(args: argparse.Namespace) -> int:
         statistics=fitted,
         starts=atomic.digest(starts.images, starts.classes),
         data=source,
+        **({} if crop == inputs.CENTRE else {"crop": crop}),
     )
     work = places.begin(
         args.out, settings, places.names(folders.values()), overwrite=args.overwrite

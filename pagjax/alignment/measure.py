@@ -18,7 +18,7 @@ from jax.tree_util import Partial
 from pagjax.alignment import bayes, coherence, directions, intervals, roughness
 from pagjax.alignment.agreement import gradient_agreement, gradients
 from pagjax.alignment.batches import draws_at_once, in_batches
-from pagjax.alignment.judges import Judge, judge_probabilities, panel, transfer
+from pagjax.alignment.judges import Judge, judge_probabilities, log_odds, panel, transfer
 from pagjax.core import draws
 from pagjax.core.checks import (
     UNIT_BOX,
@@ -93,7 +93,8 @@ def measure(
       Nyquist frequency; ``total_variation``: relative, see `roughness`.
     - ``correlation_length``: of the perturbation, in pixels; ``features``: how many features of
       that length its area holds, 1 for a single object; see `coherence`.
-    - ``judge_<name>_hit``, ``judge_<name>_probability``: what a `Judge` says of x*.
+    - ``judge_<name>_hit``, ``judge_<name>_probability``, ``judge_<name>_log_odds``: what a `Judge`
+      says of x*; the last in nats, see `log_odds`, where probabilities have come to 1.
     - with two judges or more that are ``on_panel``: ``panel_probability``, ``panel_share``,
       ``panel_agreement``, see `panel`.
     - with `statistics`: ``gradient_to_mean``, ``change_to_mean``: cosine of the smoothed gradient
@@ -253,6 +254,7 @@ def _judged(
         columns |= {
             f"judge_{judge.name}{HITS}": hits,
             f"judge_{judge.name}_probability": shares,
+            f"judge_{judge.name}_log_odds": log_odds(opinion, targets),
         }
         members += [opinion] if judge.on_panel else []
     if len(members) > 1:

@@ -22,13 +22,16 @@ from pagjax.comparison.measuring import OTHERS, Starts
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.io.files import atomic
+from pagjax.io.pictures import crops
 from pagjax.jobs.errors import JobError
 from pagjax.jobs.targets import resolve_target
 from pagjax.networks.base import BaseNetwork
 from pagjax.seeds import starts, store
 from pagjax.seeds.store import ClassStatistics
+from pagjax.synthesis.inputs import check_crop
 
 LOW_PASS = "low_pass"
+CENTRE = "centre"
 
 
 def read_judges(
@@ -158,14 +161,35 @@ def data_digest(data: str, split: str, data_dir: Path | None) -> str:
     return atomic.digest_json([split, told])
 
 
+def crop_of(args: argparse.Namespace) -> str:
+    """What is kept of ``--data``'s pictures, in one form, see `pagjax.io.pictures.crops.parse`.
+
+    Raises:
+        JobError: for a crop that is none, and where it would change nothing.
+    """
+    crop = check_crop(args.crop, ())
+    if crop == CENTRE:
+        return crop
+    if args.data is None:
+        raise JobError(f"--crop {args.crop}: class seeds are whole; it is for pictures of --data")
+    if args.preprocessing == "cohen" and len(crops.parse(crop)) == 2:
+        raise JobError(
+            f"--crop {args.crop}: --preprocessing cohen keeps the centre; give a box as "
+            "left,top,right,bottom, or --preprocessing cover"
+        )
+    return crop
+
+
 def read_starts(
     args: argparse.Namespace,
     classes: Classes,
     shape: Sequence[int],
+    crop: str = CENTRE,
 ) -> tuple[Starts, Callable[[], LabelledImages] | None, str]:
     """Where pictures start, what opens the images among which neighbours are looked for, and which.
 
-    The last says which images those are, by a digest, so that others are looked among anew.
+    The last says which images those are, by a digest, so that others are looked among anew. All are
+    cropped as `crop_of` says.
     """
     if args.count < 1 or args.neighbours < 0:
         raise JobError(f"--count {args.count} --neighbours {args.neighbours}: at least 1 and 0")
@@ -185,6 +209,7 @@ def read_starts(
         "classes": classes,
         "preprocessing": args.preprocessing,
         "class_name": args.class_name,
+        "crop": crops.parse(crop),
     }
     data = open_data(args.data, args.split, shape[0], args.data_dir, **how)
     found = measuring.from_data(data, args.count, args.seed)
@@ -197,6 +222,8 @@ def read_starts(
     source = f"{args.data} {args.train_split} {digest}"
     if args.preprocessing != "cover":
         source += f" {args.preprocessing}"
+    if crop != CENTRE:
+        source += f" {crop}"
     return found, opened, source
 
 

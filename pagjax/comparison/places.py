@@ -127,8 +127,11 @@ def _is_job(path: Path) -> bool:
 
 
 def settings_of(args: argparse.Namespace, **identities: Any) -> dict[str, Any]:
-    """The arguments that determine results, and digests of what they name."""
-    left_out: Sequence[str] = ("out", "overwrite", "data_dir")
+    """The arguments that determine results, and digests of what they name.
+
+    The crop is told only where it is not the centre, as runs before it was asked for have it.
+    """
+    left_out: Sequence[str] = ("out", "overwrite", "data_dir", "crop")
     told = {name: value for name, value in vars(args).items() if name not in left_out}
     if told["judge"] is not None and len(told["judge"]) == 1:
         told["judge"] = told["judge"][0]  # as it was when there was one
