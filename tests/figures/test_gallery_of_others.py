@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pagjax.alignment.measure import as_csv
+from pagjax.alignment.measurements import as_csv
 from pagjax.figures import gallery
 from pagjax.io.files.errors import RefusedError
 
