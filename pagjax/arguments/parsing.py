@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from pagjax.commands.table import by_name
+from pagjax.arguments.commands import by_name
 from pagjax.wording.escapes import one_line
 from pagjax.wording.names import closest
 
@@ -27,7 +27,7 @@ def called(name: str) -> list[str]:
         >>> called("certify")
         ['python', '-m', 'pagjax.certify']
     """
-    return [*_through_the_door, name] if _through_the_door else list(by_name(name).own)
+    return [*_through_the_door, name] if _through_the_door else by_name(name).own_words
 
 
 class Parser(argparse.ArgumentParser):
@@ -39,13 +39,13 @@ class Parser(argparse.ArgumentParser):
         >>> _ = parser.add_argument("--images")
         >>> with contextlib.redirect_stderr(sys.stdout), contextlib.suppress(SystemExit):
         ...     parser.parse_args(["--imagse", "cat.png"])
-        error: unrecognized arguments: --imagse cat.png: did you mean --images? (paint --help)
+        error: unrecognized arguments: --imagse cat.png: did you mean --images? (see paint --help)
     """
 
     def error(self, message: str) -> NoReturn:
         """Ends the process with one line on stderr."""
         told = one_line(f"{message}{self._meant(message)}")
-        self.exit(_REFUSED, f"error: {told} ({self.prog} --help)\n")
+        self.exit(_REFUSED, f"error: {told} (see {self.prog} --help)\n")
 
     def _meant(self, message: str) -> str:
         """What a misspelt option, or a choice, was probably meant to be."""
@@ -64,12 +64,10 @@ def parser_of(name: str, description: str, *, costs: str = "", **options: Any) -
     """A command's parser.
 
     Args:
-        name: of the command, see `pagjax.commands.table`.
+        name: of the command, see `pagjax.arguments.commands`.
         description: what it does, and in which units.
         costs: what a run takes, for the end of the help.
         options: of `argparse.ArgumentParser`.
     """
     epilog = f"Costs: {costs}" if costs else None
-    return Parser(
-        prog=" ".join(called(name)), description=description, epilog=epilog, **options
-    )
+    return Parser(prog=" ".join(called(name)), description=description, epilog=epilog, **options)

@@ -1,0 +1,1 @@
+"""How commands are called: which there are, what they take, and how that is read and refused."""
