@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagjax.arguments.parsing import Parser, parser_of
+from pagjax.arguments.training import GROUPS
 from pagjax.runs.arguments import EXIT_DONE as EXIT_DONE
 from pagjax.runs.arguments import EXIT_REFUSED as EXIT_REFUSED
 from pagjax.runs.arguments import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
@@ -27,20 +28,6 @@ COSTS = (
     "the shipped recipes take three to five minutes on an H200; on two cores CIFAR-10's judge and "
     "SmoothAdv, with fewer epochs, 40 to 70 minutes."
 )
-_HELP = {
-    "data": "TFDS name, or a folder of class folders",
-    "procedure": "vanilla, gaussian, adversarial, smoothadv, stability, consistency or macer",
-    "sigma": "noise level, l2 units of pixels in [0, 1]",
-    "epsilon": "l2 radius of the attack in training, same units",
-    "num_noise": "noise draws of an image in a step",
-    "init": "checkpoint to start from: a shipped name, or a folder",
-    "evaluate_on_training": "measure accuracies on the training images, for data without others; "
-    "the card says so",
-    "average": "decay per step of the averaged weights, which are kept; 0 keeps the last",
-    "average_from": "epoch from which on it takes equal shares instead; 0 for never",
-    "average_every": "steps between two of those",
-    "precision": "float32 or bfloat16 activations",
-}
 
 
 def parser() -> Parser:
@@ -49,7 +36,8 @@ def parser() -> Parser:
         "train",
         "Trains a base network for smoothing. Interrupt it at any time: the same "
         "command goes on from the last saved state, with the same images in the same order. "
-        "Lengths (sigma, epsilon) are l2 lengths in pixel units of [0, 1].",
+        "Settings override the recipe's. Lengths (sigma, epsilon) are l2 lengths in pixel units "
+        "of [0, 1].",
         costs=COSTS,
     )
     what = parser.add_argument_group("what")
@@ -84,26 +72,30 @@ def parser() -> Parser:
         help="stop early, state saved, no evaluation",
     )
     add_processes(parser)
-    group = parser.add_argument_group("settings", "each overrides the recipe's")
-    for name, (kind, default) in _setting_types().items():
-        flag = "--" + name.replace("_", "-")
-        told = f"{_HELP[name]} " if name in _HELP else ""
-        if kind is bool:
-            group.add_argument(
-                flag, action=argparse.BooleanOptionalAction, default=None, help=told or None
-            )
-        elif kind is tuple:
-            member = types.real if name == "drops" else types.count
-            group.add_argument(flag, nargs="*", type=member, metavar="N", help=told)
-        else:
-            shown = "required without a recipe" if default is None else f"default: {default}"
-            group.add_argument(
-                flag,
-                type=_reader(name, kind),
-                metavar=kind.__name__.upper(),
-                help=told + f"({shown})",
-            )
+    settings = _setting_types()
+    for title, members in GROUPS.items():
+        group = parser.add_argument_group(f"settings: {title}")
+        for name, told in members.items():
+            _add_setting(group, name, *settings[name], told)
     return parser
+
+
+def _add_setting(
+    group: argparse._ArgumentGroup, name: str, kind: Any, default: Any, told: str
+) -> None:
+    flag = "--" + name.replace("_", "-")
+    if kind is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=told)
+    elif kind is tuple:
+        member = types.real if name == "drops" else types.count
+        group.add_argument(flag, nargs="*", type=member, metavar="N", help=told)
+    else:
+        shown = f"default: {default:g}" if kind is float else f"default: {default}"
+        if default is None:
+            shown = "required without a recipe" if name == "data" else "default: none"
+        metavar = {float: "X", int: "N"}.get(kind, "NAME")
+        reader = _reader(name, kind)
+        group.add_argument(flag, type=reader, metavar=metavar, help=f"{told} ({shown})")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

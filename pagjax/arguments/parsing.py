@@ -42,6 +42,25 @@ class Parser(argparse.ArgumentParser):
         error: unrecognized arguments: --imagse cat.png: did you mean --images? (see paint --help)
     """
 
+    def format_usage(self) -> str:
+        """What must be given, in one line."""
+        return f"usage: {self._short_usage()}\n"
+
+    def format_help(self) -> str:
+        """All options in their groups, under that line: the list of them is the help itself."""
+        self.usage = self._short_usage().replace("%", "%%")
+        return super().format_help()
+
+    def _short_usage(self) -> str:
+        words, shown = [self.prog, "[OPTIONS]"], self._get_formatter()
+        for action in self._actions:
+            name = str(action.metavar or action.dest.upper())
+            if not action.option_strings:
+                words.append(shown._format_args(action, name))
+            elif action.required:
+                words += [action.option_strings[-1], shown._format_args(action, name)]
+        return " ".join(words)
+
     def error(self, message: str) -> NoReturn:
         """Ends the process with one line on stderr."""
         told = one_line(f"{message}{self._meant(message)}")
@@ -57,7 +76,7 @@ class Parser(argparse.ArgumentParser):
         else:
             return ""
         near = closest(word, known)
-        return f": did you mean {' or '.join(near)}?" if near else ""
+        return f": did you mean {near[0]}?" if near else ""
 
 
 def parser_of(name: str, description: str, *, costs: str = "", **options: Any) -> Parser:

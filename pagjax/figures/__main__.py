@@ -85,8 +85,8 @@ def parser() -> Parser:
         "--sigma",
         type=types.noise,
         metavar="S",
-        help="noise level of figures with one smoothed network (default: the family's, 0.5 and 0.25; that of "
-        "the only smoothed network given)",
+        help="noise level of figures with one smoothed network (default: the family's, 0.5 and "
+        "0.25; that of the only smoothed network given)",
     )
     how.add_argument("--preset", choices=["paper", "fast"], default="paper", help="default: paper")
     how.add_argument(
