@@ -22,6 +22,7 @@ from pagjax.objectives import TARGET_CLASS_MAX, Objective, as_objective
 from pagjax.pgd import PGDState, PGDTrace
 from pagjax.projections import Bounds, Projection, ball_then_box
 from pagjax.sampling import Sampling, group_size
+from pagjax.wording import shown
 
 # On CPUs gradients of a small network at 32x32 are no faster with more draws at once, nor is a
 # ResNet-50 at 224x224, and peak memory stays the same for any number of draws.
@@ -43,6 +44,14 @@ class TargetedResult(NamedTuple):
     images: Array
     trace: PGDTrace
     state: PGDState
+
+    def __repr__(self) -> str:
+        """Shapes, and where the objective began and ended."""
+        return f"TargetedResult\n  images: {shown.array(self.images)}\n  trace: {self.trace!r}"
+
+    def _repr_png_(self) -> bytes | None:
+        """A sheet of the pictures, for notebooks."""
+        return shown.painted("TargetedResult", self)
 
 
 def targeted_pgd(

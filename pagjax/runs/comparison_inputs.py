@@ -18,7 +18,7 @@ from pagjax.alignment import Judge
 from pagjax.alignment.directions import other_classes
 from pagjax.class_statistics import store
 from pagjax.class_statistics.store import ClassStatistics
-from pagjax.io import atomic
+from pagjax.io import atomic, tfds_data
 from pagjax.io.class_folders import Classes
 from pagjax.io.labelled_images import LabelledImages, open_data
 from pagjax.networks.base import BaseNetwork
@@ -149,9 +149,7 @@ def data_digest(data: str, split: str, data_dir: Path | None) -> str:
     if folder.is_dir():
         folder = folder / split if (folder / split).is_dir() else folder
     else:
-        import tensorflow_datasets as tfds
-
-        folder = Path(tfds.builder(data, data_dir=data_dir).data_path)
+        folder = Path(tfds_data.library(data).builder(data, data_dir=data_dir).data_path)
     found = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
     told = [[str(path.relative_to(folder)), s.st_size, s.st_mtime_ns] for path, s in found]
     return atomic.digest_json([split, told])
