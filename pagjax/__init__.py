@@ -5,7 +5,7 @@ Names are imported when they are first used, so that a command's ``--help`` need
 
 from __future__ import annotations
 
-from pagjax.io import interruption
+from pagjax.jobs import interruption
 
 if interruption.is_starting_a_command():
     interruption.install()
@@ -17,17 +17,17 @@ from pagjax._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from pagjax.checkpoints import load as load
-    from pagjax.gradients import GradientEstimate as GradientEstimate
-    from pagjax.gradients import smoothed_gradient as smoothed_gradient
-    from pagjax.objectives import CROSS_ENTROPY as CROSS_ENTROPY
-    from pagjax.objectives import TARGET_CLASS_MAX as TARGET_CLASS_MAX
-    from pagjax.objectives import Objective as Objective
-    from pagjax.smoothing import smoothed_logits as smoothed_logits
-    from pagjax.smoothing import smoothed_mean as smoothed_mean
-    from pagjax.smoothing import smoothed_probabilities as smoothed_probabilities
-    from pagjax.smoothing import smoothed_votes as smoothed_votes
-    from pagjax.targeted import TargetedResult as TargetedResult
-    from pagjax.targeted import targeted_pgd as targeted_pgd
+    from pagjax.core.gradients import GradientEstimate as GradientEstimate
+    from pagjax.core.gradients import smoothed_gradient as smoothed_gradient
+    from pagjax.core.objectives import CROSS_ENTROPY as CROSS_ENTROPY
+    from pagjax.core.objectives import TARGET_CLASS_MAX as TARGET_CLASS_MAX
+    from pagjax.core.objectives import Objective as Objective
+    from pagjax.core.smoothing import smoothed_logits as smoothed_logits
+    from pagjax.core.smoothing import smoothed_mean as smoothed_mean
+    from pagjax.core.smoothing import smoothed_probabilities as smoothed_probabilities
+    from pagjax.core.smoothing import smoothed_votes as smoothed_votes
+    from pagjax.core.targeted import TargetedResult as TargetedResult
+    from pagjax.core.targeted import targeted_pgd as targeted_pgd
 
 _HOMES = {
     "load": "checkpoints",

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagjax.arguments.parsing import Parser, parser_of
-from pagjax.runs.arguments import EXIT_DONE, EXIT_SOME_SKIPPED
-from pagjax.runs.command_line import guarded
-from pagjax.wording import arguments as types
+from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
+from pagjax.jobs.command_line import guarded
+from pagjax.arguments import types as types
 
 if TYPE_CHECKING:
     from pagjax.alignment.intervals import Interval
@@ -161,9 +161,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.io import locks
-    from pagjax.mesh import use_cores
-    from pagjax.runs import comparison_files
+    from pagjax.io.files import locks
+    from pagjax.core.mesh import use_cores
+    from pagjax.comparison import places as comparison_files
 
     use_cores()
     comparison_files.check(args, args.out)
@@ -175,11 +175,14 @@ def _run(args: argparse.Namespace) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax import checkpoints
     from pagjax.alignment.measure import as_csv
-    from pagjax.io.class_folders import Classes
-    from pagjax.runs import comparison, environment, files, messages
-    from pagjax.runs import comparison_files as places
-    from pagjax.runs import comparison_inputs as inputs
-    from pagjax.runs.job import JobError
+    from pagjax.io.data.class_folders import Classes
+    from pagjax.comparison import measuring as comparison
+    from pagjax.jobs import environment
+    from pagjax.io.files import atomic
+    from pagjax.synthesis import messages
+    from pagjax.comparison import places as places
+    from pagjax.comparison import inputs as inputs
+    from pagjax.jobs.errors import JobError
 
     if wrong := [count for count in args.agreement if count < 1]:
         raise JobError(f"--agreement {wrong[0]}: at least 1")
@@ -200,7 +203,7 @@ def _run(args: argparse.Namespace) -> int:
         networks={name: inputs.network_digest(network) for name, network in networks.items()},
         judges=identities,
         statistics=fitted,
-        starts=files.digest(starts.images, starts.classes),
+        starts=atomic.digest(starts.images, starts.classes),
         data=source,
     )
     work = places.begin(
@@ -263,7 +266,7 @@ def _run(args: argparse.Namespace) -> int:
             target = labels[targets[number]]
             rows.append({"network": name, "start": number, "target": target, **row})
     (work / places.RECORD).unlink(missing_ok=True)  # no record beside numbers of another run
-    files.write_bytes(work / places.TABLE, as_csv(rows))
+    atomic.write_bytes(work / places.TABLE, as_csv(rows))
     record = {
         "starts": starts.source,
         "count": args.count,
@@ -275,7 +278,7 @@ def _run(args: argparse.Namespace) -> int:
         "settings": settings,
         "environment": environment.describe(),
     }
-    files.write_json(work / places.RECORD, record)
+    atomic.write_json(work / places.RECORD, record)
     places.end(args.out, work, settings)
     print(table(summaries, args.count))
     for why in dict.fromkeys(skipped):
@@ -300,7 +303,7 @@ def table(summaries: Mapping[str, Mapping[str, Interval]], count: int) -> str:
 
 
 def _digest(network: BaseNetwork) -> str:
-    from pagjax.runs.inputs import weights_digest
+    from pagjax.checkpoints.identity import weights_digest
 
     return weights_digest(network)
 

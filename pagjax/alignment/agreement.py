@@ -11,22 +11,11 @@ import jax.numpy as jnp
 from jax import Array
 from jax.tree_util import Partial
 
-from pagjax import draws
+from pagjax.core import draws
 from pagjax.alignment.directions import cosine
-from pagjax.checks import (
-    UNIT_BOX,
-    Bounds,
-    LogitsFn,
-    as_images,
-    as_partial,
-    as_targets,
-    check_count,
-    draws_needed,
-    largest_sigma,
-    num_classes,
-)
-from pagjax.gradients import smoothed_gradient
-from pagjax.objectives import TARGET_CLASS_MAX, Objective, as_objective
+from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_images, as_partial, as_targets, check_count, draws_needed, largest_sigma, num_classes
+from pagjax.core.gradients import smoothed_gradient
+from pagjax.core.objectives import TARGET_CLASS_MAX, Objective, as_objective
 
 
 def gradients(
@@ -46,7 +35,7 @@ def gradients(
     Args:
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
         images: shape ``[batch, height, width, channels]``, in [0, 1]; see
-            `pagjax.checks.as_images`.
+            `pagjax.core.checks.as_images`.
         targets: class indices, shape ``[batch]``, or labels of a network from `pagjax.load`.
         key: a typed key, or one per picture.
         sigma: noise level in pixel units of [0, 1]; 0 is the base network.

@@ -18,9 +18,9 @@ from pagjax.figures.recipes import (
     smoothadv,
 )
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import jury
-from pagjax.runs.inputs import weights_digest
-from pagjax.runs.job import JobError
+from pagjax.comparison import jury
+from pagjax.checkpoints.identity import weights_digest
+from pagjax.jobs.errors import JobError
 from pagjax.wording.names import hint, one_of
 from pagjax.wording.numbers import MOST_SIGMA, length
 

@@ -17,10 +17,14 @@ from pagjax.figures.cast import Named
 from pagjax.figures.left_out import LeftOut
 from pagjax.figures.recipes import Recipe, Variant
 from pagjax.networks.base import BaseNetwork
-from pagjax.objectives import BY_NAME
-from pagjax.runs import files, inputs, jury, processes
-from pagjax.runs.execute import Progress
-from pagjax.runs.job import SUBJECT, Job, JobError, default_batch_size, make_pairs
+from pagjax.core.objectives import BY_NAME
+from pagjax.io.files import atomic
+from pagjax.synthesis import inputs
+from pagjax.comparison import jury
+from pagjax.jobs import processes
+from pagjax.synthesis.execute import Progress
+from pagjax.synthesis.job import SUBJECT, Job, default_batch_size, make_pairs
+from pagjax.jobs.errors import JobError
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Choice:
         seed: of targets, images and noise.
         certification_draws: for a certified radius of every picture; None for none.
         data_dir: where TFDS prepared data.
-        crop: what is kept of starting images, see `pagjax.runs.job.Job`.
+        crop: what is kept of starting images, see `pagjax.synthesis.job.Job`.
     """
 
     images: tuple[str, ...] = ()
@@ -243,7 +247,7 @@ def job_of(
         checkpoint=named.name,
         checkpoint_sha256=inputs.weights_digest(named.network),
         images=begun.names,
-        images_sha256=tuple(files.digest(picture) for picture in begun.pictures),
+        images_sha256=tuple(atomic.digest(picture) for picture in begun.pictures),
         image_size=(height, width),
         targets=targets,
         pairs=pairs,

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pagjax.networks import convolutions, training_convolutions
+from pagjax.networks.convolutions.forms import forms as convolutions, training as training_convolutions
 from pagjax.networks.config import ResNetConfig as ResNetConfig
 from pagjax.networks.config import Stem as Stem
 from pagjax.networks.normalizer import Normalizer

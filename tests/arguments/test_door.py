@@ -157,7 +157,7 @@ def test_the_converter_is_one_command_with_three_names(tmp_path):
 
 
 def test_a_command_goes_on_by_the_door_it_came_in(monkeypatch):
-    from pagjax.runs.command_line import resume_command
+    from pagjax.jobs.command_line import resume_command
 
     monkeypatch.setattr(sys, "argv", ["synthesize.py", "--out", "my pictures"])
     assert resume_command() == "python -m pagjax.synthesize --out 'my pictures' --resume"

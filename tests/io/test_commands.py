@@ -11,18 +11,19 @@ import pytest
 from PIL import Image
 
 from pagjax import certify, fit_seeds, train
-from pagjax.certificates import job as jobs
-from pagjax.certificates import logs
-from pagjax.certificates.arguments import parser
-from pagjax.checkpoints import CheckpointError, probe, store
-from pagjax.class_statistics import store as statistics
+from pagjax.certified_logs import job as jobs
+from pagjax.certified_logs import logs
+from pagjax.arguments.certification import parser
+from pagjax.checkpoints import CheckpointError, store
+from pagjax.convert import probe
+from pagjax.seeds import store as statistics
 from pagjax.figures import starts
-from pagjax.io.class_folders import Classes
-from pagjax.io.labelled_images import open_data
+from pagjax.io.data.class_folders import Classes
+from pagjax.io.data.labelled_images import open_data
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
-from pagjax.runs import comparison
-from pagjax.runs.job import JobError
+from pagjax.comparison import measuring as comparison
+from pagjax.jobs.errors import JobError
 from pagjax.training import record
 
 LABELS = ("red", "golf ball", "blue, azure")

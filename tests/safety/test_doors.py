@@ -15,14 +15,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pagjax import align, checkpoints, images, synthesize
-from pagjax.class_statistics import store
-from pagjax.class_statistics.fitting import fit_classes
+from pagjax import align, checkpoints, synthesize
+from pagjax.io.pictures import images
+from pagjax.seeds import store
+from pagjax.seeds.fitting import fit_classes
 from pagjax.figures import __main__ as figures
-from pagjax.io import atomic, locks, ownership
+from pagjax.io.files import atomic, locks, ownership
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import comparison, inputs, results
-from tests import tiny_checkpoint
+from pagjax.comparison import measuring as comparison
+from pagjax.synthesis import inputs, results
+from tests.support import tiny_checkpoint
 from tests.safety import stubs
 from tests.safety.injection import Killed, snapshot, watched
 from tests.training import tiny
