@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagjax.arguments.parsing import Parser, parser_of
-from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
-from pagjax.jobs.command_line import guarded
 from pagjax.arguments import types as types
+from pagjax.arguments.parsing import Parser, parser_of
+from pagjax.jobs.command_line import guarded
+from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
     from pagjax.alignment.intervals import Interval
@@ -161,9 +161,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.io.files import locks
-    from pagjax.core.mesh import use_cores
     from pagjax.comparison import places as comparison_files
+    from pagjax.core.mesh import use_cores
+    from pagjax.io.files import locks
 
     use_cores()
     comparison_files.check(args, args.out)
@@ -175,14 +175,14 @@ def _run(args: argparse.Namespace) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax import checkpoints
     from pagjax.alignment.measure import as_csv
-    from pagjax.io.data.class_folders import Classes
-    from pagjax.comparison import measuring as comparison
-    from pagjax.jobs import environment
-    from pagjax.io.files import atomic
-    from pagjax.synthesis import messages
-    from pagjax.comparison import places as places
     from pagjax.comparison import inputs as inputs
+    from pagjax.comparison import measuring as comparison
+    from pagjax.comparison import places as places
+    from pagjax.io.data.class_folders import Classes
+    from pagjax.io.files import atomic
+    from pagjax.jobs import environment
     from pagjax.jobs.errors import JobError
+    from pagjax.synthesis import messages
 
     if wrong := [count for count in args.agreement if count < 1]:
         raise JobError(f"--agreement {wrong[0]}: at least 1")

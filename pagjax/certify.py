@@ -10,16 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagjax.arguments.certification import CERTIFY_DRAWS, PREDICT_DRAWS, RADII, parser, report_parser
+from pagjax.arguments.certification import (
+    CERTIFY_DRAWS,
+    PREDICT_DRAWS,
+    RADII,
+    parser,
+    report_parser,
+)
+from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE as EXIT_DONE
 from pagjax.jobs.exit_status import EXIT_REFUSED as EXIT_REFUSED
 from pagjax.jobs.exit_status import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
-from pagjax.jobs.command_line import guarded
 
 if TYPE_CHECKING:
     from pagjax.certified_logs.job import Job
-    from pagjax.io.pictures.images import Preprocessing
     from pagjax.io.data.labelled_images import LabelledImages
+    from pagjax.io.pictures.images import Preprocessing
     from pagjax.networks.base import BaseNetwork
 
 
@@ -35,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
     """Certifies what the arguments say; returns the exit status."""
     from pagjax import checkpoints
     from pagjax.certified_logs.job import check_draws
+    from pagjax.core.mesh import use_cores
     from pagjax.io.data.class_folders import Classes
     from pagjax.io.data.labelled_images import open_data
-    from pagjax.core.mesh import use_cores
     from pagjax.jobs import environment, processes
     from pagjax.jobs.errors import JobError
 

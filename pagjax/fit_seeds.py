@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagjax.arguments.parsing import Parser, parser_of
-from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
-from pagjax.jobs.command_line import guarded
 from pagjax.arguments import types as types
+from pagjax.arguments.parsing import Parser, parser_of
+from pagjax.jobs.command_line import guarded
+from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
     from pagjax.io.data.class_folders import Classes
@@ -91,8 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.seeds import unfinished
     from pagjax.io.files import locks
+    from pagjax.seeds import unfinished
 
     with locks.held(args.out, beside=True):
         saved = unfinished.was_saved(args.out)
@@ -121,11 +121,11 @@ def _check_out(args: argparse.Namespace) -> None:
 def _fit(args: argparse.Namespace, saved: Sequence[Any] | None) -> int:
     from tqdm import tqdm
 
+    from pagjax.io.data import identity
+    from pagjax.io.data.labelled_images import open_data
     from pagjax.seeds import store
     from pagjax.seeds.fitting import fit_classes
     from pagjax.seeds.unfinished import Unfinished, folder_of, forget
-    from pagjax.io.data import identity
-    from pagjax.io.data.labelled_images import open_data
 
     factor = args.factor or (1 if args.image_size <= 32 else 4)
     data = open_data(

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pagjax.jobs.exit_status import EXIT_DONE
 from pagjax.arguments.synthesis import parser
 from pagjax.jobs.command_line import guarded, resume_command
+from pagjax.jobs.exit_status import EXIT_DONE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,8 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
     from pagjax.core.mesh import use_cores
-    from pagjax.synthesis import inputs
     from pagjax.jobs import processes
+    from pagjax.synthesis import inputs
 
     use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
@@ -53,11 +53,11 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax import checkpoints
     from pagjax.io.files import replacing
-    from pagjax.synthesis import certified, inputs, messages, results
     from pagjax.jobs import environment, processes
-    from pagjax.synthesis.execute import StateFolder, execute
     from pagjax.jobs.errors import JobError
     from pagjax.jobs.state import ANEW
+    from pagjax.synthesis import certified, inputs, messages, results
+    from pagjax.synthesis.execute import StateFolder, execute
 
     told = "it is made again" if args.overwrite else ANEW
     state = StateFolder(args.out / STATE, told, mends=args.overwrite)
@@ -106,12 +106,12 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
 
 def _check_output(args: argparse.Namespace, repeated: dict[str, Any] | None) -> None:
     """Refuses a folder that is not this command's, before anything is written there."""
-    from pagjax.io.pictures import samples
     from pagjax.io.files import replacing
     from pagjax.io.files.ownership import check_output
-    from pagjax.synthesis import results
-    from pagjax.seeds import starts
+    from pagjax.io.pictures import samples
     from pagjax.jobs import state
+    from pagjax.seeds import starts
+    from pagjax.synthesis import results
 
     job = {} if repeated is None else repeated["job"]
     given = [*(args.images or ()), *job.get("images", ())]
@@ -134,11 +134,11 @@ def _plan(
     from pagjax import presets
     from pagjax.core.objectives import BY_NAME
     from pagjax.io.files import atomic
-    from pagjax.synthesis import inputs
-    from pagjax.seeds import starts
-    from pagjax.synthesis.job import Job, default_batch_size
     from pagjax.jobs.errors import JobError
     from pagjax.jobs.processes import num_devices
+    from pagjax.seeds import starts
+    from pagjax.synthesis import inputs
+    from pagjax.synthesis.job import Job, default_batch_size
 
     height, width = network.image_shape[:2] if args.image_size is None else (args.image_size,) * 2
     inputs.check_size(network, (height, width))
@@ -204,8 +204,8 @@ def _plan(
 def _unfinished(args: argparse.Namespace, state: StateFolder) -> dict[str, Any] | None:
     """The unfinished job in the folder, if it may be gone on with; refuses to lose anything."""
     from pagjax.io.files import replacing
-    from pagjax.synthesis import results
     from pagjax.jobs.errors import JobError
+    from pagjax.synthesis import results
 
     if (done := replacing.finish(state.folder)) is not None:  # all was whole when a kill came
         return {**done, DONE: True}
@@ -225,8 +225,8 @@ def _take_up(
     args: argparse.Namespace, job: Job, unfinished: dict[str, Any] | None
 ) -> tuple[Job, bool]:
     """The job as it was begun, and whether it goes on; another one is refused or forgotten."""
-    from pagjax.synthesis import inputs
     from pagjax.jobs.errors import JobError
+    from pagjax.synthesis import inputs
 
     if unfinished is None:
         return job, False

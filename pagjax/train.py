@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pagjax.arguments import types as types
 from pagjax.arguments.parsing import Parser, parser_of
+from pagjax.arguments.processes import add_processes
 from pagjax.arguments.training import GROUPS
+from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE as EXIT_DONE
 from pagjax.jobs.exit_status import EXIT_REFUSED as EXIT_REFUSED
 from pagjax.jobs.exit_status import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
-from pagjax.arguments.processes import add_processes
-from pagjax.jobs.command_line import guarded
-from pagjax.arguments import types as types
 
 if TYPE_CHECKING:
     from pagjax.training.recipes import Recipe

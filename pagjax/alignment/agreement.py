@@ -11,9 +11,20 @@ import jax.numpy as jnp
 from jax import Array
 from jax.tree_util import Partial
 
-from pagjax.core import draws
 from pagjax.alignment.directions import cosine
-from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_images, as_partial, as_targets, check_count, draws_needed, largest_sigma, num_classes
+from pagjax.core import draws
+from pagjax.core.checks import (
+    UNIT_BOX,
+    Bounds,
+    LogitsFn,
+    as_images,
+    as_partial,
+    as_targets,
+    check_count,
+    draws_needed,
+    largest_sigma,
+    num_classes,
+)
 from pagjax.core.gradients import smoothed_gradient
 from pagjax.core.objectives import TARGET_CLASS_MAX, Objective, as_objective
 

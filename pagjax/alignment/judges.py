@@ -15,8 +15,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from pagjax.core import draws
 from pagjax.alignment.batches import draws_at_once, in_batches
+from pagjax.core import draws
 from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_images, as_partial, as_targets
 from pagjax.core.class_gaussians import block_mean, repeat_pixels
 from pagjax.core.smoothing import smoothed_probabilities

@@ -15,12 +15,21 @@ import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
-from pagjax.core import draws
 from pagjax.alignment import bayes, coherence, directions, intervals, roughness
 from pagjax.alignment.agreement import gradient_agreement, gradients
 from pagjax.alignment.batches import draws_at_once, in_batches
 from pagjax.alignment.judges import Judge, judge_probabilities, panel, transfer
-from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_images, as_key, as_partial, as_targets, num_classes
+from pagjax.core import draws
+from pagjax.core.checks import (
+    UNIT_BOX,
+    Bounds,
+    LogitsFn,
+    as_images,
+    as_key,
+    as_partial,
+    as_targets,
+    num_classes,
+)
 from pagjax.core.class_gaussians import ClassGaussian, repeat_pixels
 from pagjax.core.outputs import probabilities
 from pagjax.core.smoothing import smoothed_mean

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pagjax.arguments import types as types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
-from pagjax.arguments import types as types
 
 OUT = Path("pagjax-certificates")
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments import types as types
+from pagjax.arguments.parsing import Parser, parser_of
 
 OUT = Path("pagjax-pictures")
 EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130

@@ -19,7 +19,15 @@ from pagjax.certification.least import check_enough, least_soft_draws
 from pagjax.certification.radius import certified_radius, check_sigma, signed_radius
 from pagjax.certification.sampling import DrawStream
 from pagjax.certification.staged import DOUBT, Stage
-from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_count, largest_sigma, num_classes
+from pagjax.core.checks import (
+    UNIT_BOX,
+    Bounds,
+    LogitsFn,
+    as_partial,
+    check_count,
+    largest_sigma,
+    num_classes,
+)
 from pagjax.core.outputs import probabilities
 
 Rivals = Literal["bounded", "rest"]

@@ -16,16 +16,16 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from pagjax.certified_logs import logs
 from pagjax.certification import Certificate, MeanBound, certify, certify_soft, predict
 from pagjax.certification.least import Method, check_enough, least_draws
 from pagjax.certification.soft import Rivals
+from pagjax.certified_logs import logs
 from pagjax.core.checks import LogitsFn
-from pagjax.io.pictures.images import Preprocessing
 from pagjax.io.data.labelled_images import LabelledImages
-from pagjax.networks.convolutions.forms.forms import Precision
+from pagjax.io.pictures.images import Preprocessing
 from pagjax.jobs import processes
 from pagjax.jobs.errors import JobError
+from pagjax.networks.convolutions.forms.forms import Precision
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 
 from scipy import special
 
+from pagjax.certification.bounds import clopper_pearson_lower
 from pagjax.certified_logs import job, logs, sense
 from pagjax.certified_logs.logs import Log, LogError
-from pagjax.certification.bounds import clopper_pearson_lower
 from pagjax.jobs import records
 from pagjax.wording.numbers import MOST_SIGMA
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pagjax.certified_logs import logs
-from pagjax.certified_logs.reading import sigma_of as sigma_of
 from pagjax.certification import (
     Share,
     abstention_rate,
     average_certified_radius,
     certified_accuracy,
 )
+from pagjax.certified_logs import logs
+from pagjax.certified_logs.reading import sigma_of as sigma_of
 from pagjax.wording.escapes import csv_cell, latex, one_line
 
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0)

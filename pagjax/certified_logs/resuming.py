@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pagjax.certified_logs import logs, sense, settings
 from pagjax.certified_logs.job import Job, read_settings
-from pagjax.io.pictures.images import Preprocessing
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
+from pagjax.io.pictures.images import Preprocessing
 
 
 def preprocessing_of(log: Path) -> Preprocessing | None:

@@ -12,8 +12,8 @@ from pagjax.certified_logs.job import Job, settings_file
 from pagjax.certified_logs.logs import LogError
 from pagjax.io.data import identity
 from pagjax.io.data.labelled_images import LabelledImages
-from pagjax.jobs import environment, records
 from pagjax.io.files import atomic
+from pagjax.jobs import environment, records
 
 # What logs of before were begun with, where they do not say: as it was, or nobody knows.
 _BEFORE: dict[str, Any] = {"preprocessing": "cover", "class_name": None, "platform": None}

@@ -12,24 +12,23 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from pagjax.checkpoints.identity import network_digest, weights_digest
+from pagjax.jobs.errors import JobError
+from pagjax.jobs.targets import resolve_target
 
 from pagjax import checkpoints
 from pagjax.alignment import Judge
 from pagjax.alignment.directions import other_classes
-from pagjax.seeds import store
-from pagjax.seeds.store import ClassStatistics
-from pagjax.io.files import atomic
+from pagjax.comparison import jury
+from pagjax.comparison import measuring as comparison
+from pagjax.comparison.measuring import OTHERS, Starts
 from pagjax.io.data import tfds_data
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages, open_data
-from pagjax.networks.base import BaseNetwork
-from pagjax.comparison import measuring as comparison, jury
 from pagjax.io.files import atomic
-from pagjax.seeds import starts
-from pagjax.comparison.measuring import OTHERS, Starts
-from pagjax.checkpoints.identity import network_digest, weights_digest
-from pagjax.jobs.errors import JobError
-from pagjax.jobs.targets import resolve_target
+from pagjax.networks.base import BaseNetwork
+from pagjax.seeds import starts, store
+from pagjax.seeds.store import ClassStatistics
 
 LOW_PASS = "low_pass"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import jax
 import numpy as np
+from pagjax.checkpoints.identity import weights_digest
 
 from pagjax.alignment import Judge
-from pagjax.networks.base import BaseNetwork
 from pagjax.io.files import atomic
-from pagjax.checkpoints.identity import weights_digest
+from pagjax.networks.base import BaseNetwork
 
 BLUR = 2
 ROBUST, VANILLA = "robust", "vanilla"

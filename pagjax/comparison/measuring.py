@@ -17,22 +17,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from pagjax.checkpoints.identity import network_digest, weights_digest
+from pagjax.jobs.errors import JobError
 
 from pagjax import presets
 from pagjax.alignment import Judge, Measurements, directions, measure
-from pagjax.seeds.store import ClassStatistics
-from pagjax.io.files.atomic import Form
-from pagjax.io.files.errors import RefusedError
-from pagjax.networks.base import BaseNetwork
 from pagjax.core.objectives import TARGET_CLASS_MAX
-from pagjax.io.files import atomic
-from pagjax.synthesis.execute import Progress, execute
-from pagjax.checkpoints.identity import network_digest, weights_digest
-from pagjax.synthesis.job import Job, default_batch_size, picture_keys
-from pagjax.jobs.errors import JobError
-from pagjax.jobs.state import ANEW, StateFolder
 from pagjax.core.targeted import draws_at_once
 from pagjax.io.data.labelled_images import LabelledImages
+from pagjax.io.files import atomic
+from pagjax.io.files.atomic import Form
+from pagjax.io.files.errors import RefusedError
+from pagjax.jobs.state import ANEW, StateFolder
+from pagjax.networks.base import BaseNetwork
+from pagjax.seeds.store import ClassStatistics
+from pagjax.synthesis.execute import Progress, execute
+from pagjax.synthesis.job import Job, default_batch_size, picture_keys
 
 OTHERS, MEASURING = 2**31 + 1, 2**31 + 2
 PICTURES, SETTINGS, NUMBERS, MEASURED = "pictures.npz", "job.json", "numbers.npz", "measured.json"

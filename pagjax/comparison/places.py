@@ -9,11 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pagjax.io.pictures.images import unique_names
+from pagjax.comparison.measuring import MEASURED, NUMBERS, PICTURES, SETTINGS
 from pagjax.io.files import atomic, ownership, replacing
 from pagjax.io.files.errors import RefusedError
+from pagjax.io.pictures.images import unique_names
 from pagjax.jobs import state
-from pagjax.comparison.measuring import MEASURED, NUMBERS, PICTURES, SETTINGS
 
 RECORD, TABLE, NEIGHBOURS, NETWORKS = "record.json", "numbers.csv", "neighbours.npz", "networks"
 MAKER = "pagjax.align"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments import types as types
+from pagjax.arguments.parsing import Parser, parser_of
 
 COSTS = (
     "seconds, and twice the file's size in memory; --probe a forward pass a picture and candidate."
@@ -100,10 +100,10 @@ def parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    from pagjax.convert.conversion import convert, read_labels
     from pagjax.checkpoints.store import CheckpointError
-    from pagjax.io.pictures.images import ImageError
+    from pagjax.convert.conversion import convert, read_labels
     from pagjax.convert.torch_files import TorchFileError
+    from pagjax.io.pictures.images import ImageError
 
     try:
         done = convert(

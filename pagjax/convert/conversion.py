@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from pagjax.convert import torch_files
 from pagjax._version import __version__
 from pagjax.checkpoints import folders, store
-from pagjax.convert import layouts, probe, torch_resnets, undecided
-from pagjax.convert.layouts import Layout
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.convert import layouts, probe, torch_files, torch_resnets, undecided
+from pagjax.convert.layouts import Layout
 from pagjax.convert.torch_resnets import Architecture
 from pagjax.io.data import label_lists
-from pagjax.io.files.errors import DataError
 from pagjax.io.data.label_lists import Labels
+from pagjax.io.files.errors import DataError
 from pagjax.networks import Normalizer
 from pagjax.networks.base import Description, base_network
 

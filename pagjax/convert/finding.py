@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pagjax.convert.contents import Contents, StateDict
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.convert.contents import Contents, StateDict
 
 # How a network's first stage is named: components of a name, None for a number.
 _FIRST_STAGES: tuple[tuple[str | None, ...], ...] = (

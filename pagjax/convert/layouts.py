@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from pagjax.checkpoints.store import CheckpointError
 from pagjax.convert import finding, naming, stored_normalizers, weights, whole_modules
 from pagjax.convert.contents import Contents, flatten, is_module
 from pagjax.convert.contents import StateDict as StateDict
 from pagjax.convert.finding import Network, Selection
-from pagjax.checkpoints.store import CheckpointError
 from pagjax.convert.stored_normalizers import Stored
 from pagjax.convert.torch_resnets import relative
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from pagjax.checkpoints.store import CheckpointError
 from pagjax.convert.contents import Contents, StateDict
 from pagjax.convert.finding import COUNTERS, Network, levels
-from pagjax.checkpoints.store import CheckpointError
 
 HUGGING_FACE = "encoder.stages."
 # Names under which `torch_resnets` looks for a classifier.

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from pagjax.io.pictures import images
 from pagjax.checkpoints.store import CheckpointError
 from pagjax.io.data import folder_data
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.files.errors import DataError
+from pagjax.io.pictures import images
 from pagjax.networks import Normalizer
 from pagjax.networks.base import BaseNetwork
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pagjax.checkpoints.store import CheckpointError
 from pagjax.convert.contents import StateDict
 from pagjax.convert.finding import Network
-from pagjax.checkpoints.store import CheckpointError
 from pagjax.networks import Normalizer
 from pagjax.networks.normalizer import for_colour
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pagjax.checkpoints.store import CheckpointError
 from pagjax.convert import layouts, torch_resnets
 from pagjax.convert.layouts import Layout
-from pagjax.checkpoints.store import CheckpointError
 from pagjax.convert.torch_resnets import Architecture
 from pagjax.networks import NORMALIZERS, Normalizer
 from pagjax.networks.normalizer import CLAMPED, for_colour, parse, spelled

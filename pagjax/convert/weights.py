@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from pagjax.convert.contents import StateDict
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.convert.contents import StateDict
 
 _SHOWN = 5
 

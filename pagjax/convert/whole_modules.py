@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from pagjax.checkpoints.store import CheckpointError
 from pagjax.convert.contents import Contents, Module
 from pagjax.convert.finding import Network
 from pagjax.convert.naming import torchvision_name
-from pagjax.checkpoints.store import CheckpointError
 from pagjax.networks.resnet import BATCH_NORM_EPSILON
 
 # Rectifiers of pagjax's networks are max(x, 0).

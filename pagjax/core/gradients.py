@@ -14,7 +14,21 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 
 from pagjax.core import draws, mesh
-from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_image, as_key, as_partial, as_target, check_count, check_length, is_concrete, largest_sigma, noisy_logits, num_classes
+from pagjax.core.checks import (
+    UNIT_BOX,
+    Bounds,
+    LogitsFn,
+    as_image,
+    as_key,
+    as_partial,
+    as_target,
+    check_count,
+    check_length,
+    is_concrete,
+    largest_sigma,
+    noisy_logits,
+    num_classes,
+)
 from pagjax.core.objectives import Objective, as_objective
 from pagjax.core.sampling import Sampling, group_size, sample
 from pagjax.wording import shown

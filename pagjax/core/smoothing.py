@@ -19,7 +19,16 @@ from jax.tree_util import Partial
 from jax.typing import ArrayLike
 
 from pagjax.core import draws
-from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_images, as_partial, check_count, draws_needed, largest_sigma
+from pagjax.core.checks import (
+    UNIT_BOX,
+    Bounds,
+    LogitsFn,
+    as_images,
+    as_partial,
+    check_count,
+    draws_needed,
+    largest_sigma,
+)
 from pagjax.core.outputs import of_draws, probabilities, vote
 
 

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pagjax.arguments import types as types
 from pagjax.arguments.parsing import Parser, parser_of
+from pagjax.arguments.processes import add_processes
 from pagjax.figures.commands import bar, choice_of, command_of, say_nothing
 from pagjax.figures.recipes import FAMILIES, Recipe, main_sigma, recipes
-from pagjax.jobs.exit_status import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED
-from pagjax.arguments.processes import add_processes
 from pagjax.jobs.command_line import guarded
-from pagjax.arguments import types as types
+from pagjax.jobs.exit_status import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED
 
 OUT = Path("pagjax-figures")
 COSTS = (
@@ -170,10 +170,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]) -> int:
     """Makes the figures and the page; returns the exit status."""
-    from pagjax.figures import places
     from pagjax.core.mesh import use_cores
-    from pagjax.synthesis import certified
+    from pagjax.figures import places
     from pagjax.jobs import processes
+    from pagjax.synthesis import certified
 
     if args.certify is not None:
         certified.check_draws(args.certify)

@@ -10,8 +10,8 @@ from pagjax.figures.cast import Cast, Named
 from pagjax.figures.commands import bar, choice_of, command_of, say_nothing
 from pagjax.figures.left_out import LeftOut
 from pagjax.figures.recipes import ADVERSARIAL, VANILLA, Variant, gaussian, smoothadv
-from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 from pagjax.jobs.errors import JobError
+from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 
 LEVELS = (0.25, 0.5, 1.0)
 _UNUSED = {"--columns": "columns", "--certify": "certify"}
@@ -25,8 +25,8 @@ def run(args: argparse.Namespace, sigma: float, argv: Sequence[str]) -> int:
         sigma: noise level of the SmoothAdv network.
         argv: the command's words, for the record.
     """
-    from pagjax.figures import places
     from pagjax.core.mesh import use_cores
+    from pagjax.figures import places
     from pagjax.jobs import processes
 
     if args.answers:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from pagjax.io.pictures import sheets
 from pagjax.figures import blind_page, left_out, make, numbers, panels, places, starts
 from pagjax.figures.blind_page import BlindPicture
 from pagjax.figures.cast import Named
@@ -19,13 +18,14 @@ from pagjax.figures.make import Choice
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Variant
 from pagjax.figures.rotation import latin_targets
-from pagjax.io.pictures.images import to_pillow
-from pagjax.networks.base import BaseNetwork
-from pagjax.jobs import environment, processes
 from pagjax.io.files import atomic
+from pagjax.io.pictures import sheets
+from pagjax.io.pictures.images import to_pillow
+from pagjax.jobs import environment, processes
+from pagjax.jobs.errors import JobError
+from pagjax.networks.base import BaseNetwork
 from pagjax.synthesis import inputs
 from pagjax.synthesis.execute import Progress
-from pagjax.jobs.errors import JobError
 
 ROWS = 10
 _CLASSES, _CHOICES = 10, 20  # painted by default; more than a reader can choose from

@@ -15,8 +15,8 @@ from pagjax.alignment.blind import Answer, BlindTestError, recognised
 from pagjax.alignment.measure import as_csv
 from pagjax.figures import numbers, places, told
 from pagjax.figures.recipes import Variant
-from pagjax.io.files.errors import RefusedError
 from pagjax.io.files import atomic
+from pagjax.io.files.errors import RefusedError
 from pagjax.jobs import records
 
 HEADINGS = {

@@ -13,8 +13,8 @@ from pagjax.figures.claims import Claim
 from pagjax.figures.observations import Observation, hold
 from pagjax.figures.places import BLIND_PAGE, PAGE, TITLE
 from pagjax.figures.told import Told, Way
-from pagjax.io.files.errors import RefusedError
 from pagjax.io.files import atomic
+from pagjax.io.files.errors import RefusedError
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1f; --faint: #63636b; --paper: #fff; --line: #ddd; }

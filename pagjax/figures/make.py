@@ -12,19 +12,19 @@ import numpy as np
 
 from pagjax import presets
 from pagjax.alignment import Measurements
+from pagjax.comparison import jury
+from pagjax.core.objectives import BY_NAME
 from pagjax.figures import grid, left_out, numbers, panels, places, starts, writing
 from pagjax.figures.cast import Named
 from pagjax.figures.left_out import LeftOut
 from pagjax.figures.recipes import Recipe, Variant
-from pagjax.networks.base import BaseNetwork
-from pagjax.core.objectives import BY_NAME
 from pagjax.io.files import atomic
-from pagjax.synthesis import inputs
-from pagjax.comparison import jury
 from pagjax.jobs import processes
+from pagjax.jobs.errors import JobError
+from pagjax.networks.base import BaseNetwork
+from pagjax.synthesis import inputs
 from pagjax.synthesis.execute import Progress
 from pagjax.synthesis.job import SUBJECT, Job, default_batch_size, make_pairs
-from pagjax.jobs.errors import JobError
 
 
 @dataclass(frozen=True)

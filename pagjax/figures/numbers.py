@@ -11,11 +11,11 @@ import numpy as np
 
 from pagjax.alignment import Measurements, measure
 from pagjax.alignment.intervals import Interval
+from pagjax.comparison import jury
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Recipe, Variant
 from pagjax.networks.base import BaseNetwork
 from pagjax.synthesis import certified
-from pagjax.comparison import jury
 
 _STREAM = 2**31 - 1  # of keys; no picture's own key is folded with it
 _CHUNK = 8

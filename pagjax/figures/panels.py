@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from pagjax.checkpoints.identity import network_digest
 from pagjax.io.files import atomic
 from pagjax.io.files.atomic import Form
 from pagjax.io.files.errors import RefusedError
-from pagjax.networks.base import BaseNetwork
 from pagjax.jobs import processes
-from pagjax.synthesis.execute import Progress, execute
-from pagjax.checkpoints.identity import network_digest
-from pagjax.synthesis.job import Job
 from pagjax.jobs.state import StateFolder
+from pagjax.networks.base import BaseNetwork
+from pagjax.synthesis.execute import Progress, execute
+from pagjax.synthesis.job import Job
 
 _FRAMES_KEPT = 25
 

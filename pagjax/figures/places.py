@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from pagjax.io.pictures import samples
 from pagjax.figures.recipes import Recipe
 from pagjax.io.files import ownership, replacing
+from pagjax.io.pictures import samples
 from pagjax.jobs import state
 
 PAGE, TITLE = "index.html", "Perceptually-aligned gradients, figure by figure"

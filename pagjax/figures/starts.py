@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from pagjax.io.pictures import samples
-from pagjax.seeds import store
-from pagjax.seeds.store import ClassStatistics
 from pagjax.io.data import folder_data
 from pagjax.io.data.class_folders import Classes
-from pagjax.io.files.errors import DataError
 from pagjax.io.data.labelled_images import open_data
+from pagjax.io.files.errors import DataError
+from pagjax.io.pictures import samples
+from pagjax.jobs.errors import JobError
+from pagjax.seeds import store
+from pagjax.seeds.starts import draw
+from pagjax.seeds.store import ClassStatistics
 from pagjax.synthesis.inputs import read_pictures
 from pagjax.synthesis.job import SUBJECT
-from pagjax.jobs.errors import JobError
-from pagjax.seeds.starts import draw
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from pagjax.io.pictures import sheets
 from pagjax.alignment.measure import as_csv
 from pagjax.figures import drawing, grid, places
 from pagjax.figures.cast import Named
 from pagjax.figures.observations import hold
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Recipe
-from pagjax.io.pictures.images import to_pillow
-from pagjax.io.files import replacing
+from pagjax.io.files import atomic, replacing
 from pagjax.io.lettering.fonts import said, spaced
+from pagjax.io.pictures import sheets
+from pagjax.io.pictures.images import to_pillow
 from pagjax.jobs import environment, state
-from pagjax.io.files import atomic
 
 
 def settings(made: Sequence[Panel], judges: Mapping[str, Named]) -> str:

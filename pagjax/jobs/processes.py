@@ -23,9 +23,9 @@ import numpy as np
 
 from pagjax.io.files import atomic, locks
 from pagjax.io.files.errors import RefusedError
-from pagjax.jobs.exit_status import EXIT_INTERRUPTED, EXIT_REFUSED
 from pagjax.jobs.command_line import explain
 from pagjax.jobs.errors import JobError
+from pagjax.jobs.exit_status import EXIT_INTERRUPTED, EXIT_REFUSED
 
 Item = TypeVar("Item")
 

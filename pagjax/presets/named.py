@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import optax
 
-from pagjax.presets import paper
 from pagjax.core.objectives import Objective
 from pagjax.core.pgd import Strategy
 from pagjax.core.sampling import Sampling
+from pagjax.presets import paper
 
 Schedule = Literal["constant", "linear"]
 

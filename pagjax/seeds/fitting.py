@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from scipy.sparse.linalg import eigsh
 
-from pagjax.seeds.store import ClassStatistics, Fit, StatisticsError
 from pagjax.io.data.labelled_images import LabelledImages
+from pagjax.seeds.store import ClassStatistics, Fit, StatisticsError
 
 CHUNK = 500
 MOST_VALUES = 2**27  # a gigabyte in float64

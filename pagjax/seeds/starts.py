@@ -10,9 +10,9 @@ import jax
 import numpy as np
 
 from pagjax.core.class_gaussians import draw_seeds
-from pagjax.seeds import store
 from pagjax.jobs.errors import JobError
 from pagjax.jobs.targets import resolve_target
+from pagjax.seeds import store
 from pagjax.wording.numbers import SEEDS
 
 PREFIX = "seed:"

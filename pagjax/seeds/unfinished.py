@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pagjax.seeds.store import Fit, fit_arrays, fit_from_arrays, most_bytes
 from pagjax.io.files import atomic
 from pagjax.io.files.errors import RefusedError
+from pagjax.seeds.store import Fit, fit_arrays, fit_from_arrays, most_bytes
 
 _SETTINGS = "settings.json"
 _OWN = re.compile(r"\.?(settings\.json|class-\d{5}\.npz)(\.writing)?|\.DS_Store|Thumbs\.db")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from pagjax.jobs.errors import JobError
 
 from pagjax.core.checks import UNIT_BOX
 from pagjax.networks.base import BaseNetwork
 from pagjax.synthesis.job import Job
-from pagjax.jobs.errors import JobError
 
 if TYPE_CHECKING:
     # SciPy's statistics take as long to import as JAX, and most jobs certify nothing.

@@ -12,20 +12,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
+from pagjax.checkpoints.identity import network_digest
+from pagjax.jobs.errors import JobError
 
 from pagjax.core import pgd
 from pagjax.core.checks import LogitsFn
+from pagjax.core.mesh import make_mesh, place
+from pagjax.core.pgd import PGDState
+from pagjax.core.targeted import targeted_pgd
 from pagjax.io.files import atomic
 from pagjax.io.files.atomic import Form
-from pagjax.core.mesh import make_mesh, place
-from pagjax.networks.base import BaseNetwork
-from pagjax.core.pgd import PGDState
 from pagjax.jobs import processes
-from pagjax.checkpoints.identity import network_digest
-from pagjax.synthesis.job import PROJECTIONS, Job, picture_keys
-from pagjax.jobs.errors import JobError
 from pagjax.jobs.state import StateFolder as StateFolder
-from pagjax.core.targeted import targeted_pgd
+from pagjax.networks.base import BaseNetwork
+from pagjax.synthesis.job import PROJECTIONS, Job, picture_keys
 
 NO_FRAMES = "the interrupted run kept no frames: resume without --animate, or start anew"
 STEPS_A_CALL = 5

@@ -10,17 +10,15 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
-
-from pagjax.io.pictures import samples
-from pagjax.io.pictures.images import ImageError, find, read
-from pagjax.io.files import atomic
-from pagjax.io.pictures import crops
-from pagjax.networks.base import BaseNetwork
-from pagjax.io.files import atomic
-from pagjax.seeds import starts
-from pagjax.synthesis.job import SUBJECT, Job, make_pairs
 from pagjax.jobs.errors import JobError
 from pagjax.jobs.targets import resolve_target
+
+from pagjax.io.files import atomic
+from pagjax.io.pictures import crops, samples
+from pagjax.io.pictures.images import ImageError, find, read
+from pagjax.networks.base import BaseNetwork
+from pagjax.seeds import starts
+from pagjax.synthesis.job import SUBJECT, Job, make_pairs
 
 
 class Pictures(NamedTuple):

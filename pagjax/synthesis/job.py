@@ -16,14 +16,14 @@ from jax import Array
 
 from pagjax import presets
 from pagjax.core.draws import CHUNK_VALUES
-from pagjax.io.data.class_folders import normal
-from pagjax.io.files.errors import RefusedError
 from pagjax.core.objectives import BY_NAME, Objective
 from pagjax.core.pgd import Noise, Strategy
 from pagjax.core.projections import Projection, ball_and_box, ball_then_box
-from pagjax.synthesis.recorded import unlike
 from pagjax.core.sampling import Sampling, group_size
 from pagjax.core.targeted import draws_at_once
+from pagjax.io.data.class_folders import normal
+from pagjax.io.files.errors import RefusedError
+from pagjax.synthesis.recorded import unlike
 from pagjax.wording.names import hint
 from pagjax.wording.numbers import MOST_SIGMA, check_in_box, check_length, shorten
 

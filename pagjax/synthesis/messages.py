@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 from tqdm import tqdm
 
-from pagjax.presets import paper
 from pagjax.networks.base import BaseNetwork
+from pagjax.presets import paper
 from pagjax.synthesis import results
-from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 from pagjax.synthesis.execute import Progress
 from pagjax.synthesis.job import Job
 

@@ -15,18 +15,18 @@ from jax import Array
 from PIL import Image
 
 from pagjax.core import outputs
-from pagjax.io.pictures import sheets
 from pagjax.core.checks import UNIT_BOX
-from pagjax.io.pictures.images import to_pillow, unique_names
-from pagjax.io.lettering.fonts import said
-from pagjax.networks.base import BaseNetwork
-from pagjax.synthesis import certified
-from pagjax.jobs import environment
+from pagjax.core.smoothing import smoothed_mean
 from pagjax.io.files import atomic
+from pagjax.io.lettering.fonts import said
+from pagjax.io.pictures import sheets
+from pagjax.io.pictures.images import to_pillow, unique_names
+from pagjax.jobs import environment
+from pagjax.networks.base import BaseNetwork
 from pagjax.seeds import starts
+from pagjax.synthesis import certified
 from pagjax.synthesis.execute import Finished
 from pagjax.synthesis.job import Job, make_pairs
-from pagjax.core.smoothing import smoothed_mean
 
 RECORD, ARRAYS, SHEET, IMAGES = "record.json", "arrays.npz", "sheet.png", "images"
 SHOWN = 256  # least side of a picture's PNG: small ones grow by whole pixels; arrays.npz does not

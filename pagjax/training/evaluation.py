@@ -15,16 +15,15 @@ import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
-from pagjax.core import draws
 from pagjax.certification import abstains
+from pagjax.core import draws
 from pagjax.core.checks import LogitsFn, as_partial
+from pagjax.core.smoothing import smoothed_votes
+from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
 from pagjax.io.files.errors import RefusedError
-from pagjax.io.files import atomic
 from pagjax.jobs import processes
-from pagjax.core.smoothing import smoothed_votes
 from pagjax.training.attack import attack
-from pagjax.io.data.labelled_images import LabelledImages
 
 # On a CPU eight images' activations stay in its caches, which is twice as fast as a hundred's.
 BATCH_ON_CPU, BATCH = 8, 256

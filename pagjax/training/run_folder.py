@@ -13,14 +13,14 @@ import jax
 import numpy as np
 
 from pagjax.checkpoints import shipped, store
+from pagjax.checkpoints.identity import weights_digest
 from pagjax.io.data import identity
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages
+from pagjax.io.files import atomic
+from pagjax.jobs import environment, processes, records
 from pagjax.networks.base import BaseNetwork, Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
-from pagjax.jobs import environment, processes, records
-from pagjax.io.files import atomic
-from pagjax.checkpoints.identity import weights_digest
 from pagjax.training import own_files, record
 from pagjax.training.evaluation import evaluate
 from pagjax.training.recipes import Recipe

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pagjax.core import draws
 from pagjax.alignment.attribution import heatmap, smoothgrad
+from pagjax.core import draws
 
 
 def _logits(x):

@@ -20,15 +20,15 @@ from PIL import Image
 import pagjax
 from benchmarks.attack import attack_certificates
 from pagjax import certify as command
+from pagjax.certification import ABSTAIN, certify
 from pagjax.certified_logs import job as jobs
 from pagjax.certified_logs import logs
 from pagjax.certified_logs.resuming import begin
-from pagjax.certification import ABSTAIN, certify
 from pagjax.checkpoints import store
 from pagjax.core.mesh import MOST_CORES, make_mesh, num_cores
+from pagjax.io.data.labelled_images import open_data
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
-from pagjax.io.data.labelled_images import open_data
 from tests.training import tiny
 
 ROOT = Path(__file__).resolve().parents[1]

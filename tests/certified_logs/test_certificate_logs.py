@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pagjax import certify as command
-from pagjax.certified_logs import logs, plot, report
 from pagjax.certification import ABSTAIN
+from pagjax.certified_logs import logs, plot, report
 
 # Certified accuracy at radii 0, .25, ... and average certified radius, as published with the logs.
 

@@ -11,18 +11,19 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from pagjax.jobs.errors import JobError
 from PIL import Image
 
 from pagjax import align, synthesize
 from pagjax import checkpoints as pagjax_checkpoints
 from pagjax.alignment import batches
 from pagjax.checkpoints import store as checkpoints
-from pagjax.seeds import store
-from pagjax.seeds.fitting import fit_classes
-from pagjax.comparison import measuring as comparison, places as comparison_files, inputs as comparison_inputs
-from pagjax.seeds import starts
+from pagjax.comparison import inputs as comparison_inputs
+from pagjax.comparison import measuring as comparison
+from pagjax.comparison import places as comparison_files
 from pagjax.io.files.atomic import read_arrays
-from pagjax.jobs.errors import JobError
+from pagjax.seeds import starts, store
+from pagjax.seeds.fitting import fit_classes
 from tests.support import tiny_checkpoint
 from tests.training import tiny
 

@@ -10,8 +10,8 @@ import pytest
 
 from pagjax import checkpoints
 from pagjax.checkpoints import shipped
-from pagjax.io.files import atomic
 from pagjax.comparison import jury
+from pagjax.io.files import atomic
 from tests.support import tiny_checkpoint
 
 

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pagjax.convert import torch_files
-from pagjax.convert import layouts, torch_resnets
+from pagjax.convert import layouts, torch_files, torch_resnets
 from pagjax.convert.conversion import Conversion, convert
 from pagjax.networks.base import base_network
 from tests.support import torch_networks

@@ -9,7 +9,19 @@ import torch
 from pagjax.checkpoints import CheckpointError, store
 from pagjax.convert.conversion import convert
 from pagjax.networks import NORMALIZERS, Normalizer
-from tests.convert.files import Attacked, Bottleneck, check_equal, hugging_face, pictures, save_and_convert, small, state, torch_logits, with_pool, with_stride_first
+from tests.convert.files import (
+    Attacked,
+    Bottleneck,
+    check_equal,
+    hugging_face,
+    pictures,
+    save_and_convert,
+    small,
+    state,
+    torch_logits,
+    with_pool,
+    with_stride_first,
+)
 
 CIFAR10 = NORMALIZERS["cifar10"]
 IMAGENET = NORMALIZERS["imagenet"]

@@ -8,9 +8,8 @@ import sys
 import pytest
 import torch
 
-from pagjax.convert import torch_files
 from pagjax.checkpoints import CheckpointError
-from pagjax.convert import layouts, torch_resnets
+from pagjax.convert import layouts, torch_files, torch_resnets
 
 FOUND = {
     "net-key.pth": ("net", "cifar-resnet20-b"),

@@ -14,8 +14,16 @@ from pagjax.convert import layouts, torch_resnets, undecided
 from pagjax.convert.command import main
 from pagjax.networks import NORMALIZERS, Normalizer
 from pagjax.networks.normalizer import parse, spelled
+from tests.convert.files import (
+    Bottleneck,
+    arrays,
+    save_and_convert,
+    small,
+    state,
+    torch_logits,
+    with_pool,
+)
 from tests.support import torch_networks
-from tests.convert.files import Bottleneck, arrays, save_and_convert, small, state, torch_logits, with_pool
 
 
 def _options(content, given=None, structure=None):

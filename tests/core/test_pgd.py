@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import pagjax
-from pagjax.presets import paper
 from pagjax.core import pgd
 from pagjax.core.gradients import GradientEstimate
 from pagjax.core.projections import ball_and_box
+from pagjax.presets import paper
 from tests.support import closed_forms
 
 KEY = jax.random.key(11)

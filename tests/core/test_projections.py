@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pagjax.core.projections import ball_and_box, ball_then_box, only_inside, onto_ball, safe_norm, same_block_means
+from pagjax.core.projections import (
+    ball_and_box,
+    ball_then_box,
+    only_inside,
+    onto_ball,
+    safe_norm,
+    same_block_means,
+)
 
 SHAPE = (3, 2, 1)
 starts = arrays(np.float32, SHAPE, elements=st.floats(0, 1, width=32))

@@ -9,8 +9,8 @@ import optax
 import pytest
 
 import pagjax
-from pagjax.core import pgd
 from pagjax import presets
+from pagjax.core import pgd
 from pagjax.core.gradients import GradientEstimate
 from tests.support import closed_forms
 

@@ -8,22 +8,22 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from pagjax.jobs.errors import JobError
 from PIL import Image
 
 from pagjax import certify, fit_seeds, train
+from pagjax.arguments.certification import parser
 from pagjax.certified_logs import job as jobs
 from pagjax.certified_logs import logs
-from pagjax.arguments.certification import parser
 from pagjax.checkpoints import CheckpointError, store
+from pagjax.comparison import measuring as comparison
 from pagjax.convert import probe
-from pagjax.seeds import store as statistics
 from pagjax.figures import starts
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import open_data
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
-from pagjax.comparison import measuring as comparison
-from pagjax.jobs.errors import JobError
+from pagjax.seeds import store as statistics
 from pagjax.training import record
 
 LABELS = ("red", "golf ball", "blue, azure")

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pagjax.io.pictures import sheets
 from pagjax.figures import drawing, grid
 from pagjax.io.lettering import fonts, lines
+from pagjax.io.pictures import sheets
 
 SCRIPTS = ["Äpfel", "œuvre", "яблоко", "ελέφαντας", "žirafa", "Đà Nẵng", "كلب", "סוס", "ԱԲԳ"]
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pagjax.jobs.errors import JobError
 from PIL import Image
 
 from pagjax import train
 from pagjax.certified_logs import logs
 from pagjax.figures import __main__ as figures
-from pagjax.jobs import processes
 from pagjax.io.files.atomic import read_arrays
-from pagjax.jobs.errors import JobError
+from pagjax.jobs import processes
 from pagjax.training import record
 from tests.support import tiny_checkpoint
 

@@ -7,12 +7,12 @@ import dataclasses
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pagjax.jobs.errors import JobError
+from pagjax.jobs.targets import resolve_target
 
 from pagjax.comparison import inputs as comparison_inputs
 from pagjax.seeds import starts
 from pagjax.synthesis.job import Job
-from pagjax.jobs.errors import JobError
-from pagjax.jobs.targets import resolve_target
 from pagjax.training import recipes, step
 from pagjax.training.settings import Settings, TrainingError
 

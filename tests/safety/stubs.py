@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from pagjax import checkpoints
-from pagjax.core import pgd
-from pagjax.io.pictures import sheets
 from pagjax.alignment import Measurements
-from pagjax.figures import drawing, numbers
-from pagjax.networks.base import BaseNetwork
 from pagjax.comparison import measuring as comparison
+from pagjax.core import pgd
+from pagjax.figures import drawing, numbers
+from pagjax.io.pictures import sheets
 from pagjax.jobs import environment
+from pagjax.networks.base import BaseNetwork
 from pagjax.synthesis import execute, inputs, results
 
 _PNG = b"\x89PNG\r\n\x1a\n"  # the page looks at the first bytes

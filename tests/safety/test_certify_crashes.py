@@ -16,11 +16,11 @@ from pagjax import certify
 from pagjax.certified_logs import job as jobs
 from pagjax.certified_logs import logs, settings
 from pagjax.io.data import identity
-from pagjax.io.files import locks
 from pagjax.io.data.labelled_images import open_data
+from pagjax.io.files import locks
 from pagjax.jobs import environment
-from tests.support import tiny_checkpoint
 from tests.safety.injection import check_every_kill, snapshot
+from tests.support import tiny_checkpoint
 from tests.training import tiny
 
 OLD, NEW = ("--seed", "1"), ("--seed", "2")

@@ -16,17 +16,17 @@ import pytest
 from PIL import Image
 
 from pagjax import align, checkpoints, synthesize
-from pagjax.io.pictures import images
-from pagjax.seeds import store
-from pagjax.seeds.fitting import fit_classes
+from pagjax.comparison import measuring as comparison
 from pagjax.figures import __main__ as figures
 from pagjax.io.files import atomic, locks, ownership
+from pagjax.io.pictures import images
 from pagjax.networks.base import BaseNetwork
-from pagjax.comparison import measuring as comparison
+from pagjax.seeds import store
+from pagjax.seeds.fitting import fit_classes
 from pagjax.synthesis import inputs, results
-from tests.support import tiny_checkpoint
 from tests.safety import stubs
 from tests.safety.injection import Killed, snapshot, watched
+from tests.support import tiny_checkpoint
 from tests.training import tiny
 
 ROOT = Path(__file__).parents[2]

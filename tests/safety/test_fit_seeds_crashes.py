@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from pagjax import fit_seeds
+from pagjax.io.files import locks
 from pagjax.seeds import store
 from pagjax.seeds.store import StatisticsError
-from pagjax.io.files import locks
 from tests.safety.injection import check_every_kill, snapshot
 from tests.training import tiny
 

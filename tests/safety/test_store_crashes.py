@@ -13,8 +13,8 @@ from pagjax import checkpoints
 from pagjax.checkpoints import CheckpointError, digests, folders, store
 from pagjax.convert.conversion import convert
 from pagjax.io.files import locks, replacing
-from tests.support import tiny_checkpoint
 from tests.safety.injection import Killed, check_every_kill, snapshot, watched
+from tests.support import tiny_checkpoint
 
 
 @pytest.fixture(scope="module")

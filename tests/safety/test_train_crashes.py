@@ -18,9 +18,8 @@ from jax.tree_util import Partial
 from PIL import Image
 
 from pagjax import train
-from pagjax.io.files import locks
+from pagjax.io.files import atomic, locks
 from pagjax.jobs import environment
-from pagjax.io.files import atomic
 from pagjax.training import loop, own_files, record, run_folder
 from pagjax.training.settings import Settings
 from pagjax.training.step import Measured, State, network_of

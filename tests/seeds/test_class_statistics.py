@@ -6,15 +6,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from pagjax.jobs.errors import JobError
 
 from pagjax import fit_seeds
-from pagjax.core.class_gaussians import ClassGaussian, block_mean, draw_seeds, from_images, repeat_pixels, stack
-from pagjax.seeds import fitting, store
+from pagjax.core.class_gaussians import (
+    ClassGaussian,
+    block_mean,
+    draw_seeds,
+    from_images,
+    repeat_pixels,
+    stack,
+)
+from pagjax.seeds import fitting, starts, store
 from pagjax.seeds.fitting import fit_class, fit_classes
 from pagjax.seeds.store import StatisticsError
 from pagjax.seeds.unfinished import Unfinished
-from pagjax.seeds import starts
-from pagjax.jobs.errors import JobError
 from tests.training import tiny
 
 SHAPE = (3, 3, 3)

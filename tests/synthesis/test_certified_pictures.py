@@ -13,8 +13,8 @@ from PIL import Image
 
 from pagjax import checkpoints, synthesize
 from pagjax.certification import ABSTAIN, certify_class
-from pagjax.synthesis import certified
 from pagjax.io.files.atomic import read_arrays
+from pagjax.synthesis import certified
 from tests.support import tiny_checkpoint
 from tests.training import tiny
 

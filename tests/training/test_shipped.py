@@ -13,10 +13,10 @@ import pytest
 from pagjax.checkpoints import __main__ as listing
 from pagjax.checkpoints import shipped, store
 from pagjax.checkpoints.store import CheckpointError
-from pagjax.networks.base import base_network
-from pagjax.io.files import atomic
-from pagjax.training import recipes
 from pagjax.io.data.labelled_images import open_data
+from pagjax.io.files import atomic
+from pagjax.networks.base import base_network
+from pagjax.training import recipes
 from pagjax.training.evaluation import accuracies
 from pagjax.training.run_folder import PREDICTIONS
 from pagjax.training.settings import Settings

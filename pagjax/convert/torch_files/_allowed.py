@@ -6,10 +6,35 @@ Nothing is imported by a name from a file: what is not in this table is a placeh
 from pagjax.convert.torch_files._allowance import Allowance
 from pagjax.convert.torch_files._dtypes import STORAGE_DTYPES, TENSOR_CLASSES, TORCH_DTYPES
 from pagjax.convert.torch_files._errors import NOT_A_CHECKPOINT, UnreadableError
-from pagjax.convert.torch_files._numpy_values import build_dtype, build_from_buffer, build_scalar, start_array
-from pagjax.convert.torch_files._placeholders import Build, Known, Placeholder, StorageType, Unfinished
-from pagjax.convert.torch_files._plain_values import build_bytes, build_complex, build_counting_dict, build_default_dict, build_device, build_ordered_dict, build_set, build_size
-from pagjax.convert.torch_files._tensors import finish_parameter, rebuild_parameter, rebuild_tensor, rebuild_tensor_v3
+from pagjax.convert.torch_files._numpy_values import (
+    build_dtype,
+    build_from_buffer,
+    build_scalar,
+    start_array,
+)
+from pagjax.convert.torch_files._placeholders import (
+    Build,
+    Known,
+    Placeholder,
+    StorageType,
+    Unfinished,
+)
+from pagjax.convert.torch_files._plain_values import (
+    build_bytes,
+    build_complex,
+    build_counting_dict,
+    build_default_dict,
+    build_device,
+    build_ordered_dict,
+    build_set,
+    build_size,
+)
+from pagjax.convert.torch_files._tensors import (
+    finish_parameter,
+    rebuild_parameter,
+    rebuild_tensor,
+    rebuild_tensor_v3,
+)
 
 
 def _start_parameter(allowance: Allowance, arguments: tuple[object, ...]) -> object:

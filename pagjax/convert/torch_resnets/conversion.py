@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pagjax.convert.contents import StateDict
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.convert.contents import StateDict
 from pagjax.convert.torch_resnets.architecture import Architecture
 from pagjax.networks.config import ResNetConfig
 from pagjax.networks.resnet import ResNet

@@ -6,8 +6,8 @@ import dataclasses
 import re
 from typing import Literal
 
-from pagjax.convert.contents import StateDict
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.convert.contents import StateDict
 from pagjax.convert.torch_resnets.architecture import Architecture, Names, name_of
 from pagjax.convert.torch_resnets.relatives import relative
 from pagjax.networks.config import ResNetConfig, Shortcut

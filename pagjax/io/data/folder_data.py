@@ -7,10 +7,17 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from pagjax.io.pictures import listing
 from pagjax.io.data import splits
-from pagjax.io.data.class_folders import IMAGENETTE, Classes, is_imagenet, is_wordnet_id, match, match_one
+from pagjax.io.data.class_folders import (
+    IMAGENETTE,
+    Classes,
+    is_imagenet,
+    is_wordnet_id,
+    match,
+    match_one,
+)
 from pagjax.io.files.errors import DataError, shown
+from pagjax.io.pictures import listing
 
 
 class Found(NamedTuple):

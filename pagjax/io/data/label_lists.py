@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pagjax.io.data import label_structures, label_tables
 from pagjax.io.data.class_folders import IMAGENET, is_wordnet_id
-from pagjax.io.files.errors import DataError, shown
 from pagjax.io.data.label_structures import Entry
+from pagjax.io.files.errors import DataError, shown
 
 MOST_BYTES = 2**24
 _BOMS = (

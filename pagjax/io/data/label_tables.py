@@ -6,8 +6,8 @@ import csv
 import re
 from collections.abc import Callable, Sequence
 
-from pagjax.io.files.errors import DataError
 from pagjax.io.data.label_structures import Entry
+from pagjax.io.files.errors import DataError
 
 _ID = r"(?P<id>n[0-9]{8})"
 _INDEX = r"(?P<index>[0-9]{1,9})"

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pagjax.io.pictures.images import Preprocessing, fit, read
 from pagjax.io.data import folder_data, tfds_data
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.files.errors import DataError, ImageError
+from pagjax.io.pictures.images import Preprocessing, fit, read
 
 # Below this many bytes, decoded images stay in memory; ImageNet's are decoded again every epoch.
 MOST_IN_MEMORY = 2 * 2**30

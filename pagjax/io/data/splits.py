@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pagjax.io.pictures import listing
 from pagjax.io.data.class_folders import Classes, match
 from pagjax.io.files.errors import DataError, shown
+from pagjax.io.pictures import listing
 
 SPLITS = frozenset(
     "dev eval evaluation holdout test testing tests train training val valid validation".split()  # noqa: SIM905

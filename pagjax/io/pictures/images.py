@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from pagjax.io.files.errors import ImageError
 from pagjax.io.pictures import crops, listing
 from pagjax.io.pictures.decoding import decoded
-from pagjax.io.files.errors import ImageError
 from pagjax.io.pictures.greys import grey_to_rgb
 
 __all__ = [

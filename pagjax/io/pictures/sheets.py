@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pagjax.io.pictures.images import to_pillow
 from pagjax.io.lettering import fonts, lines
 from pagjax.io.lettering.fonts import spaced
+from pagjax.io.pictures.images import to_pillow
 
 CELL = 160
 # Of a page, in pixels: what viewers open, and what a page takes in memory.

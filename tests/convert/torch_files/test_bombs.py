@@ -15,7 +15,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.convert.torch_files.assembler import Code, build, call, encode, keep, named, new, pickled, recall, storage, tensor
+from tests.convert.torch_files.assembler import (
+    Code,
+    build,
+    call,
+    encode,
+    keep,
+    named,
+    new,
+    pickled,
+    recall,
+    storage,
+    tensor,
+)
 from tests.convert.torch_files.containers import legacy_bytes, tar_bytes, zip_bytes
 
 pytestmark = pytest.mark.skipif(

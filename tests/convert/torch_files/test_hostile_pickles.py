@@ -12,7 +12,18 @@ import pytest
 import torch
 
 from pagjax.convert.torch_files import Placeholder, TorchFileError, read
-from tests.convert.torch_files.assembler import Code, build, call, encode, keep, named, new, persistent, pickled, recall
+from tests.convert.torch_files.assembler import (
+    Code,
+    build,
+    call,
+    encode,
+    keep,
+    named,
+    new,
+    persistent,
+    pickled,
+    recall,
+)
 from tests.convert.torch_files.comparison import refused
 from tests.convert.torch_files.containers import legacy_bytes, tar_bytes, written, zip_bytes
 

@@ -16,7 +16,18 @@ from hypothesis import strategies as st
 
 from pagjax.convert.torch_files import Placeholder, TorchFileError, read
 from pagjax.convert.torch_files._allowed import _BUILDERS
-from tests.convert.torch_files.assembler import Code, build, call, encode, named, new, persistent, pickled, storage, tensor
+from tests.convert.torch_files.assembler import (
+    Code,
+    build,
+    call,
+    encode,
+    named,
+    new,
+    persistent,
+    pickled,
+    storage,
+    tensor,
+)
 from tests.convert.torch_files.containers import written, zip_bytes
 from tests.convert.torch_files.test_old_containers import tar_example
 

@@ -5,9 +5,27 @@ import pytest
 import torch
 
 from pagjax.convert.torch_files import read
-from tests.convert.torch_files.assembler import build, call, encode, keep, named, new, persistent, pickled, recall, storage, tensor
+from tests.convert.torch_files.assembler import (
+    build,
+    call,
+    encode,
+    keep,
+    named,
+    new,
+    persistent,
+    pickled,
+    recall,
+    storage,
+    tensor,
+)
 from tests.convert.torch_files.comparison import assert_same, refused
-from tests.convert.torch_files.containers import legacy_bytes, storage_record, tar_bytes, tensor_record, written
+from tests.convert.torch_files.containers import (
+    legacy_bytes,
+    storage_record,
+    tar_bytes,
+    tensor_record,
+    written,
+)
 
 NUMBERS = np.arange(10, dtype=np.float32)
 

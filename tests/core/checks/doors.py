@@ -10,9 +10,8 @@ import jax
 import jax.numpy as jnp
 
 import pagjax
-from pagjax.alignment import attribution
 from pagjax import certification
-from pagjax.alignment import Judge, measure
+from pagjax.alignment import Judge, attribution, measure
 from pagjax.alignment.agreement import gradient_agreement, gradients
 from pagjax.alignment.judges import judge_probabilities
 from pagjax.networks import NORMALIZERS, ResNetConfig

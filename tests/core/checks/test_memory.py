@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pagjax.core import draws, smoothing, targeted
 from pagjax.alignment import agreement
+from pagjax.core import draws, smoothing, targeted
 from pagjax.core.outputs import vote
 from tests.core.checks.doors import BATCH, KEY
 

@@ -13,11 +13,11 @@ import pagjax
 from pagjax import certification
 from pagjax.checkpoints import shipped
 from pagjax.core.gradients import smoothed_gradient
+from pagjax.core.outputs import probabilities, vote
 from pagjax.networks import NORMALIZERS, ResNet, ResNetConfig, fuse
 from pagjax.networks.base import base_network
 from pagjax.networks.pooling import max_pool_3x3
 from pagjax.networks.rectifiers import clamp, rectify
-from pagjax.core.outputs import probabilities, vote
 from tests.core.checks.doors import BATCH, DESCRIPTION, KEY, SIDE, brightness, tiny_network
 
 CONFIGS = {

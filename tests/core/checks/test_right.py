@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import pagjax
 from pagjax import certification
-from pagjax.core import checks
 from pagjax.alignment.agreement import gradients
+from pagjax.core import checks
 from tests.core.checks.doors import BATCH, KEY, LABELS, SIDE, brightness, tiny_network
 
 BYTES = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3)).astype(np.uint8)
