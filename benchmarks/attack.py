@@ -26,11 +26,10 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pagjax.checkpoints.identity import weights_digest
-
 from pagjax import certification, checkpoints
 from pagjax.certified_logs import logs
 from pagjax.certified_logs.job import read_settings
+from pagjax.checkpoints.identity import weights_digest
 from pagjax.core.checks import LogitsFn, as_partial
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import open_data

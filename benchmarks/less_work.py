@@ -142,9 +142,9 @@ def targets_for(network: Any, labels: np.ndarray, first: int) -> np.ndarray:
 def make(args: argparse.Namespace, name: str) -> None:
     """All recipes' pictures of one network, but those that --out holds already."""
     import jax
-    from pagjax.checkpoints.identity import weights_digest
 
     from pagjax import checkpoints
+    from pagjax.checkpoints.identity import weights_digest
 
     network = checkpoints.load(name, precision=args.precision)
     found = pictures(args, network.image_shape[0])

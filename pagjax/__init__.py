@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pagjax._version import __version__ as __version__
+from pagjax.wording import moved
 
 if TYPE_CHECKING:
     from pagjax.checkpoints import load as load
@@ -31,26 +32,31 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "load": "checkpoints",
-    "GradientEstimate": "gradients",
-    "smoothed_gradient": "gradients",
-    "CROSS_ENTROPY": "objectives",
-    "TARGET_CLASS_MAX": "objectives",
-    "Objective": "objectives",
-    "smoothed_logits": "smoothing",
-    "smoothed_mean": "smoothing",
-    "smoothed_probabilities": "smoothing",
-    "smoothed_votes": "smoothing",
-    "TargetedResult": "targeted",
-    "targeted_pgd": "targeted",
+    "GradientEstimate": "core.gradients",
+    "smoothed_gradient": "core.gradients",
+    "CROSS_ENTROPY": "core.objectives",
+    "TARGET_CLASS_MAX": "core.objectives",
+    "Objective": "core.objectives",
+    "smoothed_logits": "core.smoothing",
+    "smoothed_mean": "core.smoothing",
+    "smoothed_probabilities": "core.smoothing",
+    "smoothed_votes": "core.smoothing",
+    "TargetedResult": "core.targeted",
+    "targeted_pgd": "core.targeted",
 }
-_ROOMS = ("mesh", "objectives", "paper", "pgd", "presets", "projections", "sampling")
+_ROOMS = {
+    **{name: f"core.{name}" for name in ("mesh", "objectives", "pgd", "projections", "sampling")},
+    "paper": "presets.paper",
+    "presets": "presets",
+}
+moved.install()
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"pagjax.{_HOMES[name]}"), name)
     if name in _ROOMS:
-        return import_module(f"pagjax.{name}")
+        return import_module(f"pagjax.{_ROOMS[name]}")
     raise AttributeError(f"module 'pagjax' has no attribute {name!r}")
 
 

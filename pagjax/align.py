@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagjax.arguments import types as types
+from pagjax.arguments import types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
@@ -161,12 +161,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.comparison import places as comparison_files
+    from pagjax.comparison import places
     from pagjax.core.mesh import use_cores
     from pagjax.io.files import locks
 
     use_cores()
-    comparison_files.check(args, args.out)
+    places.check(args, args.out)
     with locks.held(args.out):
         return _run(args)
 
@@ -175,9 +175,7 @@ def _run(args: argparse.Namespace) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax import checkpoints
     from pagjax.alignment.measure import as_csv
-    from pagjax.comparison import inputs as inputs
-    from pagjax.comparison import measuring as comparison
-    from pagjax.comparison import places as places
+    from pagjax.comparison import inputs, measuring, places
     from pagjax.io.data.class_folders import Classes
     from pagjax.io.files import atomic
     from pagjax.jobs import environment
@@ -194,7 +192,7 @@ def _run(args: argparse.Namespace) -> int:
     statistics = inputs.find_statistics(args, labels, shape[0])
     classes = Classes.of(next(iter(networks.values())))
     starts, train, source = inputs.read_starts(args, classes, shape)
-    targets = comparison.draw_targets(starts, len(labels), args.seed)
+    targets = measuring.draw_targets(starts, len(labels), args.seed)
     others = inputs.draw_others(targets, len(labels), args.seed)
     fitted = None if statistics is None else inputs.statistics_digest(statistics)
     folders = places.folder_names(networks)
@@ -212,7 +210,7 @@ def _run(args: argparse.Namespace) -> int:
     neighbours = None
     skipped = list(starts.skipped)
     if train is not None:
-        neighbours = comparison.neighbours(
+        neighbours = measuring.neighbours(
             work / places.NEIGHBOURS,
             starts,
             targets,
@@ -225,7 +223,7 @@ def _run(args: argparse.Namespace) -> int:
     summaries: dict[str, Mapping[str, Interval]] = {}
     rows: list[dict[str, Any]] = []
     for name, network in networks.items():
-        job = comparison.plan(
+        job = measuring.plan(
             name,
             network,
             starts,
@@ -239,11 +237,11 @@ def _run(args: argparse.Namespace) -> int:
         )
         folder = work / folders[name]
         with messages.progress_bar(job) as report:
-            pictures = comparison.make_pictures(
+            pictures = measuring.make_pictures(
                 folder, network, job, starts, report, mends=args.overwrite
             )
         asked, panel = inputs.impartial(judges, name, network)
-        measured = comparison.numbers(
+        measured = measuring.numbers(
             folder,
             network,
             job,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagjax.arguments import types as types
+from pagjax.arguments import types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED

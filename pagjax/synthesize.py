@@ -84,7 +84,7 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
             return EXIT_DONE
         return messages.conclude(args.out, done, repeated, len(skipped))
     if not goes_on:
-        state.begin(job, frames=args.animate)
+        state.begin(job.to_json(), frames=args.animate)
     if processes.is_first():
         messages.announce(job, network)
     with processes.losses_end_the_job(resume_command()):
@@ -132,6 +132,7 @@ def _plan(
 ) -> tuple[Job, np.ndarray, tuple[str, ...]]:
     """The job that the arguments ask for, its pictures, and why other inputs were skipped."""
     from pagjax import presets
+    from pagjax.checkpoints.identity import weights_digest
     from pagjax.core.objectives import BY_NAME
     from pagjax.io.files import atomic
     from pagjax.jobs.errors import JobError
@@ -171,7 +172,7 @@ def _plan(
     )
     job = Job(
         checkpoint=str(args.checkpoint),
-        checkpoint_sha256=inputs.weights_digest(network),
+        checkpoint_sha256=weights_digest(network),
         images=given.names,
         images_sha256=tuple(atomic.digest(picture) for picture in given.pictures),
         image_size=(height, width),

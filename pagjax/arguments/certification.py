@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pagjax.arguments import types as types
+from pagjax.arguments import types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
 

@@ -1,15 +1,15 @@
-"""Arguments and exit statuses of `python -m pagjax.synthesize`, read before JAX is imported."""
+"""Arguments of `python -m pagjax.synthesize`, read before JAX is imported."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from pagjax.arguments import types as types
+from pagjax.arguments import types
 from pagjax.arguments.parsing import Parser, parser_of
+from pagjax.arguments.processes import add_processes
 
 OUT = Path("pagjax-pictures")
-EXIT_DONE, EXIT_SOME_SKIPPED, EXIT_REFUSED, EXIT_INTERRUPTED = 0, 1, 2, 130
 COSTS = (
     "on two cores, a picture with the preset paper (6,000 gradients) takes about 7 s at 32 pixels "
     "and 20 s at 128 with a shipped network, 10 minutes with a ResNet-50 at 224; fast takes a "
@@ -198,15 +198,3 @@ def parser() -> Parser:
         help="repeat the run of a record.json, into --out, and compare",
     )
     return parser
-
-
-def add_processes(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments by which a job's processes find each other."""
-    several = parser.add_argument_group(
-        "several processes", "found by themselves under SLURM, Open MPI and on TPU pods"
-    )
-    several.add_argument("--coordinator", metavar="HOST:PORT", help="address of the first process")
-    several.add_argument("--num-processes", type=types.count, metavar="P", help="of the job")
-    several.add_argument(
-        "--process-id", type=types.whole, metavar="I", help="this one's number, from 0"
-    )

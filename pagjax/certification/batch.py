@@ -36,8 +36,8 @@ def of_each(
         one: the procedure, for one image.
         network: whose images they are.
         images: shape ``[batch, height, width, channels]``, or one image of rank 3.
-        key: a typed key, or one per image; see `pagjax.core.draws.image_keys`. One image of rank 3 meets
-            the draws of the key itself.
+        key: a typed key, or one per image; see `pagjax.core.draws.image_keys`. One image of
+            rank 3 meets the draws of the key itself.
         bounds: see `pagjax.core.checks.as_images`.
         classes: an index or label for every image, or None.
 

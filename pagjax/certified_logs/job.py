@@ -25,7 +25,7 @@ from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.pictures.images import Preprocessing
 from pagjax.jobs import processes
 from pagjax.jobs.errors import JobError
-from pagjax.networks.convolutions.forms.forms import Precision
+from pagjax.networks.convolutions.forms import Precision
 
 
 @dataclass(frozen=True)

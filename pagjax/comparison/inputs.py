@@ -12,20 +12,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from pagjax.checkpoints.identity import network_digest, weights_digest
-from pagjax.jobs.errors import JobError
-from pagjax.jobs.targets import resolve_target
 
 from pagjax import checkpoints
 from pagjax.alignment import Judge
 from pagjax.alignment.directions import other_classes
-from pagjax.comparison import jury
-from pagjax.comparison import measuring as comparison
+from pagjax.checkpoints.identity import network_digest, weights_digest
+from pagjax.comparison import jury, measuring
 from pagjax.comparison.measuring import OTHERS, Starts
 from pagjax.io.data import tfds_data
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.io.files import atomic
+from pagjax.jobs.errors import JobError
+from pagjax.jobs.targets import resolve_target
 from pagjax.networks.base import BaseNetwork
 from pagjax.seeds import starts, store
 from pagjax.seeds.store import ClassStatistics
@@ -187,17 +186,17 @@ def read_starts(
         "class_name": args.class_name,
     }
     data = open_data(args.data, args.split, shape[0], args.data_dir, **how)
-    starts = comparison.from_data(data, args.count, args.seed)
+    found = measuring.from_data(data, args.count, args.seed)
     for line in data.notes:
         print(line, file=sys.stderr)
     if not args.neighbours:
-        return starts, None, ""
+        return found, None, ""
     opened = partial(open_data, args.data, args.train_split, shape[0], args.data_dir, **how)
     digest = data_digest(args.data, args.train_split, args.data_dir)
     source = f"{args.data} {args.train_split} {digest}"
     if args.preprocessing != "cover":
         source += f" {args.preprocessing}"
-    return starts, opened, source
+    return found, opened, source
 
 
 def draw_others(targets: np.ndarray, num_classes: int, seed: int) -> np.ndarray:

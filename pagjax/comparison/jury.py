@@ -7,9 +7,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from pagjax.checkpoints.identity import weights_digest
 
 from pagjax.alignment import Judge
+from pagjax.checkpoints.identity import weights_digest
 from pagjax.io.files import atomic
 from pagjax.networks.base import BaseNetwork
 

@@ -17,17 +17,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from pagjax.checkpoints.identity import network_digest, weights_digest
-from pagjax.jobs.errors import JobError
 
 from pagjax import presets
 from pagjax.alignment import Judge, Measurements, directions, measure
+from pagjax.checkpoints.identity import network_digest, weights_digest
 from pagjax.core.objectives import TARGET_CLASS_MAX
 from pagjax.core.targeted import draws_at_once
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
 from pagjax.io.files.atomic import Form
 from pagjax.io.files.errors import RefusedError
+from pagjax.jobs.errors import JobError
 from pagjax.jobs.state import ANEW, StateFolder
 from pagjax.networks.base import BaseNetwork
 from pagjax.seeds.store import ClassStatistics
@@ -261,7 +261,7 @@ def make_pictures(
                 raise
             print(error, file=sys.stderr)
     if begun is None:
-        state.begin(job)
+        state.begin(job.to_json())
     finished = execute(network, job, starts.images, state, report=report)
     atomic.write_arrays(done, {"x_star": finished.x_star})
     atomic.write_json(about, settings)

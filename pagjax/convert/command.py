@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pagjax.arguments import types as types
+from pagjax.arguments import types
 from pagjax.arguments.parsing import Parser, parser_of
 
 COSTS = (

@@ -90,16 +90,16 @@ def smoothed_gradient(
     Args:
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
         objective: see `pagjax.core.objectives`; ``"tcm"`` and ``"ce"`` name the paper's.
-        image: one image, shape ``[height, width, channels]``, see `pagjax.core.checks.as_images`; use
-            `jax.vmap` for a batch.
+        image: one image, shape ``[height, width, channels]``, see `pagjax.core.checks.as_images`;
+            use `jax.vmap` for a batch.
         target: class index, or a label where the network knows its labels.
         key: the key of this image and step; draw i comes from ``fold_in(key, i)``.
         sigma: noise level in pixel units of [0, 1]. May be traced.
         num_samples: number of draws N, at least 1 (static). Pass 1 for sigma = 0.
         chunk_size: the most draws held at once (static); None chooses by the image's size.
         sampling: kind of draws, see `pagjax.core.sampling` (static).
-        axis: the mesh axis that shares the draws out, inside `pagjax.core.mesh.over_images`; the shares
-            meet in one sum, and for the log of a mean in the largest score before it.
+        axis: the mesh axis that shares the draws out, inside `pagjax.core.mesh.over_images`; the
+            shares meet in one sum, and for the log of a mean in the largest score before it.
         bounds: lowest and highest pixel value, or None for pixels in other units.
 
     Returns:

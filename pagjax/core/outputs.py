@@ -103,7 +103,8 @@ def draw_outputs(
         count: how many draws, at least 1; a multiple of the devices along a mesh's draws, and of
             `at_once` on each.
         at_once: how many a device holds at once; None means all.
-        mesh: from `pagjax.core.mesh.make_mesh`, along whose draws they are split; None means one device.
+        mesh: from `pagjax.core.mesh.make_mesh`, along whose draws they are split; None means
+            one device.
 
     Returns:
         Shape ``[count, ...]``.

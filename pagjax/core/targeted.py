@@ -105,8 +105,9 @@ def targeted_pgd(
         keep: ``"last"`` returns the last iterate; ``"best"`` the one with the largest estimated
             objective among the iterates that were evaluated, which the last is not.
         state: states to continue from; bit for bit the run that was not interrupted.
-        mesh: devices among which images and draws are shared out, from `pagjax.core.mesh.make_mesh`;
-            None means one. With several processes, all call this with the same values.
+        mesh: devices among which images and draws are shared out, from
+            `pagjax.core.mesh.make_mesh`; None means one. With several processes, all call
+            this with the same values.
 
     Returns:
         A `TargetedResult`.

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pagjax.arguments import types as types
+from pagjax.arguments import types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
 from pagjax.figures.commands import bar, choice_of, command_of, say_nothing

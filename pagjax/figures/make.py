@@ -12,6 +12,7 @@ import numpy as np
 
 from pagjax import presets
 from pagjax.alignment import Measurements
+from pagjax.checkpoints.identity import weights_digest
 from pagjax.comparison import jury
 from pagjax.core.objectives import BY_NAME
 from pagjax.figures import grid, left_out, numbers, panels, places, starts, writing
@@ -245,7 +246,7 @@ def job_of(
     num_samples = num_samples if variant.sigma else 1
     return Job(
         checkpoint=named.name,
-        checkpoint_sha256=inputs.weights_digest(named.network),
+        checkpoint_sha256=weights_digest(named.network),
         images=begun.names,
         images_sha256=tuple(atomic.digest(picture) for picture in begun.pictures),
         image_size=(height, width),

@@ -81,7 +81,7 @@ def make(
     arrays = processes.arrays_from_first(lambda: _read(kept, job, images))
     if arrays is None:
         if not processes.from_first(lambda: state.recorded() is not None):
-            state.begin(job)
+            state.begin(job.to_json())
         done = execute(network, job, images, state, frames=True, report=report)
         assert done.frames is not None
         count = done.frames.shape[1]

@@ -1,1 +1,1 @@
-"""Long work done safely: jobs that say what they are, resume, and leave records."""
+"""Long work done safely, whatever it is: processes, states, records, endings."""

@@ -110,7 +110,7 @@ def _refusals() -> tuple[type[Any], ...]:
     """Errors of ours, of those parts that are loaded: what is not cannot have raised."""
     homes = {
         "pagjax.io.files.errors": "RefusedError",
-        "pagjax.synthesis.job": "JobError",
+        "pagjax.jobs.errors": "JobError",
         "pagjax.io.pictures.images": "ImageError",
         "pagjax.checkpoints.store": "CheckpointError",
         "pagjax.convert.torch_files": "TorchFileError",

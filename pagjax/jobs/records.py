@@ -49,8 +49,7 @@ def field(path: Path, values: Mapping[str, Any], name: str, kind: type[Kind]) ->
         0.25
         >>> field(Path("a.json"), {"job": {"sigma": "0.25"}}, "job.sigma", float)
         Traceback (most recent call last):
-        pagjax.io.files.errors.RefusedError: a.json: job.sigma is '0.25', not a number: mend it, or \
-remove it
+        pagjax.io.files.errors.RefusedError: a.json: job.sigma is '0.25', not a number: mend ...
     """
     value: Any = values
     for part in name.split("."):

@@ -13,7 +13,6 @@ from pagjax.io.files import atomic, replacing
 from pagjax.io.files.atomic import Form
 from pagjax.io.files.errors import RefusedError
 from pagjax.jobs import processes
-from pagjax.synthesis.job import Job
 
 NAME = ".unfinished"
 ANEW = "pass --overwrite to start anew"
@@ -68,12 +67,12 @@ class StateFolder:
         """Where results are made, to be installed once they are whole."""
         return self.folder / replacing.RESULT
 
-    def begin(self, job: Job, *, frames: bool = False) -> None:
+    def begin(self, settings: Mapping[str, Any], *, frames: bool = False) -> None:
         """Empties the state and says whose it is; the first process does."""
         if not processes.is_first():
             return
         replacing.remove_state(self.folder)
-        atomic.write_json(self.job_file, {**job.to_json(), "frames": frames})
+        atomic.write_json(self.job_file, {**settings, "frames": frames})
 
     def clear(self) -> None:
         """Removes the state, once the results are written; the first process does."""

@@ -15,7 +15,7 @@ from jax import Array
 from jax.tree_util import Partial
 
 from pagjax.core.checks import as_network_input, as_target
-from pagjax.networks.convolutions.forms.forms import Precision
+from pagjax.networks.convolutions.forms import Precision
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.resnet import Outputs, ResNet, ResNetConfig, fuse
 from pagjax.wording import shown

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from pagjax.jobs.errors import JobError
 
 from pagjax.core.checks import UNIT_BOX
+from pagjax.jobs.errors import JobError
 from pagjax.networks.base import BaseNetwork
 from pagjax.synthesis.job import Job
 

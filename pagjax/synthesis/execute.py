@@ -12,9 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from pagjax.checkpoints.identity import network_digest
-from pagjax.jobs.errors import JobError
 
+from pagjax.checkpoints.identity import network_digest
 from pagjax.core import pgd
 from pagjax.core.checks import LogitsFn
 from pagjax.core.mesh import make_mesh, place
@@ -23,6 +22,7 @@ from pagjax.core.targeted import targeted_pgd
 from pagjax.io.files import atomic
 from pagjax.io.files.atomic import Form
 from pagjax.jobs import processes
+from pagjax.jobs.errors import JobError
 from pagjax.jobs.state import StateFolder as StateFolder
 from pagjax.networks.base import BaseNetwork
 from pagjax.synthesis.job import PROJECTIONS, Job, picture_keys

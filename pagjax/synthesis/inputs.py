@@ -10,12 +10,13 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
-from pagjax.jobs.errors import JobError
-from pagjax.jobs.targets import resolve_target
 
+from pagjax.checkpoints.identity import weights_digest
 from pagjax.io.files import atomic
 from pagjax.io.pictures import crops, samples
 from pagjax.io.pictures.images import ImageError, find, read
+from pagjax.jobs.errors import JobError
+from pagjax.jobs.targets import resolve_target
 from pagjax.networks.base import BaseNetwork
 from pagjax.seeds import starts
 from pagjax.synthesis.job import SUBJECT, Job, make_pairs
@@ -176,26 +177,6 @@ def _read_target(text: str | int, labels: Sequence[str], skipped: list[str]) -> 
     except JobError as error:
         skipped.append(str(error))
         return None
-
-
-def weights_digest(network: BaseNetwork) -> str:
-    """SHA-256 of a network's weights, as hex."""
-    return atomic.digest(*jax.tree.leaves(network.variables))
-
-
-def network_digest(network: BaseNetwork) -> str:
-    """SHA-256, as hex, of all that determines what a network says: weights and description.
-
-    A network converted again with another normaliser has the same weights, and is another.
-    """
-    told = {k: v for k, v in network.metadata.items() if k not in ("architecture", "origin")}
-    return atomic.digest_json([weights_digest(network), told])
-
-
-def function_digest(network: BaseNetwork) -> str:
-    """SHA-256 of what a network does with its weights: its shape and its normaliser, as hex."""
-    told = {name: network.metadata[name] for name in ("config", "normalizer", "num_classes")}
-    return atomic.digest_json(told)
 
 
 def check_size(network: BaseNetwork, size: tuple[int, int]) -> None:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 from tqdm import tqdm
 
+from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 from pagjax.networks.base import BaseNetwork
 from pagjax.presets import paper
 from pagjax.synthesis import results

@@ -17,7 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from pagjax.core.mesh import place
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.jobs import processes
-from pagjax.networks.convolutions.forms.forms import Precision
+from pagjax.networks.convolutions.forms import Precision
 from pagjax.networks.resnet import ResNet
 from pagjax.training import optimisers, state_files
 from pagjax.training.batch_statistics import measured_anew

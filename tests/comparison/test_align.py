@@ -11,17 +11,15 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from pagjax.jobs.errors import JobError
 from PIL import Image
 
 from pagjax import align, synthesize
 from pagjax import checkpoints as pagjax_checkpoints
 from pagjax.alignment import batches
 from pagjax.checkpoints import store as checkpoints
-from pagjax.comparison import inputs as comparison_inputs
-from pagjax.comparison import measuring as comparison
-from pagjax.comparison import places as comparison_files
+from pagjax.comparison import inputs, measuring, places
 from pagjax.io.files.atomic import read_arrays
+from pagjax.jobs.errors import JobError
 from pagjax.seeds import starts, store
 from pagjax.seeds.fitting import fit_classes
 from tests.support import tiny_checkpoint
@@ -129,10 +127,8 @@ def test_several_networks_are_measured_and_kept(checkpoint, judge, statistics, t
 def test_a_judge_that_makes_pictures_judges_those_of_others(checkpoint, judge, capsys):
     networks = {str(path): pagjax_checkpoints.load(path) for path in (checkpoint, judge)}
     args = argparse.Namespace(judge=[str(judge)], vanilla_judge=None)
-    judges, _, _ = comparison_inputs.read_judges(args, networks)
-    kept = [
-        comparison_inputs.impartial(judges, name, network)[1] for name, network in networks.items()
-    ]
+    judges, _, _ = inputs.read_judges(args, networks)
+    kept = [inputs.impartial(judges, name, network)[1] for name, network in networks.items()]
     assert kept == [["robust"], []]
     assert f"{judge} does not judge its own pictures: no robust" in capsys.readouterr().err
 
@@ -145,25 +141,25 @@ def test_a_panel_hears_each_network_once_and_one_judge_is_recorded_as_before(che
         jax.tree.map(lambda leaf: np.asarray(leaf) * 1.5, checkpoints.restore(judge)[1]),
     )
     args = argparse.Namespace(judge=[str(judge), str(third)], vanilla_judge=str(third))
-    judges, digests, identities = comparison_inputs.read_judges(args, networks)
+    judges, digests, identities = inputs.read_judges(args, networks)
     assert list(judges) == ["robust", "robust_2", "vanilla"]
     assert set(digests) == set(identities) == {*judges, "low_pass"}
-    seated, panel = comparison_inputs.impartial(judges, "tiny", networks[str(checkpoint)])
+    seated, panel = inputs.impartial(judges, "tiny", networks[str(checkpoint)])
     assert panel == ["robust", "robust_2"]  # the vanilla one is the second again
     assert [one.name for one in seated] == ["robust", "robust_2", "vanilla", "low_pass"]
     args.judge = [str(judge), str(judge)]
     with pytest.raises(JobError, match="given twice"):
-        comparison_inputs.read_judges(args, networks)
+        inputs.read_judges(args, networks)
     for given, told in ((None, None), (["a"], "a"), (["a", "b"], ["a", "b"])):
-        assert comparison_files.settings_of(argparse.Namespace(judge=given)) == {"judge": told}
+        assert places.settings_of(argparse.Namespace(judge=given)) == {"judge": told}
 
 
 def test_presets_make_jobs(checkpoint):
-    starts = comparison.Starts("grey", np.full((3, 16, 16, 3), 0.5), np.zeros(3, int))
+    starts = measuring.Starts("grey", np.full((3, 16, 16, 3), 0.5), np.zeros(3, int))
     network = pagjax_checkpoints.load(checkpoint)
     given = {"epsilon": None, "num_steps": None, "seed": 0, "preset": "fast"}
     jobs = [
-        comparison.plan(
+        measuring.plan(
             "tiny", network, starts, np.ones(3, int), sigma=sigma, num_samples=count, **given
         )
         for sigma, count in ((0.25, None), (0.25, 3), (0.0, None))
@@ -174,31 +170,29 @@ def test_presets_make_jobs(checkpoint):
 
 
 def test_pictures_of_another_machines_batches_are_taken_over(checkpoint, tmp_path, monkeypatch):
-    starts = comparison.Starts("grey", np.full((3, 16, 16, 3), 0.5, np.float32), np.zeros(3, int))
+    starts = measuring.Starts("grey", np.full((3, 16, 16, 3), 0.5, np.float32), np.zeros(3, int))
     network = pagjax_checkpoints.load(checkpoint)
     given = {"sigma": 0.25, "epsilon": 1.0, "num_steps": 1, "num_samples": 2, "seed": 0}
-    job = comparison.plan("tiny", network, starts, np.ones(3, int), **given)
-    made = comparison.make_pictures(tmp_path, network, job, starts, lambda progress: None)
+    job = measuring.plan("tiny", network, starts, np.ones(3, int), **given)
+    made = measuring.make_pictures(tmp_path, network, job, starts, lambda progress: None)
     elsewhere = dataclasses.replace(job, batch_size=1)
-    monkeypatch.setattr(comparison, "execute", None)
-    found = comparison.make_pictures(tmp_path, network, elsewhere, starts, lambda progress: None)
+    monkeypatch.setattr(measuring, "execute", None)
+    found = measuring.make_pictures(tmp_path, network, elsewhere, starts, lambda progress: None)
     np.testing.assert_array_equal(found, made)
     with pytest.raises(JobError, match="other settings"):
-        comparison.make_pictures(
+        measuring.make_pictures(
             tmp_path, network, dataclasses.replace(job, epsilon=2.0), starts, lambda progress: None
         )
 
 
 def test_accelerators_take_all_pictures_at_once(checkpoint, monkeypatch):
-    starts = comparison.Starts("grey", np.full((100, 16, 16, 3), 0.5), np.zeros(100, int))
+    starts = measuring.Starts("grey", np.full((100, 16, 16, 3), 0.5), np.zeros(100, int))
     network = pagjax_checkpoints.load(checkpoint)
     given = {"sigma": 0.25, "epsilon": 1.0, "num_steps": 1, "num_samples": 20, "seed": 0}
     sizes = []
     for platform in ("cpu", "gpu"):
         monkeypatch.setattr(jax, "default_backend", lambda platform=platform: platform)
-        sizes.append(
-            comparison.plan("tiny", network, starts, np.ones(100, int), **given).batch_size
-        )
+        sizes.append(measuring.plan("tiny", network, starts, np.ones(100, int), **given).batch_size)
         batches.in_batches(lambda x: sizes.append(len(x)) or x, starts.images)
     assert sizes[-2:] == [100, 100]
     assert max(sizes[:-2]) <= 16
@@ -206,12 +200,12 @@ def test_accelerators_take_all_pictures_at_once(checkpoint, monkeypatch):
 
 def test_nearest_images_are_kept_with_what_they_were_looked_for(tmp_path):
     data = tiny.data(60)
-    starts = comparison.from_data(data, 4, seed=0)
+    starts = measuring.from_data(data, 4, seed=0)
     targets, others = (starts.classes + 1) % 3, (starts.classes + 2) % 3
     opened = []
 
     def look(file, source, own=others):
-        return comparison.neighbours(
+        return measuring.neighbours(
             file, starts, targets, own, source, lambda: opened.append(source) or data, 2
         )
 

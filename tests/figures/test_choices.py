@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from pagjax.jobs.errors import JobError
 from PIL import Image
 
 from pagjax.checkpoints import shipped
@@ -15,6 +14,7 @@ from pagjax.figures.__main__ import main, parser
 from pagjax.figures.cast import Cast
 from pagjax.figures.make import Choice
 from pagjax.figures.recipes import recipes
+from pagjax.jobs.errors import JobError
 
 KNOWN = recipes()
 

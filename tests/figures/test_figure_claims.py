@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from pagjax.jobs.errors import JobError
 
 from pagjax.alignment.intervals import mean_interval, share_interval
 from pagjax.checkpoints import shipped
@@ -15,6 +14,7 @@ from pagjax.figures.cast import Cast
 from pagjax.figures.claims import HIT, JUDGED, Claim
 from pagjax.figures.observations import hold
 from pagjax.figures.recipes import main_sigma, recipes
+from pagjax.jobs.errors import JobError
 
 
 def _rows(variant, **columns):

@@ -11,7 +11,6 @@ import subprocess
 
 import numpy as np
 import pytest
-from pagjax.jobs.errors import JobError
 from PIL import Image
 from scipy import stats
 
@@ -20,6 +19,7 @@ from pagjax.figures import drawing, gallery, grid, make, panels, starts
 from pagjax.figures.__main__ import main
 from pagjax.figures.cast import Named
 from pagjax.figures.recipes import recipes
+from pagjax.jobs.errors import JobError
 
 NAME = "cifar10-gaussian-0.25"
 SMALL = ["--rows", "2", "--columns", "2", "--steps", "4", "--num-samples", "2"]

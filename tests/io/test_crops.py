@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pagjax.jobs.errors import JobError
 from PIL import Image
 
 from pagjax.io.pictures import crops, images, samples
+from pagjax.jobs.errors import JobError
 from pagjax.synthesis import inputs
 from pagjax.synthesis.job import SUBJECT, Job
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pagjax.jobs.errors import JobError
 from PIL import Image
 
 from pagjax import train
@@ -21,6 +20,7 @@ from pagjax.certified_logs import logs
 from pagjax.figures import __main__ as figures
 from pagjax.io.files.atomic import read_arrays
 from pagjax.jobs import processes
+from pagjax.jobs.errors import JobError
 from pagjax.training import record
 from tests.support import tiny_checkpoint
 

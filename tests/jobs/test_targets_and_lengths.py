@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from pagjax.comparison import inputs
 from pagjax.jobs.errors import JobError
 from pagjax.jobs.targets import resolve_target
-
-from pagjax.comparison import inputs as comparison_inputs
 from pagjax.seeds import starts
 from pagjax.synthesis.job import Job
 from pagjax.training import recipes, step
@@ -108,7 +108,7 @@ def test_classes_of_one_label_keep_their_own_seeds(monkeypatch):
     class Statistics:
         labels, data = IMAGENET, "tiny"
 
-    monkeypatch.setattr(seeds, "_statistics", lambda *_: ("tiny", Statistics))
+    monkeypatch.setattr(starts, "_statistics", lambda *_: ("tiny", Statistics))
     names, targets = starts.names([0, 3, "tench"], IMAGENET, None, count=1, seed=0)
     assert targets == ["0", "3", "1"]
     assert names == [
@@ -174,8 +174,8 @@ def test_unknown_recipes_are_refused_with_the_closest():
 
 
 def test_networks_of_one_name_are_refused(tmp_path):
-    comparison_inputs.check_names(["a/x", "a/y"])
+    inputs.check_names(["a/x", "a/y"])
     with pytest.raises(JobError, match="given twice"):
-        comparison_inputs.check_names(["x", "x"])
+        inputs.check_names(["x", "x"])
     with pytest.raises(JobError, match="are one name"):
-        comparison_inputs.check_names(["a/x", "b/x"])
+        inputs.check_names(["a/x", "b/x"])

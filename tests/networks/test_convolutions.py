@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from jax import lax
 
+from pagjax.networks.convolutions import forms as convolutions
 from pagjax.networks.convolutions.direct import Direct
-from pagjax.networks.convolutions.forms import forms as convolutions
 from pagjax.networks.convolutions.winograd import Winograd
 from pagjax.networks.pooling import max_pool_3x3
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pagjax.networks.convolutions.forms import forms as convolutions
-from pagjax.networks.convolutions.forms import winograd
+from pagjax.networks.convolutions import forms as convolutions
+from pagjax.networks.convolutions import winograd
 
 
 @pytest.mark.usefixtures("x64")

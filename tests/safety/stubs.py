@@ -12,7 +12,7 @@ import pytest
 
 from pagjax import checkpoints
 from pagjax.alignment import Measurements
-from pagjax.comparison import measuring as comparison
+from pagjax.comparison import measuring
 from pagjax.core import pgd
 from pagjax.figures import drawing, numbers
 from pagjax.io.pictures import sheets
@@ -65,7 +65,7 @@ def install(monkeypatch: pytest.MonkeyPatch, networks: dict[str, BaseNetwork]) -
         names = "distance logit logit_start probability probability_start high_frequencies"
         return Measurements({name: norms for name in names.split()})
 
-    monkeypatch.setattr(comparison, "measure", measure)
+    monkeypatch.setattr(measuring, "measure", measure)
     monkeypatch.setattr(numbers, "measure", measure)
 
     def draw(arranged: Any, *, title: str, footer: str) -> dict[str, bytes]:

@@ -268,7 +268,7 @@ def test_out_that_is_a_file_and_a_full_disk_are_one_line(run, tmp_path, capsys, 
     def full(*_, **__):
         raise OSError(28, "No space left on device", "here")
 
-    monkeypatch.setattr(settings.files, "write_json", full)
+    monkeypatch.setattr(settings.atomic, "write_json", full)
     assert run(tmp_path / "new") == 2
     assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
 

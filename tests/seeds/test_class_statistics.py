@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pagjax.jobs.errors import JobError
 
 from pagjax import fit_seeds
 from pagjax.core.class_gaussians import (
@@ -17,6 +16,7 @@ from pagjax.core.class_gaussians import (
     repeat_pixels,
     stack,
 )
+from pagjax.jobs.errors import JobError
 from pagjax.seeds import fitting, starts, store
 from pagjax.seeds.fitting import fit_class, fit_classes
 from pagjax.seeds.store import StatisticsError

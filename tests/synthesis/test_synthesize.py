@@ -126,10 +126,9 @@ def test_a_crop_is_recorded_and_repeated(checkpoint, pictures, tmp_path):
 
 
 def test_the_demo_names_what_is_shipped():
-    from pagjax.jobs.targets import resolve_target
-
     from pagjax.checkpoints import shipped, store
     from pagjax.io.pictures import samples
+    from pagjax.jobs.targets import resolve_target
 
     description, _ = store.restore(shipped.path(synthesize.DEMO_CHECKPOINT))
     assert description.labels is not None

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from pagjax.jobs.errors import JobError
 
+from pagjax.jobs.errors import JobError
 from pagjax.training import loop, record, state_files
 from pagjax.training.settings import TrainingError
 from tests.training import tiny

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pagjax import align, fit_seeds, train
 from pagjax.arguments import certification as certificates
-from pagjax.arguments import synthesis as synthesis
+from pagjax.arguments import synthesis
 from pagjax.figures import __main__ as figures
 from pagjax.wording import numbers
 from pagjax.wording.names import closest

@@ -35,8 +35,9 @@ def retired(path: Path) -> Path:
 def replace_folder(path: Path) -> None:
     """Puts the folder at ``staging(path)``, now whole, in the place of `path`.
 
-    Whoever calls has made sure that all that `path` holds may go (see `pagjax.io.files.ownership`), and
-    holds its lock. A kill leaves the old folder, or what `recover` makes the new one.
+    Whoever calls has made sure that all that `path` holds may go (see
+    `pagjax.io.files.ownership`), and holds its lock. A kill leaves the old folder, or what
+    `recover` makes the new one.
 
     Example:
         >>> import tempfile
