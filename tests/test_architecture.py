@@ -27,7 +27,7 @@ FLOORS = {
         "comparison",
         "figures",
     ],
-    "doors": ["synthesize", "train", "certify", "fit_seeds", "align"],
+    "doors": ["__main__", "synthesize", "train", "certify", "fit_seeds", "align"],
 }
 ORDER = [room for rooms in FLOORS.values() for room in rooms]
 # Inside the larger rooms, in the same sense.

@@ -15,3 +15,19 @@ from pagjax.alignment.judges import panel as panel
 from pagjax.alignment.judges import transfer as transfer
 from pagjax.alignment.measure import Measurements as Measurements
 from pagjax.alignment.measure import measure as measure
+
+__all__ = (
+    "Judge",
+    "Measurements",
+    "PanelOpinion",
+    "bayes_classifier",
+    "bayes_gradient",
+    "correlation_length",
+    "gradient_agreement",
+    "gradients",
+    "judge_probabilities",
+    "measure",
+    "number_of_features",
+    "panel",
+    "transfer",
+)

@@ -59,7 +59,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         ),
         Command(
             "convert",
-            "pagjax.convert.command",
+            "pagjax.convert.__main__",
             "turn a published PyTorch checkpoint into one of pagjax's",
         ),
         Command("train", "pagjax.train", "train a base network for smoothing, and measure it"),

@@ -27,7 +27,10 @@ def called(name: str) -> list[str]:
         >>> called("certify")
         ['python', '-m', 'pagjax.certify']
     """
-    return [*_through_the_door, name] if _through_the_door else by_name(name).own_words
+    if _through_the_door:
+        return [*_through_the_door, name]
+    command, *rest = name.split()
+    return [*by_name(command).own_words, *rest]
 
 
 class Parser(argparse.ArgumentParser):

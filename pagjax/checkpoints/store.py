@@ -15,6 +15,8 @@ from pagjax.checkpoints.errors import CheckpointError as CheckpointError
 from pagjax.io.files import atomic
 from pagjax.networks.base import Description
 
+__all__ = ("add_digest", "restore", "save")
+
 _VARIABLES, _DESCRIPTION = "variables", "description"
 
 

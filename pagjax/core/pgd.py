@@ -17,6 +17,20 @@ from pagjax.core.gradients import GradientEstimate
 from pagjax.core.projections import safe_norm
 from pagjax.wording import shown
 
+__all__ = (
+    "PLAIN",
+    "DirectionTransform",
+    "GradientFn",
+    "Noise",
+    "PGDState",
+    "PGDTrace",
+    "ProjectFn",
+    "Strategy",
+    "init",
+    "run",
+    "step",
+)
+
 GradientFn = Callable[[Array, Array], GradientEstimate]
 """``(image [height, width, channels], key) -> GradientEstimate``."""
 

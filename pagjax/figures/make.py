@@ -27,6 +27,8 @@ from pagjax.synthesis import inputs
 from pagjax.synthesis.execute import Progress
 from pagjax.synthesis.job import SUBJECT, Job, default_batch_size, make_pairs
 
+__all__ = ("Choice", "make_figure")
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -6,6 +6,18 @@ from dataclasses import dataclass
 
 from pagjax.core.objectives import CROSS_ENTROPY, Objective
 
+__all__ = (
+    "EPSILON",
+    "NUM_SAMPLES",
+    "NUM_STEPS",
+    "SIDE",
+    "STEP_SIZE",
+    "STEP_SIZE_CROSS_ENTROPY",
+    "STEP_SIZE_WITHOUT_NOISE",
+    "Settings",
+    "settings",
+)
+
 SIDE = 224
 EPSILON = 40.0
 NUM_STEPS = 300

@@ -17,7 +17,10 @@ MOVED = {
     **{f"pagjax.{name}": f"pagjax.core.{name}" for name in _CORE},
     "pagjax.attribution": "pagjax.alignment.attribution",
     "pagjax.certificates": "pagjax.certified_logs",
+    "pagjax.checkpoints.convert": "pagjax.convert.conversion",
+    "pagjax.checkpoints.torch_resnets": "pagjax.convert.torch_resnets",
     "pagjax.images": "pagjax.io.pictures.images",
+    "pagjax.io.class_folders": "pagjax.io.data.class_folders",
     "pagjax.paper": "pagjax.presets.paper",
     "pagjax.samples": "pagjax.io.pictures.samples",
     "pagjax.torch_files": "pagjax.convert.torch_files",
@@ -26,9 +29,13 @@ MOVED = {
 
 def _now(name: str) -> str:
     """A module's name today; submodules moved with their packages."""
+    if not name.startswith("pagjax."):
+        return name
     parts = name.split(".")
-    home = ".".join(parts[:2])
-    return ".".join([MOVED.get(home, home), *parts[2:]])
+    for length in (3, 2):
+        if (home := ".".join(parts[:length])) in MOVED:
+            return ".".join([MOVED[home], *parts[length:]])
+    return name
 
 
 class _SameModule(Loader):
