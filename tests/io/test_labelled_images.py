@@ -235,7 +235,7 @@ def test_without_the_reader_of_tfds_folders_are_read(monkeypatch, tmp_path, miss
     assert "\n" not in str(refused.value)
     for name in ("cat", "dog"):
         picture(tmp_path / "own" / name / "0.png")
-    assert opened(tmp_path / "own").labels == ("cat", "dog")
+    assert labels_of(opened(tmp_path / "own")) == ["cat", "dog"]
 
 
 def test_tfds_wordnet_ids_are_matched_to_names_or_ids():

@@ -35,7 +35,7 @@ def sheet_of_result(result: Any) -> bytes | None:
     notes = []
     low, high = float(images.min()), float(images.max())
     if low < -1e-5 or high > 1 + 1e-5:
-        shown = [(image - low) / (high - low) for image in shown]
+        shown = [(image - low) / (high - low or 1) for image in shown]
         notes.append(f"pixels {low:.3g} to {high:.3g} are drawn as 0 to 1")
     if len(images) > _MOST:
         notes.append(f"and {len(images) - _MOST} more")
