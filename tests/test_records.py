@@ -18,16 +18,29 @@ from tests.core.checks.doors import tiny_network
 LINES = 8
 
 
-def _result(batch: int = 3, steps: int = 4, channels: int = 3, **how: object):
-    weights = jnp.ones((8, 8, channels))
+def _run() -> pagjax.TargetedResult:
+    weights = jnp.ones((8, 8, 3))
 
     def score(x):
         return jnp.stack([(x * weights).sum((1, 2, 3)), -(x * weights).sum((1, 2, 3))], -1)
 
-    start = jnp.full((batch, 8, 8, channels), 0.5)
-    settings = {"sigma": 0.1, "epsilon": 1.0, "step_size": 0.3, "num_steps": steps}
-    settings |= {"num_samples": 2, **how}
-    return pagjax.targeted_pgd(score, start, [0] * batch, jax.random.key(0), **settings)
+    start, key = jnp.full((3, 8, 8, 3), 0.5), jax.random.key(0)
+    settings = {"sigma": 0.1, "epsilon": 1.0, "step_size": 0.3, "num_steps": 4}
+    return pagjax.targeted_pgd(score, start, [0] * 3, key, **settings, num_samples=2)
+
+
+def _result(images: np.ndarray, steps: int = 4) -> pagjax.TargetedResult:
+    """As a run gives it, of pictures that are known."""
+    way = np.linspace(0, 1, len(images) * steps).reshape(len(images), steps)
+    trace = pagjax.pgd.PGDTrace(way, way, way, way, way > 2)
+    last = np.full(len(images), steps)
+    return pagjax.TargetedResult(
+        images, trace, pagjax.pgd.PGDState(images, last, images, way[:, -1])
+    )
+
+
+def _shades(*values: float, channels: int = 3) -> np.ndarray:
+    return np.stack([np.full((8, 8, channels), value, np.float32) for value in values])
 
 
 def _picture(png: bytes | None) -> np.ndarray:
@@ -57,7 +70,7 @@ def test_unknown_classes_name_near_ones():
 
 
 def test_a_result_says_where_it_began_and_ended():
-    result = _result()
+    result = _run()
     told = repr(result)
     assert len(told.splitlines()) <= LINES
     assert "images: float32[3, 8, 8, 3]" in told
@@ -67,7 +80,7 @@ def test_a_result_says_where_it_began_and_ended():
 
 
 def test_results_stay_pytrees_and_pass_through_jit():
-    result, seen = _result(), []
+    result, seen = jax.tree.map(jnp.asarray, _result(_shades(0.2, 0.4))), []
 
     @jax.jit
     def through(result):
@@ -77,41 +90,39 @@ def test_results_stay_pytrees_and_pass_through_jit():
     out = through(result)
     assert isinstance(out, pagjax.TargetedResult)
     np.testing.assert_array_equal(out.images, result.images + 1)
-    assert "float32[3, 8, 8, 3]" in seen[0][0]
+    assert "float32[2, 8, 8, 3]" in seen[0][0]
     assert seen[0][1] is None
     assert len(jax.tree.leaves(result)) == len(jax.tree.leaves(out))
 
 
 def test_a_notebook_shows_the_pictures_of_a_result():
-    result = _result()
-    sheet = _picture(result._repr_png_())
-    for image in np.asarray(result.images):
-        colours = (np.rint(image * 255)).reshape(-1, 3)[0]
-        assert (sheet == colours).all(-1).sum() >= 160 * 160
+    shades = (0.0, 0.2, 0.4)
+    sheet = _picture(_result(_shades(*shades))._repr_png_())
+    for shade in shades:
+        assert (sheet == round(255 * shade)).all(-1).sum() >= 160 * 160
 
 
 @pytest.mark.parametrize("batch", [1, 7, 30])
 def test_sheets_of_many_pictures_stay_small(batch):
-    sheet = _picture(sheet_of_result(_result(batch, steps=1)))
+    sheet = _picture(sheet_of_result(_result(_shades(*np.linspace(0, 1, batch)))))
     assert max(sheet.shape) < 1500
 
 
 def test_what_is_no_picture_is_shown_as_text():
-    result = _result(1, 1)
-    assert sheet_of_result(result._replace(images=jnp.zeros((1, 8, 8, 5)))) is None
-    assert sheet_of_result(result._replace(images=jnp.zeros((0, 8, 8, 3)))) is None
-    assert sheet_of_result(result._replace(images=jnp.full((1, 8, 8, 3), jnp.nan))) is None
-    grey = _picture(sheet_of_result(_result(1, 1, channels=1)))
+    for images in (_shades(0.5, channels=5), _shades(np.nan), _shades(0.5)[:0], _shades(0.5)[0]):
+        result = _result(_shades(0.5))._replace(images=images)
+        assert sheet_of_result(result) is None
+        assert "images: float32[" in repr(result)
+    grey = _picture(sheet_of_result(_result(_shades(0.5, channels=1))))
     assert (grey == grey[..., :1]).all()
 
 
-@pytest.mark.parametrize("batch", [1, 2])
-def test_pixels_in_other_units_are_brought_into_the_box(batch):
+@pytest.mark.parametrize("values", [(3.0,), (-2.0, 3.0)])
+def test_pixels_in_other_units_are_brought_into_the_box(values):
     """Two pictures of constant brightness span all of it; one alone has nothing to span."""
-    units = {"bounds": None, "step_size": 5.0, "epsilon": jnp.array([5.0, 20.0][:batch])}
-    sheet = _picture(sheet_of_result(_result(batch, 5, **units)))
+    sheet = _picture(sheet_of_result(_result(_shades(*values))))
     assert (sheet == 0).all(-1).sum() >= 160 * 160
-    assert (sheet == 255).all(-1).sum() >= 160 * 160 * (batch > 1)
+    assert (sheet == 255).all(-1).sum() >= 160 * 160 * (len(values) > 1)
 
 
 def test_certificates_are_a_line_an_image():

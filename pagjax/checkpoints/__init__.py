@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from pagjax.checkpoints.loading import load as load
 
 # The list of shipped networks explains itself without JAX.
-__getattr__, __dir__ = _lazily(
-    __name__,
-    {"CheckpointError": "errors", "load": "loading", "shipped": "shipped", "store": "store"},
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _lazily(
+        __name__,
+        {"CheckpointError": "errors", "load": "loading", "shipped": "shipped", "store": "store"},
+    )
 __all__ = ("CheckpointError", "load", "shipped", "store")

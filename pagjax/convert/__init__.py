@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from pagjax.convert.conversion import read_labels as read_labels
 
 # The command explains itself without JAX.
-__getattr__, __dir__ = _lazily(
-    __name__, {"Conversion": "conversion", "convert": "conversion", "read_labels": "conversion"}
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _lazily(
+        __name__, {"Conversion": "conversion", "convert": "conversion", "read_labels": "conversion"}
+    )
 __all__ = ("Conversion", "convert", "read_labels")

@@ -57,7 +57,7 @@ class TargetedResult(NamedTuple):
 def targeted_pgd(
     logits_fn: LogitsFn,
     start: ArrayLike,
-    targets: ArrayLike | Sequence[str],
+    targets: ArrayLike | Sequence[int | str],
     key: Array,
     *,
     sigma: float | Array,

@@ -10,5 +10,6 @@ if TYPE_CHECKING:
     from pagjax.figures import recipes as recipes
 
 # The command explains itself without JAX.
-__getattr__, __dir__ = _lazily(__name__, {"cast": "cast", "make": "make", "recipes": "recipes"})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _lazily(__name__, {"cast": "cast", "make": "make", "recipes": "recipes"})
 __all__ = ("cast", "make", "recipes")

@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from pagjax.networks.resnet import fuse as fuse
 
 # Descriptions of networks are read where Flax need not be waited for.
-__getattr__, __dir__ = _lazily(
-    __name__,
-    {
-        "BaseNetwork": "base",
-        "NORMALIZERS": "normalizer",
-        "Normalizer": "normalizer",
-        "Outputs": "resnet",
-        "ResNet": "resnet",
-        "ResNetConfig": "config",
-        "fuse": "resnet",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _lazily(
+        __name__,
+        {
+            "BaseNetwork": "base",
+            "NORMALIZERS": "normalizer",
+            "Normalizer": "normalizer",
+            "Outputs": "resnet",
+            "ResNet": "resnet",
+            "ResNetConfig": "config",
+            "fuse": "resnet",
+        },
+    )
 __all__ = (
     "NORMALIZERS",
     "BaseNetwork",
