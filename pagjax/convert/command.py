@@ -10,7 +10,10 @@ from typing import Any
 
 from pagjax.arguments import types
 from pagjax.arguments.parsing import Parser, parser_of
+from pagjax.jobs.command_line import guarded
+from pagjax.jobs.exit_status import EXIT_DONE
 
+EXIT_NOT_CONVERTED = 1
 COSTS = (
     "seconds, and twice the file's size in memory; --probe a forward pass a picture and candidate."
 )
@@ -99,28 +102,25 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    args = parser().parse_args(argv)
-    from pagjax.checkpoints.store import CheckpointError
-    from pagjax.convert.conversion import convert, read_labels
-    from pagjax.convert.torch_files import TorchFileError
-    from pagjax.io.pictures.images import ImageError
+    return guarded(run, parser().parse_args(argv), again="", refused=EXIT_NOT_CONVERTED)
 
-    try:
-        done = convert(
-            args.source,
-            args.destination,
-            weights=args.weights,
-            normalizer=args.normalizer,
-            structure=_structure(args),
-            image_size=args.image_size,
-            labels=None if args.labels is None else read_labels(args.labels),
-            sigma=args.sigma,
-            probe_folder=args.probe,
-            overwrite=args.overwrite,
-        )
-    except (CheckpointError, TorchFileError, ImageError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+
+def run(args: argparse.Namespace) -> int:
+    """Converts, and says what was found; returns the exit status."""
+    from pagjax.convert.conversion import convert, read_labels
+
+    done = convert(
+        args.source,
+        args.destination,
+        weights=args.weights,
+        normalizer=args.normalizer,
+        structure=_structure(args),
+        image_size=args.image_size,
+        labels=None if args.labels is None else read_labels(args.labels),
+        sigma=args.sigma,
+        probe_folder=args.probe,
+        overwrite=args.overwrite,
+    )
     description = done.description
     height, width = description.image_size
     origin = description.origin
@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for warning in done.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print(f"written: {done.path}")
-    return 0
+    return EXIT_DONE
 
 
 def _structure(args: argparse.Namespace) -> dict[str, Any]:
