@@ -43,6 +43,7 @@ if _typing.TYPE_CHECKING:
     from pagjax.core.objectives import CROSS_ENTROPY as CROSS_ENTROPY
     from pagjax.core.objectives import TARGET_CLASS_MAX as TARGET_CLASS_MAX
     from pagjax.core.objectives import Objective as Objective
+    from pagjax.core.recipe import Recipe as Recipe
     from pagjax.core.smoothing import smoothed_logits as smoothed_logits
     from pagjax.core.smoothing import smoothed_mean as smoothed_mean
     from pagjax.core.smoothing import smoothed_probabilities as smoothed_probabilities
@@ -58,6 +59,7 @@ __all__ = (
     "TARGET_CLASS_MAX",
     "GradientEstimate",
     "Objective",
+    "Recipe",
     "TargetedResult",
     "__version__",
     "alignment",
@@ -92,6 +94,7 @@ if not _typing.TYPE_CHECKING:
             "CROSS_ENTROPY": "core.objectives",
             "GradientEstimate": "core.gradients",
             "Objective": "core.objectives",
+            "Recipe": "core.recipe",
             "TARGET_CLASS_MAX": "core.objectives",
             "TargetedResult": "core.targeted",
             "__version__": "_version",

@@ -24,6 +24,9 @@ COSTS = (
     "the preset paper, a minute with fast; their numbers a minute or two."
 )
 
+if TYPE_CHECKING:
+    from pagjax.synthesis.plan import Asked
+
 
 def parser() -> Parser:
     """The command's arguments."""
@@ -171,6 +174,19 @@ def run(args: argparse.Namespace) -> int:
         return _run(args)
 
 
+def _asked(args: argparse.Namespace) -> Asked:
+    from pagjax.synthesis.plan import Asked
+
+    return Asked(
+        preset=args.preset,
+        sigma=args.sigma,
+        epsilon=args.epsilon,
+        num_steps=args.steps,
+        num_samples=args.num_samples,
+        seed=args.seed,
+    )
+
+
 def _run(args: argparse.Namespace) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax import checkpoints
@@ -223,18 +239,7 @@ def _run(args: argparse.Namespace) -> int:
     summaries: dict[str, Mapping[str, Interval]] = {}
     rows: list[dict[str, Any]] = []
     for name, network in networks.items():
-        job = measuring.plan(
-            name,
-            network,
-            starts,
-            targets,
-            sigma=args.sigma,
-            epsilon=args.epsilon,
-            num_steps=args.steps,
-            num_samples=args.num_samples,
-            seed=args.seed,
-            preset=args.preset,
-        )
+        job = measuring.job_of(name, network, starts, targets, _asked(args))
         folder = work / folders[name]
         with messages.progress_bar(job) as report:
             pictures = measuring.make_pictures(

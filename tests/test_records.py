@@ -25,8 +25,8 @@ def _run() -> pagjax.TargetedResult:
         return jnp.stack([(x * weights).sum((1, 2, 3)), -(x * weights).sum((1, 2, 3))], -1)
 
     start, key = jnp.full((3, 8, 8, 3), 0.5), jax.random.key(0)
-    settings = {"sigma": 0.1, "epsilon": 1.0, "step_size": 0.3, "num_steps": 4}
-    return pagjax.targeted_pgd(score, start, [0] * 3, key, **settings, num_samples=2)
+    recipe = pagjax.Recipe(sigma=0.1, epsilon=1.0, step_size=0.3, num_steps=4, num_samples=2)
+    return pagjax.targeted_pgd(score, start, [0] * 3, key, recipe)
 
 
 def _result(images: np.ndarray, steps: int = 4) -> pagjax.TargetedResult:
