@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 _CORE = (
     *("checks", "class_gaussians", "draws", "gradients", "mesh", "objectives", "outputs"),
@@ -38,7 +38,7 @@ def _now(name: str) -> str:
     return name
 
 
-class _SameModule(Loader):
+class _SameModule:
     """Gives the module itself under its earlier name: there is one of each, never a copy."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -50,11 +50,12 @@ class _SameModule(Loader):
         module.__spec__ = self.own  # which the import system has just replaced
 
 
-class _Finder(MetaPathFinder):
+class _Finder:  # by its form: importlib.abc, which names it, takes as long as all of pagjax
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(fullname, _SameModule()) if _now(fullname) != fullname else None
+        loader: Any = _SameModule()
+        return ModuleSpec(fullname, loader) if _now(fullname) != fullname else None
 
 
 def install() -> None:
