@@ -12,7 +12,7 @@ from pagjax.core.objectives import TARGET_CLASS_MAX, Objective
 __all__ = ("heatmap", "smoothgrad")
 
 
-def smoothgrad(
+def smoothgrad(  # as `gradients`, by the name that others know it by
     logits_fn: LogitsFn,
     images: Array,
     targets: Array,
