@@ -178,3 +178,23 @@ def test_records_say_the_same_by_every_door(monkeypatch, capsys):
     assert seen["argv"] == ["--count", "3"]
     assert [Path(seen["sys"][0]).name, *seen["sys"][1:]] == ["synthesize.py", "--count", "3"]
     assert json.dumps(seen["argv"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "orig", "starting"),
+    [
+        (["-m"], ["python", "-m", "pagjax", "certify"], True),
+        (["-m"], ["python", "-X", "utf8", "-m", "pagjax.certify"], True),
+        (["-m"], ["python", "-m", "pytest", "pagjax"], False),
+        (["/usr/local/bin/pagjax", "certify"], ["python", "/usr/local/bin/pagjax"], True),
+        (["my_pagjax.py"], ["python", "my_pagjax.py"], False),
+        ([""], ["python"], False),
+        ([], ["python"], False),
+    ],
+)
+def test_interruptions_of_imports_are_ours_in_commands_alone(argv, orig, starting, monkeypatch):
+    from pagjax.jobs import interruption
+
+    monkeypatch.setattr(sys, "argv", argv)
+    monkeypatch.setattr(sys, "orig_argv", orig)
+    assert interruption.is_starting_a_command() is starting
