@@ -1,4 +1,4 @@
-"""The command behind `convert_torch_weights.py`: parse, convert, say what was found."""
+"""The command `pagjax convert`: parse, convert, say what was found."""
 
 from __future__ import annotations
 
