@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from pagjax.arguments.parsing import called
 from pagjax.jobs import interruption
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_INTERRUPTED, EXIT_REFUSED
 
@@ -91,7 +92,7 @@ def resume_command() -> str:
     given = [argument for argument in sys.argv[1:] if argument != "--resume"]
     # A run that replaces results goes on as it was begun; it may not have come to its first state.
     how = [] if "--overwrite" in given else ["--resume"]
-    return shlex.join(["python", "-m", "pagjax.synthesize", *given, *how])
+    return shlex.join([*called("synthesize"), *given, *how])
 
 
 def explain(error: Exception) -> str | None:

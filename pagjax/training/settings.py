@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pagjax.io.files.errors import DataError
-from pagjax.networks.resnet import ResNetConfig, Stem
+from pagjax.networks.config import ResNetConfig, Stem
 from pagjax.wording.numbers import MOST_SIGMA, check_in_box, check_length
 
 # A training run that cannot be done as asked, for its data or its settings: one word for both.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -224,6 +225,17 @@ def test_tfds_names_are_matched_not_counted(monkeypatch, tmp_path):
         named = Classes(tuple(f"class {letter}" for letter in "abcdefghij"))
         with pytest.raises(DataError, match="no class of the network"):
             open_data("cifar10", "test", 16, tmp_path, classes=named)
+
+
+@pytest.mark.parametrize("missing", ["tensorflow_datasets", "array_record"])
+def test_without_the_reader_of_tfds_folders_are_read(monkeypatch, tmp_path, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(DataError, match="pass a folder of class folders") as refused:
+        open_data("cifar10", "test", 16, tmp_path)
+    assert "\n" not in str(refused.value)
+    for name in ("cat", "dog"):
+        picture(tmp_path / "own" / name / "0.png")
+    assert labels_of(opened(tmp_path / "own")) == ["cat", "dog"]
 
 
 def test_tfds_wordnet_ids_are_matched_to_names_or_ids():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pagjax.io.files.errors import DataError, shown
+from pagjax.wording.names import by_name, normal
 
 # Imagenette's WordNet ids: their names, and their places in ImageNet's order.
 IMAGENETTE = {
@@ -26,7 +26,6 @@ IMAGENETTE = {
 IMAGENET = 1000
 _WORDNET_ID = re.compile(r"n[0-9]{8}")
 _NUMBER = re.compile(r"[0-9]+")
-_SEPARATORS = re.compile(r"[\s_,./\\:;|?*<>()'\"`´‘’“”\-‐-―]+")
 
 
 @dataclass(frozen=True)
@@ -51,18 +50,6 @@ class Classes:
     def named(self) -> bool:
         """Whether the labels are more than the indices as text."""
         return self.labels != tuple(map(str, range(len(self.labels))))
-
-
-def normal(name: str) -> str:
-    """A name without what does not matter: case, composition of accents, spaces and hyphens.
-
-    Example:
-        >>> normal("Golf_Ball") == normal("golf-ball"), normal("007")
-        (True, '7')
-    """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    key = _SEPARATORS.sub(" ", folded).strip() or folded.strip()
-    return key.lstrip("0") or "0" if _NUMBER.fullmatch(key) else key
 
 
 def is_wordnet_id(name: str) -> bool:
@@ -122,12 +109,7 @@ def match_one(name: str, classes: Classes) -> int:
 
 def _by_label(names: Sequence[str], classes: Classes) -> list[frozenset[int]]:
     """For each name the classes that one of whose synonyms it is, or all of them together."""
-    known: dict[str, set[int]] = {}
-    for index, label in enumerate(classes.labels):
-        for part in (label, *label.split(",")):
-            if part.strip():
-                known.setdefault(normal(part), set()).add(index)
-    return [frozenset(known.get(normal(name), ())) for name in names]
+    return [by_name(name, classes.labels) for name in names]
 
 
 def _decided(
