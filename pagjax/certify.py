@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     side = network.image_shape[0]
     jobs_planned = _plan(args, network)
     for job in jobs_planned:
-        check_draws(job)
+        check_draws(job, "--num-draws")
     data = open_data(
         args.data,
         args.split,
