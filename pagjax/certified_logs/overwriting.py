@@ -48,7 +48,7 @@ def check(log: Path) -> None:
     if log.exists() and not beside.exists():
         raise LogError(
             f"{log} has no settings beside it, so it is not certify's to overwrite: move it away, "
-            "or choose another --out"
+            "or choose another `out`"
         )
     if beside.exists() and b'"job"' not in beside.read_bytes()[: 2**20]:
         raise LogError(f"{beside} is not of certify: move it away")

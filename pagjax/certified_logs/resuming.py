@@ -55,7 +55,7 @@ def begin(
         raise logs.LogError(f"{log}, line 1: columns {' '.join(found.columns)}: another log's")
     for at, reason in found.left_out:
         if not reason.startswith(sense.REPEATS):
-            raise logs.LogError(f"{log}, line {at}: {reason}: mend it, or pass --overwrite")
+            raise logs.LogError(f"{log}, line {at}: {reason}: mend it, or pass `overwrite`")
     if data is not None:
         _check_lines(log, found, data)
     return {line.number for line in found.lines}
@@ -69,10 +69,10 @@ def _check_lines(log: Path, found: logs.Log, data: LabelledImages) -> None:
             now = int(data.targets[line.number]) if known else "none"
             raise logs.LogError(
                 f"{log}, line {at}: image {line.number} was of class {line.label}, now {now}: the "
-                "data changed, or was numbered otherwise; choose another --out, or pass --overwrite"
+                "data changed, or was numbered otherwise; choose another `out`, or pass `overwrite`"
             )
         if not -1 <= line.prediction < len(data.labels):
             raise logs.LogError(
                 f"{log}, line {at}: predict {str(line.prediction)[:20]} is no class of "
-                f"{len(data.labels)}: remove the line, or pass --overwrite"
+                f"{len(data.labels)}: remove the line, or pass `overwrite`"
             )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pagjax.arguments import types
+from pagjax.wording.flags import in_flags
 
 
 def parser() -> argparse.ArgumentParser:
@@ -109,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             overwrite=args.overwrite,
         )
     except (CheckpointError, TorchFileError, ImageError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_flags(str(error), vars(args))}", file=sys.stderr)
         return 1
     description = done.description
     height, width = description.image_size
@@ -126,9 +127,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "probe" in origin:
         print(f"probe: {origin['probe']}")
     for note in done.notes:
-        print(f"note: {note}")
+        print(f"note: {in_flags(note, vars(args))}")
     for warning in done.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {in_flags(warning, vars(args))}", file=sys.stderr)
     print(f"written: {done.path}")
     return 0
 

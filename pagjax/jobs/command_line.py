@@ -12,6 +12,7 @@ from typing import Any
 
 from pagjax.jobs import interruption
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_INTERRUPTED, EXIT_REFUSED
+from pagjax.wording.flags import in_flags
 
 AGAIN = "the same command goes on"
 _CURES = {
@@ -43,7 +44,8 @@ def guarded(
     ``main`` parses its arguments and returns ``guarded(run, args)``; whatever is slow to import is
     imported in ``run``, so that an interruption during start-up ends here too. Errors of ours,
     those of the system (a full disk, a missing permission, a name too long) and those of a wrong
-    ``JAX_PLATFORMS`` become ``error: ...``; all else is a bug and keeps its traceback.
+    ``JAX_PLATFORMS`` become ``error: ...``, their settings spelled as the command's flags; all else
+    is a bug and keeps its traceback.
 
     Args:
         run: does what the arguments say, and returns the exit status.
@@ -80,7 +82,7 @@ def guarded(
             told = str(error)
         if told is None:
             raise
-        print(f"error: {told}", file=sys.stderr)
+        print(f"error: {in_flags(told, vars(args))}", file=sys.stderr)
         return refused
     finally:
         interruption.restore(handler)

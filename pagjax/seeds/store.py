@@ -253,7 +253,7 @@ def find(labels: Sequence[str], side: int | None = None) -> tuple[str, ClassStat
         return finest, same[finest]
     raise StatisticsError(
         f"no statistics are shipped for the classes {', '.join(labels[:3])}, ...: name some with "
-        f"--statistics ({', '.join(names())}, or a file of `python -m pagjax.fit_seeds`)"
+        f"`statistics` ({', '.join(names())}, or a file of `python -m pagjax.fit_seeds`)"
     )
 
 

@@ -102,7 +102,7 @@ def train(
     if per_epoch == 0:
         raise TrainingError(
             f"{len(data)} training images do not fill a batch of {settings.batch_size}: "
-            "choose a smaller --batch-size"
+            "choose a smaller `batch_size`"
         )
     mesh, split = _placements(settings.batch_size)
     rows = _rows_here(split, settings.batch_size)
@@ -133,7 +133,7 @@ def train(
             losses, accuracies = np.mean(jax.device_get(measured), axis=0)
             if not np.isfinite(losses):
                 raise TrainingError(
-                    f"the loss is {losses} at step {step}: lower --peak-rate, or start anew"
+                    f"the loss is {losses} at step {step}: lower `peak_rate`, or start anew"
                 )
             now = time.monotonic()
             speed = len(measured) * settings.batch_size / (now - reported)
@@ -175,7 +175,7 @@ def _placements(batch_size: int) -> tuple[Mesh, NamedSharding]:
     devices = jax.devices()
     if batch_size % len(devices):
         raise TrainingError(
-            f"--batch-size {batch_size} cannot be split over {len(devices)} devices: "
+            f"`batch_size={batch_size}` cannot be split over {len(devices)} devices: "
             f"choose a multiple of {len(devices)}"
         )
     mesh = Mesh(np.array(devices), ("batch",))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,7 +17,7 @@ from pagjax.io.data import identity
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
-from pagjax.jobs import environment, processes, records
+from pagjax.jobs import differing, environment, processes, records
 from pagjax.networks.base import BaseNetwork, Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
 from pagjax.training import own_files, record
@@ -50,14 +49,11 @@ def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
     try:
         theirs = Settings.from_json(records.read(path)).to_json()
     except (TypeError, TrainingError) as error:
-        raise TrainingError(f"{path}: {error}: restore it, or choose another --out") from error
-    ours = json.loads(json.dumps(settings.to_json()))
-    differing = [name for name in ours if ours[name] != theirs[name]]
-    if differing:
-        shown = "; ".join(f"{n}: {theirs[n]!r}, now {ours[n]!r}" for n in differing)
+        raise TrainingError(f"{path}: {error}: restore it, or choose another `out`") from error
+    if shown := differing.told(settings.to_json(), theirs):
         raise TrainingError(
             f"{folder} holds a run of other settings ({shown}): "
-            "repeat them, choose another --out, or pass --overwrite"
+            "repeat them, choose another `out`, or pass `overwrite`"
         )
 
 
@@ -86,7 +82,7 @@ def check_data(
     if changed:
         raise TrainingError(
             f"{folder} was begun with other {' and '.join(changed)}, by {path.name} in it: restore "
-            "them, choose another --out, or pass --overwrite"
+            "them, choose another `out`, or pass `overwrite`"
         )
 
 

@@ -215,7 +215,7 @@ def test_bad_input_is_named(tmp_path, capsys):
     (tmp_path / "other.npz").write_bytes(b"no statistics")
     with pytest.raises(StatisticsError, match="holds no class statistics"):
         store.load(tmp_path / "other.npz")
-    with pytest.raises(StatisticsError, match="--statistics"):
+    with pytest.raises(StatisticsError, match="`statistics`"):
         store.for_labels(["one", "two"])
     assert fit_seeds.main(["cifar10", "--out", str(tmp_path / "other.npz")]) == 2
     assert "--overwrite" in capsys.readouterr().err
