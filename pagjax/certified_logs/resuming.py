@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pagjax.certified_logs import logs, sense, settings
@@ -9,6 +10,7 @@ from pagjax.certified_logs.job import Job, read_settings
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
 from pagjax.io.pictures.images import Preprocessing
+from pagjax.networks.base import BaseNetwork
 
 
 def preprocessing_of(log: Path) -> Preprocessing | None:
@@ -18,6 +20,15 @@ def preprocessing_of(log: Path) -> Preprocessing | None:
         return None
     chosen: Preprocessing = found["job"].get("preprocessing", "cover")
     return chosen
+
+
+def preprocessing_for(network: BaseNetwork, logs: Sequence[Path]) -> Preprocessing:
+    """What logs were begun with, else what suits the network: Cohen's for ImageNet's."""
+    stem, side = network.metadata["config"].get("stem"), network.image_shape[0]
+    of_imagenet = side >= 200 and (stem == "imagenet" or len(network.labels) == 1000)
+    usual: Preprocessing = "cohen" if of_imagenet else "cover"
+    begun = map(preprocessing_of, logs)
+    return next((how for how in begun if how is not None), usual)
 
 
 def begin(

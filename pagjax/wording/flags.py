@@ -18,8 +18,8 @@ def in_flags(text: str, names: Iterable[str]) -> str:
         names: of the command's settings; others stay as they are.
 
     Example:
-        >>> in_flags("pass `overwrite` or `max_pool=False`, not `side=8`", ["overwrite", "max_pool"])
-        'pass --overwrite or --no-max-pool, not `side=8`'
+        >>> in_flags("pass `overwrite` or `max_pool=False`, not `n=8`", ["overwrite", "max_pool"])
+        'pass --overwrite or --no-max-pool, not `n=8`'
     """
     known = set(names)
 
