@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -112,40 +113,32 @@ def train(
         state_files.tidy(folder)
     step_fn = make_step(settings, network, per_epoch)
     trial_fn = _classifier(network, settings.precision)
-    rates = optimisers.schedule(settings, per_epoch)
-    total = optimisers.total_steps(settings, per_epoch)
-    last = total if stop_after is None else min(total, stop_after)
-    first = int(state.step)
-    between_trials = per_epoch * max(1, math.ceil(settings.epochs / MOST_TRIALS))
+    first, pace = int(state.step), _Pace.of(settings, per_epoch, stop_after)
     began = saved = reported = time.monotonic()
     measured: list[Measured] = []
     for number, batch in zip(
-        range(first, last),
-        batches(data, settings.batch_size, settings.seed, first, last, rows),
+        range(first, pace.last),
+        batches(data, settings.batch_size, settings.seed, first, pace.last, rows),
         strict=True,
     ):
         placed = [jax.make_array_from_process_local_data(split, part) for part in batch]
         state, seen = step_fn(state, *placed)
         measured.append(seen)
         step = number + 1
-        tries = step % between_trials == 0 or step == last
+        tries = step % pace.between_trials == 0 or step == pace.last
         if tries or len(measured) == STEPS_BETWEEN_REPORTS or number == first:
-            losses, accuracies = np.mean(jax.device_get(measured), axis=0)
-            if not np.isfinite(losses):
-                raise TrainingError(
-                    f"the loss is {losses} at step {step}: lower `peak_rate`, or start anew"
-                )
+            loss, accuracy = _means(measured, step)
             now = time.monotonic()
             speed = len(measured) * settings.batch_size / (now - reported)
             trial = _trial(trial_fn, state, test, settings) if tries else None
             report(
                 Progress(
                     step=step,
-                    steps=total,
+                    steps=pace.total,
                     epoch=step / per_epoch,
-                    loss=float(losses),
-                    accuracy=float(accuracies),
-                    rate=float(rates(number)),
+                    loss=loss,
+                    accuracy=accuracy,
+                    rate=float(pace.rates(number)),
                     images_per_second=None if number == first else speed,
                     seconds=now - began,
                     cpu_seconds=time.process_time(),
@@ -153,14 +146,46 @@ def train(
                 )
             )
             measured, reported = [], time.monotonic()
-            if step == last or reported - saved > SECONDS_BETWEEN_SAVES:
+            if step == pace.last or reported - saved > SECONDS_BETWEEN_SAVES:
                 if processes.is_first():
                     state_files.save(folder, state, settings.to_json())
                 saved = time.monotonic()
-    if settings.average_from and last == total:
+    if settings.average_from and pace.last == pace.total:
         average = measured_anew(settings, network, data, state.average, split, rows)
         state = state._replace(average=average)
     return state
+
+
+class _Pace(NamedTuple):
+    """When a run does what.
+
+    Attributes:
+        rates: learning rate by the number of the step.
+        total: steps of the run.
+        last: the step after which this process stops.
+        between_trials: steps from one look at the test images to the next.
+    """
+
+    rates: Callable[[int], Any]
+    total: int
+    last: int
+    between_trials: int
+
+    @classmethod
+    def of(cls, settings: Settings, per_epoch: int, stop_after: int | None) -> _Pace:
+        """Of a run with so many steps an epoch."""
+        total = optimisers.total_steps(settings, per_epoch)
+        between_trials = per_epoch * max(1, math.ceil(settings.epochs / MOST_TRIALS))
+        last = total if stop_after is None else min(total, stop_after)
+        return cls(optimisers.schedule(settings, per_epoch), total, last, between_trials)
+
+
+def _means(measured: Sequence[Measured], step: int) -> tuple[float, float]:
+    """Mean loss and accuracy of steps up to this one."""
+    loss, accuracy = map(float, np.mean(jax.device_get(measured), axis=0))
+    if not math.isfinite(loss):
+        raise TrainingError(f"the loss is {loss} at step {step}: lower `peak_rate`, or start anew")
+    return loss, accuracy
 
 
 def _classifier(network: ResNet, precision: Precision) -> Callable[[Variables, Array], Array]:

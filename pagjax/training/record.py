@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -111,21 +112,37 @@ def draw_curves(folder: Path) -> Path:
     return folder / CURVES
 
 
+@dataclass(frozen=True)
+class Made:
+    """How a network came to be.
+
+    Attributes:
+        settings: of its training, as JSON values.
+        command: words that train it again.
+        environment: from `pagjax.jobs.environment.describe`.
+        seconds, cpu_seconds: that training took.
+        parameters: how many were trained.
+    """
+
+    settings: Mapping[str, Any]
+    command: Sequence[str]
+    environment: Mapping[str, Any]
+    seconds: float
+    cpu_seconds: float
+    parameters: int
+
+
 def card(
-    name: str,
-    settings: Mapping[str, Any],
-    reached: Accuracies,
-    unrounded: Accuracies,
-    *,
-    command: Sequence[str],
-    environment: Mapping[str, Any],
-    lines: Sequence[Mapping[str, Any]],
-    parameters: int,
-    purpose: str,
+    name: str, purpose: str, made: Made, reached: Accuracies, unrounded: Accuracies
 ) -> dict[str, Any]:
     """A network's card as JSON values.
 
-    Its ``"rounding"`` is what half precision on disk added to each accuracy.
+    Args:
+        name: of the network.
+        purpose: what it is for, in a phrase.
+        made: how it came to be.
+        reached: its accuracies as it is on disk.
+        unrounded: those before half precision; ``"rounding"`` is what that added to each.
     """
     rounding = {"clean": reached.clean - unrounded.clean}
     if reached.under_noise is not None and unrounded.under_noise is not None:
@@ -136,12 +153,12 @@ def card(
         "accuracies": dataclasses.asdict(reached),
         "rounding": rounding,
         "abstention_level": ALPHA,
-        "parameters": parameters,
-        "command": " ".join(command),
-        "settings": dict(settings),
-        "training_seconds": round(total_of(lines, "seconds")),
-        "training_cpu_seconds": round(total_of(lines, "cpu_seconds")),
-        "environment": dict(environment),
+        "parameters": made.parameters,
+        "command": " ".join(made.command),
+        "settings": dict(made.settings),
+        "training_seconds": round(made.seconds),
+        "training_cpu_seconds": round(made.cpu_seconds),
+        "environment": dict(made.environment),
     }
 
 
