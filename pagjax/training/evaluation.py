@@ -103,7 +103,7 @@ def evaluate(
         data: the images, of the network's size.
         exam: noise and attack.
         kept: folder of what is done so far, from which a killed evaluation of the same network and
-            the same trial goes on; None keeps nothing.
+            the same exam goes on; None keeps nothing.
         report: told about progress.
 
     Returns:

@@ -99,21 +99,15 @@ def train(
         keeps the state.
     """
     network = network_of(settings, len(data.labels))
-    per_epoch = len(data) // settings.batch_size
-    if per_epoch == 0:
-        raise TrainingError(
-            f"{len(data)} training images do not fill a batch of {settings.batch_size}: "
-            "choose a smaller `batch_size`"
-        )
+    pace = _Pace.of(settings, len(data), stop_after)
+    per_epoch = pace.per_epoch
     mesh, split = _placements(settings.batch_size)
     rows = _rows_here(split, settings.batch_size)
     state = init(settings, network, per_epoch, start)
-    state = place(state_files.restore(folder, state, settings.to_json()) or state, mesh)
-    if processes.is_first():
-        state_files.tidy(folder)
+    state = place(_restored(folder, state, settings), mesh)
     step_fn = make_step(settings, network, per_epoch)
     trial_fn = _classifier(network, settings.precision)
-    first, pace = int(state.step), _Pace.of(settings, per_epoch, stop_after)
+    first = int(state.step)
     began = saved = reported = time.monotonic()
     measured: list[Measured] = []
     for number, batch in zip(
@@ -160,24 +154,41 @@ class _Pace(NamedTuple):
     """When a run does what.
 
     Attributes:
+        per_epoch: steps an epoch.
         rates: learning rate by the number of the step.
         total: steps of the run.
         last: the step after which this process stops.
         between_trials: steps from one look at the test images to the next.
     """
 
+    per_epoch: int
     rates: Callable[[int], Any]
     total: int
     last: int
     between_trials: int
 
     @classmethod
-    def of(cls, settings: Settings, per_epoch: int, stop_after: int | None) -> _Pace:
-        """Of a run with so many steps an epoch."""
+    def of(cls, settings: Settings, num_images: int, stop_after: int | None) -> _Pace:
+        """Of a run on so many images."""
+        per_epoch = num_images // settings.batch_size
+        if per_epoch == 0:
+            raise TrainingError(
+                f"{num_images} training images do not fill a batch of {settings.batch_size}: "
+                "choose a smaller `batch_size`"
+            )
         total = optimisers.total_steps(settings, per_epoch)
         between_trials = per_epoch * max(1, math.ceil(settings.epochs / MOST_TRIALS))
         last = total if stop_after is None else min(total, stop_after)
-        return cls(optimisers.schedule(settings, per_epoch), total, last, between_trials)
+        rates = optimisers.schedule(settings, per_epoch)
+        return cls(per_epoch, rates, total, last, between_trials)
+
+
+def _restored(folder: Path, state: State, settings: Settings) -> State:
+    """The last state on disk, else the one given; what a kill left beside it is removed."""
+    restored = state_files.restore(folder, state, settings.to_json())
+    if processes.is_first():
+        state_files.tidy(folder)
+    return restored or state
 
 
 def _means(measured: Sequence[Measured], step: int) -> tuple[float, float]:

@@ -61,7 +61,7 @@ def test_a_killed_evaluation_goes_on(tmp_path, monkeypatch):
     reached, raw = evaluate(
         brightest_channel,
         data,
-        trial,
+        exam,
         kept=tmp_path,
         report=lambda what, done, total: told.append((what, done)),
     )
