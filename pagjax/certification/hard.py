@@ -222,7 +222,7 @@ def predict_by(plan: Plan, logits_fn: LogitsFn, images: ArrayLike, key: Array) -
 def _check(plan: Plan, draws: str) -> None:
     plan.check(draws)
     check_count("num_selection", plan.num_selection)
-    plan.check_enough(draws, least_draws(plan.alpha, staged=plan.staged))
+    plan.check_enough(draws, least_draws(plan.alpha, staged=plan.in_stages))
 
 
 def abstains(votes: np.ndarray, num_draws: int, alpha: float) -> np.ndarray:

@@ -70,7 +70,7 @@ class Plan:
         check_enough(draws, self.num_draws, least, self.alpha)
 
     @property
-    def staged(self) -> bool:
+    def in_stages(self) -> bool:
         """Whether draws are looked at in stages that share alpha."""
         return self.radii is not None
 
@@ -111,6 +111,6 @@ class Plan:
             key: of the draws.
             label: see `staged.run`.
         """
-        stages = staged.plan(self.num_draws, self.alpha, staged=self.staged)
+        stages = staged.plan(self.num_draws, self.alpha, staged=self.in_stages)
         stream = self.stream(evidence.of_logits, network, image, key, self.num_draws)
         return staged.run(evidence, stream, stages, self.radii, label)

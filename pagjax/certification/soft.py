@@ -110,7 +110,7 @@ def certify_soft_by(
 
     def one(image: Array, key: Array, label: int | None) -> Certificate:
         sides = 1 if plan.rivals == "rest" else 2 * num_classes(network, image[None])
-        least = least_soft_draws(plan.alpha, plan.bound, sides, staged=plan.staged)
+        least = least_soft_draws(plan.alpha, plan.bound, sides, staged=plan.in_stages)
         plan.check_enough(draws, least)
         first, second = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
         target = _selected(plan, network, image, first) if plan.rivals == "rest" else None
