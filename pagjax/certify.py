@@ -21,7 +21,7 @@ from pagjax.jobs.exit_status import EXIT_REFUSED as EXIT_REFUSED
 from pagjax.jobs.exit_status import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
-    from pagjax.certified_logs.job import Job
+    from pagjax.certified_logs.job import LogJob
     from pagjax.io.pictures.images import Preprocessing
     from pagjax.networks.base import BaseNetwork
 
@@ -98,7 +98,7 @@ def _log(args: argparse.Namespace, sigma: float) -> Path:
     return out
 
 
-def _tell(notes: Sequence[str], damaged: Mapping[int, str], job: Job) -> None:
+def _tell(notes: Sequence[str], damaged: Mapping[int, str], job: LogJob) -> None:
     """Says how the data was read, and which images have no certificate to come."""
     from pagjax.jobs import processes
 
@@ -129,11 +129,11 @@ def _preprocessing(
     return resuming.preprocessing_for(network, begun)
 
 
-def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
+def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[LogJob]:
     """A job per noise level."""
     import jax
 
-    from pagjax.certified_logs.job import Job
+    from pagjax.certified_logs.job import LogJob
     from pagjax.checkpoints.identity import function_digest, weights_digest
     from pagjax.jobs.errors import JobError
 
@@ -149,7 +149,7 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
     digest = weights_digest(network)
     preprocessing = _preprocessing(args, network, sigmas)
     return [
-        Job(
+        LogJob(
             checkpoint=str(args.checkpoint),
             checkpoint_sha256=digest,
             network_sha256=function_digest(network),

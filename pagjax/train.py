@@ -18,7 +18,7 @@ from pagjax.jobs.exit_status import EXIT_REFUSED as EXIT_REFUSED
 from pagjax.jobs.exit_status import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
-    from pagjax.training.recipes import Recipe
+    from pagjax.training.recipes import NamedSettings
     from pagjax.training.settings import Settings
 
 DRAWS = 100
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     return status
 
 
-def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
+def _run(args: argparse.Namespace, chosen: NamedSettings, name: str) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax.io.files.errors import RefusedError
     from pagjax.jobs import environment, processes
@@ -196,8 +196,8 @@ def _reader(name: str, kind: type) -> Callable[[str], Any]:
     return own.get(name) or {float: types.real, int: types.whole}.get(kind, kind)
 
 
-def _recipe(args: argparse.Namespace) -> tuple[Recipe, str]:
-    from pagjax.training.recipes import Recipe, recipe
+def _recipe(args: argparse.Namespace) -> tuple[NamedSettings, str]:
+    from pagjax.training.recipes import NamedSettings, recipe
     from pagjax.training.settings import Settings, TrainingError
 
     given = {name: getattr(args, name) for name in _setting_types()}
@@ -209,7 +209,7 @@ def _recipe(args: argparse.Namespace) -> tuple[Recipe, str]:
     if "data" not in given:
         raise TrainingError("train on what? pass a recipe (--list shows them) or --data")
     settings: Settings = Settings(**given)
-    return Recipe(
+    return NamedSettings(
         settings, "as the command says", settings.epsilon
     ), args.out.name if args.out else ""
 
@@ -234,7 +234,7 @@ def _command(args: argparse.Namespace) -> list[str]:
     return [*words, "--out", args.out.absolute().name]
 
 
-def _list(by_name: dict[str, Recipe]) -> None:
+def _list(by_name: dict[str, NamedSettings]) -> None:
     from pagjax.checkpoints import shipped
 
     for name, recipe in by_name.items():

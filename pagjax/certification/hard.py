@@ -21,13 +21,13 @@ from pagjax.certification.batch import of_each
 from pagjax.certification.bounds import check_alpha
 from pagjax.certification.certificate import ABSTAIN, Certificate, Prediction
 from pagjax.certification.least import least_draws
-from pagjax.certification.plan import Plan
+from pagjax.certification.plan import CertificationPlan
 from pagjax.certification.votes import Votes, count_votes
 from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_count
 from pagjax.core.outputs import vote
 
 
-# Flat keywords, as a user's call names what it sets; within, they are one `Plan`.
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def certify(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -89,7 +89,7 @@ def certify(
         >>> done.prediction, round(done.radius, 2)
         (1, 1.23)
     """
-    plan = Plan(
+    plan = CertificationPlan(
         sigma=sigma,
         num_draws=num_estimation,
         alpha=alpha,
@@ -103,7 +103,7 @@ def certify(
 
 
 def certify_by(
-    plan: Plan,
+    plan: CertificationPlan,
     logits_fn: LogitsFn,
     images: ArrayLike,
     key: Array,
@@ -124,7 +124,7 @@ def certify_by(
     return of_each(one, network, images, key, bounds=plan.bounds, classes=label)
 
 
-# Flat keywords, as a user's call names what it sets; within, they are one `Plan`.
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def certify_class(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -154,7 +154,7 @@ def certify_class(
     Returns:
         A `Certificate`; ``totals[target] / num_draws`` is the share of the draws that say `target`.
     """
-    plan = Plan(
+    plan = CertificationPlan(
         sigma=sigma,
         num_draws=num_draws,
         alpha=alpha,
@@ -173,7 +173,7 @@ def certify_class(
     return of_each(one, network, images, key, bounds=bounds, classes=target)
 
 
-# Flat keywords, as a user's call names what it sets; within, they are one `Plan`.
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def predict(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -200,11 +200,15 @@ def predict(
         >>> predict(always, black, jax.random.key(0), sigma=0.5, num_draws=11).prediction
         1
     """
-    plan = Plan(sigma, num_draws, alpha, chunk_size=chunk_size, mesh=mesh, bounds=bounds)
+    plan = CertificationPlan(
+        sigma, num_draws, alpha, chunk_size=chunk_size, mesh=mesh, bounds=bounds
+    )
     return predict_by(plan, logits_fn, images, key)
 
 
-def predict_by(plan: Plan, logits_fn: LogitsFn, images: ArrayLike, key: Array) -> Prediction:
+def predict_by(
+    plan: CertificationPlan, logits_fn: LogitsFn, images: ArrayLike, key: Array
+) -> Prediction:
     """`predict` by a plan."""
     plan.check("num_draws")
     plan.check_enough("num_draws", least_draws(plan.alpha, "predict"))
@@ -219,7 +223,7 @@ def predict_by(plan: Plan, logits_fn: LogitsFn, images: ArrayLike, key: Array) -
     return of_each(one, network, images, key, bounds=plan.bounds)
 
 
-def _check(plan: Plan, draws: str) -> None:
+def _check(plan: CertificationPlan, draws: str) -> None:
     plan.check(draws)
     check_count("num_selection", plan.num_selection)
     plan.check_enough(draws, least_draws(plan.alpha, staged=plan.in_stages))

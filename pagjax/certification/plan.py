@@ -21,7 +21,7 @@ Rivals = Literal["bounded", "rest"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class CertificationPlan:
     """How images are certified or predicted; which ones, and by which network, comes beside it.
 
     Attributes:

@@ -15,7 +15,7 @@ from pagjax.certification.batch import of_each
 from pagjax.certification.bounds import MeanBound, mean_margins
 from pagjax.certification.certificate import ABSTAIN, Certificate
 from pagjax.certification.least import least_soft_draws
-from pagjax.certification.plan import Plan
+from pagjax.certification.plan import CertificationPlan
 from pagjax.certification.plan import Rivals as Rivals
 from pagjax.certification.radius import certified_radius, signed_radius
 from pagjax.certification.staged import DOUBT, Stage
@@ -23,7 +23,7 @@ from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_cou
 from pagjax.core.outputs import probabilities
 
 
-# Flat keywords, as a user's call names what it sets; within, they are one `Plan`.
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def certify_soft(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -78,7 +78,7 @@ def certify_soft(
         >>> done.prediction, round(done.radius, 2), round(0.5 * 1.2816, 2)
         (1, 0.63, 0.64)
     """
-    plan = Plan(
+    plan = CertificationPlan(
         sigma=sigma,
         num_draws=num_estimation,
         alpha=alpha,
@@ -94,7 +94,7 @@ def certify_soft(
 
 
 def certify_soft_by(
-    plan: Plan,
+    plan: CertificationPlan,
     logits_fn: LogitsFn,
     images: ArrayLike,
     key: Array,
@@ -120,7 +120,7 @@ def certify_soft_by(
     return of_each(one, network, images, key, bounds=plan.bounds, classes=label)
 
 
-def _selected(plan: Plan, network: LogitsFn, image: Array, key: Array) -> int:
+def _selected(plan: CertificationPlan, network: LogitsFn, image: Array, key: Array) -> int:
     """The class of the largest mean probability over the selection draws."""
     chosen = Means(plan.sigma, plan.bound)
     stream = plan.stream(probabilities, network, image, key, plan.num_selection)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from pagjax.certified_logs import job as jobs
 from pagjax.certified_logs import overwriting, resuming, settings
-from pagjax.certified_logs.job import Job
+from pagjax.certified_logs.job import LogJob
 from pagjax.core.mesh import make_mesh, place
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.jobs import processes
@@ -20,7 +20,7 @@ from pagjax.networks.base import BaseNetwork
 
 
 def fill(
-    planned: Mapping[Path, Job],
+    planned: Mapping[Path, LogJob],
     network: BaseNetwork,
     data: LabelledImages,
     damaged: Mapping[int, str],
@@ -58,7 +58,7 @@ def fill(
         anew = not processes.from_first(lock) and overwrite
         of_data = settings.Data.of(data, damaged) if processes.is_first() else None
 
-        def begin(log: Path, job: Job) -> tuple[str, list[int]]:
+        def begin(log: Path, job: LogJob) -> tuple[str, list[int]]:
             where = overwriting.take_up(log, job) if anew else log
             return str(where), sorted(resuming.begin(where, job, data, of_data))
 

@@ -19,7 +19,7 @@ from jax.sharding import Mesh
 from pagjax.certification import MeanBound
 from pagjax.certification.hard import certify_by, predict_by
 from pagjax.certification.least import Method, check_enough, least_draws
-from pagjax.certification.plan import Plan, Rivals
+from pagjax.certification.plan import CertificationPlan, Rivals
 from pagjax.certification.soft import certify_soft_by
 from pagjax.certified_logs import logs
 from pagjax.core.checks import LogitsFn
@@ -31,7 +31,7 @@ from pagjax.networks.convolutions.forms import Precision
 
 
 @dataclass(frozen=True)
-class Job:
+class LogJob:
     """Everything that determines a log's lines, but the machine.
 
     Attributes:
@@ -101,9 +101,9 @@ class Job:
         found = by(plan, logits_fn, image, key, label)
         return found.prediction, found.radius
 
-    def plan(self, chunk_size: int | None, mesh: Mesh) -> Plan:
+    def plan(self, chunk_size: int | None, mesh: Mesh) -> CertificationPlan:
         """How each image is certified or predicted."""
-        return Plan(
+        return CertificationPlan(
             sigma=self.sigma,
             num_draws=self.num_draws,
             alpha=self.alpha,
@@ -116,7 +116,7 @@ class Job:
         )
 
 
-def check_draws(job: Job, name: str = "num_draws") -> None:
+def check_draws(job: LogJob, name: str = "num_draws") -> None:
     """Refuses draws that are too few for their alpha, so that every answer would be to abstain.
 
     Args:
@@ -151,7 +151,7 @@ def read_settings(log: Path) -> dict[str, Any] | None:
 
 
 def run(
-    job: Job,
+    job: LogJob,
     logits_fn: LogitsFn,
     data: LabelledImages,
     indices: Sequence[int],

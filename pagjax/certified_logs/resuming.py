@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pagjax.certified_logs import logs, sense, settings
-from pagjax.certified_logs.job import Job, read_settings
+from pagjax.certified_logs.job import LogJob, read_settings
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
 from pagjax.io.pictures.images import Preprocessing
@@ -33,7 +33,7 @@ def preprocessing_for(network: BaseNetwork, logs: Sequence[Path]) -> Preprocessi
 
 def begin(
     log: Path,
-    job: Job,
+    job: LogJob,
     data: LabelledImages | None = None,
     of_data: settings.Data | None = None,
 ) -> set[int]:

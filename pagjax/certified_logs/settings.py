@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pagjax.certified_logs.job import Job, settings_file
+from pagjax.certified_logs.job import LogJob, settings_file
 from pagjax.certified_logs.logs import LogError
 from pagjax.io.data import identity
 from pagjax.io.data.labelled_images import LabelledImages
@@ -40,19 +40,19 @@ class Data(NamedTuple):
         return cls(identity.listing(data), identity.content(data, without=numbers), numbers)
 
 
-def plain(job: Job) -> dict[str, Any]:
+def plain(job: LogJob) -> dict[str, Any]:
     """A job as JSON values."""
     values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(job)))
     return values
 
 
-def write(log: Path, job: Job, of_data: Data | None) -> None:
+def write(log: Path, job: LogJob, of_data: Data | None) -> None:
     """Writes a job's settings beside its log."""
     told = {} if of_data is None else {"data": of_data._asdict()}
     atomic.write_json(settings_file(log), {"job": plain(job), **told, **environment.describe()})
 
 
-def check(log: Path, job: Job, data: LabelledImages | None) -> None:
+def check(log: Path, job: LogJob, data: LabelledImages | None) -> None:
     """Refuses a log of another job, or of images that have changed since.
 
     Args:

@@ -42,7 +42,7 @@ _TRIAL_BATCH = 100
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """What is known after some steps.
 
     Attributes:
@@ -69,7 +69,7 @@ class Progress:
     test_accuracy: float | None
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[TrainingProgress], None]
 
 
 def train(
@@ -126,7 +126,7 @@ def train(
             speed = len(measured) * settings.batch_size / (now - reported)
             trial = _trial(trial_fn, state, test, settings) if tries else None
             report(
-                Progress(
+                TrainingProgress(
                     step=step,
                     steps=pace.total,
                     epoch=step / per_epoch,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pagjax.training.settings import Recipe, Settings
+from pagjax.training.settings import NamedSettings, Settings
 
 _COHEN_IMAGENET = Settings(
     data="imagenet2012",
@@ -55,21 +55,21 @@ _COHEN = "Cohen et al. (2019), their published logs, certified accuracy at radiu
 _SALMAN = "Salman et al. (2019), appendix and published logs: "
 
 PAPER_SCALE = {
-    "imagenet-resnet50-gaussian-0.25": Recipe(
+    "imagenet-resnet50-gaussian-0.25": NamedSettings(
         _COHEN_IMAGENET, "the paper's base network", expected=_COHEN + "66.7%"
     ),
-    "imagenet-resnet50-gaussian-0.50": Recipe(
+    "imagenet-resnet50-gaussian-0.50": NamedSettings(
         replace(_COHEN_IMAGENET, sigma=0.5), "the paper's base network", expected=_COHEN + "57.2%"
     ),
-    "imagenet-resnet50-gaussian-1.00": Recipe(
+    "imagenet-resnet50-gaussian-1.00": NamedSettings(
         replace(_COHEN_IMAGENET, sigma=1.0), "the paper's base network", expected=_COHEN + "43.6%"
     ),
-    "imagenet-resnet50-vanilla": Recipe(
+    "imagenet-resnet50-vanilla": NamedSettings(
         replace(_COHEN_IMAGENET, procedure="vanilla", sigma=0.0),
         "the paper's comparison without noise",
         expected="torchvision's ResNet-50 of 90 epochs: 76.1% clean",
     ),
-    "imagenet-resnet50-adversarial-l2": Recipe(
+    "imagenet-resnet50-adversarial-l2": NamedSettings(
         replace(
             _COHEN_IMAGENET,
             procedure="adversarial",
@@ -85,7 +85,7 @@ PAPER_SCALE = {
         evaluate_epsilon=3.0,
         expected="Engstrom et al. (2019), robustness library: 57.9% clean, 35.1% at epsilon 3",
     ),
-    "imagenet-resnet50-smoothadv-0.50": Recipe(
+    "imagenet-resnet50-smoothadv-0.50": NamedSettings(
         replace(
             _COHEN_IMAGENET,
             normalizer="imagenet-centered",
@@ -99,21 +99,21 @@ PAPER_SCALE = {
         "the paper's SmoothAdv network",
         expected=_SALMAN + "54.6% at radius 0, 44.6% at 1.0 (PGD_1step, eps 255, sigma 0.50)",
     ),
-    "cifar10-resnet110-gaussian-0.25": Recipe(
+    "cifar10-resnet110-gaussian-0.25": NamedSettings(
         _COHEN_CIFAR, "Cohen's CIFAR-10 network", expected=_COHEN + "76.65%"
     ),
-    "cifar10-resnet110-gaussian-0.50": Recipe(
+    "cifar10-resnet110-gaussian-0.50": NamedSettings(
         replace(_COHEN_CIFAR, sigma=0.5), "Cohen's CIFAR-10 network", expected=_COHEN + "65.68%"
     ),
-    "cifar10-resnet110-gaussian-1.00": Recipe(
+    "cifar10-resnet110-gaussian-1.00": NamedSettings(
         replace(_COHEN_CIFAR, sigma=1.0), "Cohen's CIFAR-10 network", expected=_COHEN + "47.15%"
     ),
-    "cifar10-resnet110-smoothadv-0.25": Recipe(
+    "cifar10-resnet110-smoothadv-0.25": NamedSettings(
         replace(_SALMAN_CIFAR, sigma=0.25, epsilon=255 / 256),
         "Salman's CIFAR-10 network",
         expected=_SALMAN + "best of their own networks 73.0% at radius 0.25",
     ),
-    "cifar10-resnet20-consistency-0.50": Recipe(
+    "cifar10-resnet20-consistency-0.50": NamedSettings(
         replace(
             _COHEN_CIFAR,
             stage_sizes=(3, 3, 3),

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from pagjax.jobs import processes
 from pagjax.training import record
-from pagjax.training.loop import Progress
+from pagjax.training.loop import TrainingProgress
 
 
 def shown() -> _Bar | _NoBar:
@@ -45,7 +45,7 @@ class _Bar:
     def __exit__(self, *_: object) -> None:
         self.bar.close()
 
-    def __call__(self, out: Path, progress: Progress) -> None:
+    def __call__(self, out: Path, progress: TrainingProgress) -> None:
         if not self.begun:
             record.resume(out, progress.step)
             self.begun = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pagjax.training.paper_scale import PAPER_SCALE
-from pagjax.training.settings import Recipe as Recipe
+from pagjax.training.settings import NamedSettings as NamedSettings
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.wording.names import one_of
 
@@ -34,16 +34,16 @@ _IMAGENETTE_ATTACKED = replace(
 )
 
 
-def _gaussian(sigma: float, seed: int, aim: int) -> Recipe:
-    return Recipe(
+def _gaussian(sigma: float, seed: int, aim: int) -> NamedSettings:
+    return NamedSettings(
         replace(_CIFAR, procedure="gaussian", sigma=sigma, seed=seed),
         f"smoothing at sigma {sigma:g}",
         expected=f"aim: {aim}% smoothed, 100 draws",
     )
 
 
-def _imagenette(sigma: float, seed: int, epochs: float, aim: int) -> Recipe:
-    return Recipe(
+def _imagenette(sigma: float, seed: int, epochs: float, aim: int) -> NamedSettings:
+    return NamedSettings(
         replace(_IMAGENETTE, procedure="gaussian", sigma=sigma, seed=seed, epochs=epochs),
         f"smoothing at sigma {sigma:g} on real ImageNet classes",
         expected=f"aim: {aim}% smoothed, 100 draws",
@@ -54,13 +54,13 @@ _SHIPPED = {
     "cifar10-gaussian-0.25": _gaussian(0.25, seed=1, aim=80),
     "cifar10-gaussian-0.50": _gaussian(0.5, seed=2, aim=69),
     "cifar10-gaussian-1.00": _gaussian(1.0, seed=3, aim=55),
-    "cifar10-vanilla": Recipe(
+    "cifar10-vanilla": NamedSettings(
         replace(_CIFAR, procedure="vanilla", seed=4, epochs=200.0),
         "the comparison without noise or attacks",
         expected="aim: 93% clean; reached with the weights averaged over 14 more epochs, "
         "see checkpoints/README.md",
     ),
-    "cifar10-smoothadv-0.25": Recipe(
+    "cifar10-smoothadv-0.25": NamedSettings(
         replace(
             _CIFAR,
             procedure="smoothadv",
@@ -78,7 +78,7 @@ _SHIPPED = {
         "smoothing at sigma 0.25, with larger certified radii",
         expected="aim: a larger average certified radius than cifar10-gaussian-0.25",
     ),
-    "cifar10-adversarial-l2": Recipe(
+    "cifar10-adversarial-l2": NamedSettings(
         replace(
             _CIFAR,
             procedure="adversarial",
@@ -93,7 +93,7 @@ _SHIPPED = {
         evaluate_epsilon=0.5,
         expected="aim: 65% clean, 45% under 20-step PGD",
     ),
-    "cifar10-judge-adversarial-l2": Recipe(
+    "cifar10-judge-adversarial-l2": NamedSettings(
         replace(
             _CIFAR,
             stage_sizes=(1, 1, 1, 1),
@@ -110,12 +110,12 @@ _SHIPPED = {
         evaluate_epsilon=0.5,
         expected="aim: 65% clean, 45% under 20-step PGD",
     ),
-    "imagenette-vanilla": Recipe(
+    "imagenette-vanilla": NamedSettings(
         replace(_IMAGENETTE, procedure="vanilla", seed=24, epochs=40.0),
         "the comparison without noise or attacks on real ImageNet classes",
         expected="aim: 88% clean",
     ),
-    "imagenette-adversarial-l2": Recipe(
+    "imagenette-adversarial-l2": NamedSettings(
         replace(_IMAGENETTE_ATTACKED, seed=23, epochs=40.0),
         "the comparison with l2 adversarial training on real ImageNet classes",
         expected="aim: 84% clean",
@@ -123,7 +123,7 @@ _SHIPPED = {
     "imagenette-gaussian-0.25": _imagenette(0.25, seed=21, epochs=50.0, aim=86),
     "imagenette-gaussian-0.50": _imagenette(0.5, seed=15, epochs=60.0, aim=83),
     "imagenette-gaussian-1.00": _imagenette(1.0, seed=22, epochs=50.0, aim=77),
-    "imagenette-smoothadv-0.50": Recipe(
+    "imagenette-smoothadv-0.50": NamedSettings(
         replace(
             _IMAGENETTE,
             procedure="smoothadv",
@@ -139,7 +139,7 @@ _SHIPPED = {
         "smoothing at sigma 0.5 on real ImageNet classes, with larger certified radii",
         expected="aim: 82% smoothed, 100 draws",
     ),
-    "imagenette-judge-adversarial-l2": Recipe(
+    "imagenette-judge-adversarial-l2": NamedSettings(
         replace(
             _IMAGENETTE_ATTACKED,
             stem="imagenet",
@@ -154,10 +154,10 @@ _SHIPPED = {
     ),
 }
 
-BY_NAME: dict[str, Recipe] = {**_SHIPPED, **PAPER_SCALE}
+BY_NAME: dict[str, NamedSettings] = {**_SHIPPED, **PAPER_SCALE}
 
 
-def recipe(name: str) -> Recipe:
+def recipe(name: str) -> NamedSettings:
     """A recipe by name.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 
 from pagjax.io.files import atomic
 from pagjax.training.evaluation import ALPHA, Accuracies
-from pagjax.training.loop import Progress
+from pagjax.training.loop import TrainingProgress
 from pagjax.training.settings import TrainingError
 
 METRICS, CURVES, CARD, TABLE = "metrics.jsonl", "curves.png", "card.json", "card.md"
@@ -33,7 +33,7 @@ def resume(folder: Path, step: int) -> None:
         atomic.write_bytes(path, content)
 
 
-def append(folder: Path, progress: Progress) -> None:
+def append(folder: Path, progress: TrainingProgress) -> None:
     """Adds a line to the run's metrics."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / METRICS).open("a", encoding="utf-8") as file:
@@ -66,7 +66,7 @@ def _first_wrong(line: Any) -> str | None:
     """The first field of a line that no run can have written."""
     if not isinstance(line, dict):
         return "it"
-    for field, kind in get_type_hints(Progress).items():
+    for field, kind in get_type_hints(TrainingProgress).items():
         value: Any = line.get(field)
         if value is None and (kind is not int and kind is not float):
             continue
@@ -77,7 +77,7 @@ def _first_wrong(line: Any) -> str | None:
 
 
 def total_of(lines: Sequence[Mapping[str, Any]], clock: str) -> float:
-    """What a clock of `Progress` (seconds, cpu_seconds) counted over all of a run's processes."""
+    """What a clock of `TrainingProgress` (seconds, cpu_seconds) counted over a run's processes."""
     total, previous = 0.0, 0.0
     for line in lines:
         total += line[clock] - (previous if line[clock] >= previous else 0.0)

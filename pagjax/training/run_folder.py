@@ -22,7 +22,7 @@ from pagjax.networks.base import BaseNetwork, Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
 from pagjax.training import own_files, record
 from pagjax.training.evaluation import Exam, evaluate
-from pagjax.training.settings import Recipe, Settings, TrainingError
+from pagjax.training.settings import NamedSettings, Settings, TrainingError
 from pagjax.training.step import State
 
 PREDICTIONS = "predictions.npz"
@@ -40,7 +40,7 @@ class Run:
 
     folder: Path
     name: str
-    recipe: Recipe
+    recipe: NamedSettings
 
 
 def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:

@@ -165,7 +165,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class NamedSettings:
     """Settings with what is to be expected of them.
 
     Attributes:

@@ -53,7 +53,7 @@ def a_job(**changes):
         "seed": 0,
         "precision": "float32",
     }
-    return jobs.Job(**{**values, **changes})
+    return jobs.LogJob(**{**values, **changes})
 
 
 # Certifies, and is killed within the line of image 2.

@@ -24,7 +24,7 @@ TRAIN, TEST = tiny.data(10), tiny.data(6, seed=1)
 
 
 def _train(folder: Path, settings=tiny.SETTINGS, **given):
-    seen: list[loop.Progress] = []
+    seen: list[loop.TrainingProgress] = []
     state = loop.train(settings, TRAIN, TEST, folder, report=seen.append, **given)
     return state, seen
 
