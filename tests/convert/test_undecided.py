@@ -209,7 +209,7 @@ def test_probing_finds_structure_and_normaliser_together(tmp_path):
         (["--weights", "nobody"], "weights 'nobody': none of this name; the file has\n  net:"),
         (["--normalizer", "123.675/58.4"], "by 255: 0.485"),
         (["--stride-on", "1x1"], "leaves only stem_stride, max_pool open"),
-        (["`probe_folder=DIR`", "nowhere"], "nowhere"),
+        (["--probe", "nowhere"], "nowhere"),
         (["--labels", "nowhere"], "nowhere"),
     ],
 )
