@@ -12,6 +12,7 @@ from pagjax.arguments import types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
+from pagjax.wording.tables import aligned
 
 if TYPE_CHECKING:
     from pagjax.alignment.intervals import Interval
@@ -190,11 +191,7 @@ def table(summaries: Mapping[str, Mapping[str, Interval]], count: int) -> str:
         cells = [summary.get(name) for summary in summaries.values()]
         told = ["-" if c is None else f"{c.value:.3f} [{c.low:.3f}, {c.high:.3f}]" for c in cells]
         rows.append([name.replace("_", " "), *told])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return "\n".join(aligned(rows))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pagjax.jobs.exit_status import EXIT_REFUSED as EXIT_REFUSED
 from pagjax.jobs.exit_status import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
-    from pagjax.training.recipes import Recipe
+    from pagjax.training.recipes import NamedSettings
     from pagjax.training.settings import Settings
 
 DRAWS = 100
@@ -126,14 +126,14 @@ def run(args: argparse.Namespace) -> int:
     return status
 
 
-def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
+def _run(args: argparse.Namespace, chosen: NamedSettings, name: str) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax.io.files.errors import RefusedError
     from pagjax.jobs import environment, processes
-    from pagjax.training import images, loop, run_folder
+    from pagjax.training import images, loop, progress_bar, run_folder
     from pagjax.training.settings import TrainingError
 
-    settings = chosen.settings
+    settings, training = chosen.settings, run_folder.Run(args.out, name, chosen)
     processes.from_first(partial(run_folder.begin, args.out, settings, overwrite=args.overwrite))
     environment.prepare()
     start = run_folder.network_of_init(settings.init)
@@ -147,7 +147,7 @@ def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
             f"{settings.data}, {settings.epochs:g} epochs"
         )
     with processes.losses_end_the_job("the same command", (RefusedError, TrainingError)):
-        with _bar() as report:
+        with progress_bar.shown() as report:
             state = loop.train(
                 settings,
                 data,
@@ -159,24 +159,15 @@ def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
             )
         table = ""
         if args.stop_after is None and not args.evaluate:
-            run_folder.write_checkpoint(args.out, name, chosen, state, data.classes)
+            run_folder.write_checkpoint(training, state, data.classes)
         elif args.stop_after is None:
-            with _bar() as report:
+            with progress_bar.shown() as report:
                 table = run_folder.finish(
-                    args.out,
-                    name,
-                    chosen,
+                    training,
                     state,
                     data,
                     test,
-                    command=[
-                        "python",
-                        "-m",
-                        "pagjax.train",
-                        *_argv(args),
-                        "--out",
-                        args.out.absolute().name,
-                    ],
+                    command=_command(args),
                     num_draws=args.draws,
                     report=report.evaluation,
                 )
@@ -207,8 +198,8 @@ def _reader(name: str, kind: type) -> Callable[[str], Any]:
     return own.get(name) or {float: types.real, int: types.whole}.get(kind, kind)
 
 
-def _recipe(args: argparse.Namespace) -> tuple[Recipe, str]:
-    from pagjax.training.recipes import Recipe, recipe
+def _recipe(args: argparse.Namespace) -> tuple[NamedSettings, str]:
+    from pagjax.training.recipes import NamedSettings, recipe
     from pagjax.training.settings import Settings, TrainingError
 
     given = {name: getattr(args, name) for name in _setting_types()}
@@ -220,14 +211,15 @@ def _recipe(args: argparse.Namespace) -> tuple[Recipe, str]:
     if "data" not in given:
         raise TrainingError("train on what? pass a recipe (--list shows them) or --data")
     settings: Settings = Settings(**given)
-    return Recipe(
+    return NamedSettings(
         settings, "as the command says", settings.epsilon
     ), args.out.name if args.out else ""
 
 
-def _argv(args: argparse.Namespace) -> list[str]:
-    """The arguments that determine the network, without this machine's paths."""
-    words = [] if args.recipe is None else [args.recipe]
+def _command(args: argparse.Namespace) -> list[str]:
+    """The command that makes the same network, without this machine's paths."""
+    words = ["python", "-m", "pagjax.train"]
+    words += [] if args.recipe is None else [args.recipe]
     if args.draws != DRAWS:
         words += ["--draws", str(args.draws)]
     for name in _setting_types():
@@ -241,81 +233,15 @@ def _argv(args: argparse.Namespace) -> list[str]:
             words += [flag, *map(str, value)]
         else:
             words += [flag, Path(value).name if Path(str(value)).is_dir() else str(value)]
-    return words
+    return [*words, "--out", args.out.absolute().name]
 
 
-def _list(by_name: dict[str, Recipe]) -> None:
+def _list(by_name: dict[str, NamedSettings]) -> None:
     from pagjax.checkpoints import shipped
 
     for name, recipe in by_name.items():
         state = "shipped" if name in shipped.names() else "not run here"
         print(f"{name:36} {state}: {recipe.purpose}; {recipe.expected}")
-
-
-def _bar() -> _Bar | _NoBar:
-    from pagjax.jobs import processes
-
-    return _Bar() if processes.is_first() else _NoBar()
-
-
-class _NoBar:
-    """Of processes but the first."""
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def __call__(self, *_: object) -> None:
-        """Keeps no record."""
-
-    evaluation = __call__
-
-
-class _Bar:
-    """A progress bar with loss, accuracy, images a second and time left."""
-
-    def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self.begun = False
-        self.bar = tqdm(unit="step", desc="compiling", mininterval=1)
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
-
-    def __call__(self, out: Path, progress: Any) -> None:
-        from pagjax.training import record
-
-        if not self.begun:
-            record.resume(out, progress.step)
-            self.begun = True
-        record.append(out, progress)
-        if self.bar.total != progress.steps:
-            # Steps of an earlier process say nothing about this one's speed.
-            self.bar.reset(total=progress.steps)
-            self.bar.initial = progress.step
-        self.bar.set_description(f"epoch {progress.epoch:.2f}", refresh=False)
-        speed = progress.images_per_second
-        told = f"loss {progress.loss:.3f}, accuracy {progress.accuracy:.3f}"
-        if speed is not None:
-            told += f", {speed:.0f} images/s"
-        if progress.test_accuracy is not None:
-            self.bar.write(f"epoch {progress.epoch:.2f}: {told}, test {progress.test_accuracy:.3f}")
-        self.bar.set_postfix_str(told, refresh=False)
-        self.bar.update(progress.step - self.bar.n)
-
-    def evaluation(self, what: str, done: int, total: int) -> None:
-        """Shows how far the evaluation is."""
-        if self.bar.desc != f"{what}: ":
-            self.bar.unit = "image"
-            self.bar.set_description(what, refresh=False)
-            self.bar.reset(total=total)
-        self.bar.update(done - self.bar.n)
 
 
 if __name__ == "__main__":

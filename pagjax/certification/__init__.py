@@ -6,6 +6,7 @@ independent Gaussian draws; variance-reduced draws are not taken.
 
 from pagjax.certification.bounds import MeanBound as MeanBound
 from pagjax.certification.bounds import check_alpha as check_alpha
+from pagjax.certification.bounds import clopper_pearson_interval as clopper_pearson_interval
 from pagjax.certification.bounds import clopper_pearson_lower as clopper_pearson_lower
 from pagjax.certification.bounds import clopper_pearson_upper as clopper_pearson_upper
 from pagjax.certification.bounds import empirical_bernstein_margin as empirical_bernstein_margin

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pagjax.arguments.parsing import Parser, parser_of
+from pagjax.wording.tables import aligned
 
 _COLUMNS = ("network", "clean", "under noise", "smoothed", "attacked", "for")
 
@@ -46,11 +47,7 @@ def _table(cards: Sequence[dict[str, Any]]) -> str:
         shares = [reached[key] for key in ("clean", "under_noise", "smoothed", "attacked")]
         told = ["-" if share is None else f"{100 * share:.1f}%" for share in shares]
         rows.append((card["name"], *told, card["purpose"]))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return "\n".join(aligned(rows))
 
 
 if __name__ == "__main__":

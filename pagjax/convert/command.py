@@ -12,6 +12,7 @@ from pagjax.arguments import types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE
+from pagjax.wording.flags import in_flags
 
 EXIT_NOT_CONVERTED = 1
 COSTS = (
@@ -136,9 +137,9 @@ def run(args: argparse.Namespace) -> int:
     if "probe" in origin:
         print(f"probe: {origin['probe']}")
     for note in done.notes:
-        print(f"note: {note}")
+        print(f"note: {in_flags(note, vars(args))}")
     for warning in done.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {in_flags(warning, vars(args))}", file=sys.stderr)
     print(f"written: {done.path}")
     return EXIT_DONE
 

@@ -99,12 +99,12 @@ def match(names: Sequence[str], classes: Classes, where: str) -> tuple[int, ...]
 
 
 def match_one(name: str, classes: Classes) -> int:
-    """The class that ``--class NAME`` means.
+    """The class that a name means.
 
     Raises:
         DataError: if it means none or several.
     """
-    return match([name], classes, f"--class {name}")[0]
+    return match([name], classes, f"`class_name={name}`")[0]
 
 
 def _by_label(names: Sequence[str], classes: Classes) -> list[frozenset[int]]:
@@ -180,7 +180,7 @@ def _by_wordnet_id(names: Sequence[str], classes: Classes, where: str) -> list[i
         cure = (
             "rename or remove them"
             if classes.wordnet_ids is not None
-            else "convert it with --labels of a file that has them, such as "
+            else "convert it with the `labels` of a file that has them, such as "
             "LOC_synset_mapping.txt, or name the folders by label or index"
         )
         raise DataError(
@@ -213,7 +213,7 @@ def _no_class(unknown: list[str], names: Sequence[str], classes: Classes, where:
         return (
             f"{where}: the network has no names for its {count} classes, so what is class "
             f"{shown(unknown)}? Name the folders by index, 0 to {count - 1}, or convert the "
-            "network with --labels"
+            "network with its `labels`"
         )
     if len(unknown) < len(names):
         which = f"{len(unknown)} of {len(names)} names are no class of the network"

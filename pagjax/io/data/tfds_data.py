@@ -50,12 +50,12 @@ def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | 
     except (ValueError, OSError, KeyError, AssertionError, NotImplementedError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         if said.startswith("Unknown split"):
-            raise DataError(f"{name}: {said} (pass --split)") from error
+            raise DataError(f"{name}: {said} (pass `split`)") from error
         raise DataError(
             f"{name} ({split}) is not ready in {where}: {said}\n"
             f'prepare it once with `python -c "import tensorflow_datasets as tfds; '
             f"tfds.builder('{name}', data_dir='{where}', file_format='array_record')"
-            f'.download_and_prepare()"` (needs the internet), or pass --data-dir'
+            f'.download_and_prepare()"` (needs the internet), or pass `data_dir`'
         ) from error
     features = builder.info.features
     missing = [key for key in ("image", "label") if key not in features]

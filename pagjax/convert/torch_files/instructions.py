@@ -1,4 +1,4 @@
-"""Instructions that push constants, numbers, text and bytes."""
+"""Instructions that push constants, numbers, text and bytes, or move values: marks and the memo."""
 
 import pickle
 import re
@@ -6,8 +6,9 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pagjax.convert.torch_files._errors import NOT_A_CHECKPOINT, UnreadableError
-from pagjax.convert.torch_files._machine import Handler, Instructions, Machine
+from pagjax.convert.torch_files.errors import NOT_A_CHECKPOINT, UnreadableError
+from pagjax.convert.torch_files.machine import Handler, Instructions, Machine
+from pagjax.convert.torch_files.sources import Source
 
 # Bytes of an integer; random states and keys need less.
 _LONGEST_INTEGER = 4096
@@ -144,3 +145,65 @@ def _written_string(machine: Machine) -> None:
         return bytes.fromhex(match[1].decode()) if match[1] else _ESCAPES.get(match[2], match[2])
 
     machine.stack.append(_text_of_python_2(_ESCAPE.sub(plain, line[1:-1])))
+
+
+STACK = Instructions()
+
+
+# Framing says nothing about the objects.
+@STACK.on(pickle.PROTO)
+def _protocol(machine: Machine) -> None:
+    version = machine.source.integer("<B")
+    if version > pickle.HIGHEST_PROTOCOL:
+        raise UnreadableError(f"its pickle has the unknown protocol {version}")
+
+
+@STACK.on(pickle.FRAME)
+def _frame(machine: Machine) -> None:
+    machine.source.take(8)
+
+
+# The stack.
+@STACK.on(pickle.MARK)
+def _mark(machine: Machine) -> None:
+    machine.mark()
+
+
+@STACK.on(pickle.POP)
+def _pop(machine: Machine) -> None:
+    if machine.stack:
+        machine.stack.pop()
+    else:
+        machine.pop_mark()
+
+
+@STACK.on(pickle.POP_MARK)
+def _pop_mark(machine: Machine) -> None:
+    machine.pop_mark()
+
+
+@STACK.on(pickle.DUP)
+def _duplicate(machine: Machine) -> None:
+    machine.stack.append(machine.top())
+
+
+def _memo_handlers(
+    opcode_put: bytes, opcode_get: bytes, read_slot: Callable[[Source], int]
+) -> None:
+    STACK[opcode_put] = lambda machine: machine.remember(read_slot(machine.source))
+    STACK[opcode_get] = lambda machine: machine.recall(read_slot(machine.source))
+
+
+def _written_slot(source: Source) -> int:
+    with decoding():
+        return int(source.line())
+
+
+_memo_handlers(pickle.BINPUT, pickle.BINGET, lambda source: source.take(1)[0])
+_memo_handlers(pickle.LONG_BINPUT, pickle.LONG_BINGET, lambda source: source.integer("<I"))
+_memo_handlers(pickle.PUT, pickle.GET, _written_slot)
+
+
+@STACK.on(pickle.MEMOIZE)
+def _memoize(machine: Machine) -> None:
+    machine.remember(len(machine.memo))

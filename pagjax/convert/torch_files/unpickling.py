@@ -1,12 +1,19 @@
-"""Instructions that make containers, look names up, call, and set states."""
+"""Instructions that make containers, look names up, call and set states; and the loop over all."""
 
 import pickle
 
-from pagjax.convert.torch_files._errors import UnreadableError, brief
-from pagjax.convert.torch_files._keys import plain_key
-from pagjax.convert.torch_files._literals import decoding
-from pagjax.convert.torch_files._machine import Handler, Instructions, Machine
-from pagjax.convert.torch_files._placeholders import Placeholder
+from pagjax.convert.torch_files.allowed import Globals
+from pagjax.convert.torch_files.errors import Allowance, UnreadableError, brief
+from pagjax.convert.torch_files.instructions import LITERALS, STACK, decoding
+from pagjax.convert.torch_files.machine import (
+    Handler,
+    Instructions,
+    LoadPersistent,
+    Machine,
+    no_persistent_ids,
+)
+from pagjax.convert.torch_files.sources import Source
+from pagjax.convert.torch_files.values import Placeholder, plain_key
 
 _LONGEST_NAME = 1024
 
@@ -189,3 +196,46 @@ def _written_persistent(machine: Machine) -> None:
     with decoding():
         identity = machine.source.line().decode("ascii")
     machine.stack.append(machine.load_persistent(identity))
+
+
+_INSTRUCTIONS: dict[bytes, Handler] = {**STACK, **LITERALS, **OBJECTS}
+
+
+def unpickle(
+    source: Source,
+    allowance: Allowance,
+    names: Globals,
+    load_persistent: LoadPersistent = no_persistent_ids,
+) -> object:
+    """Read one pickle and leave the source right behind it.
+
+    Arguments:
+    - source: where the pickle starts.
+    - allowance: what the file may still ask for.
+    - names: the allow-list; it collects the names that were skipped.
+    - load_persistent: given a persistent id, returns the tensor or storage that it stands for.
+
+    Returns: the object, made of plain values, arrays and placeholders only.
+
+    Raises `UnreadableError` where the pickle is damaged or asks for too much.
+
+    >>> import io
+    >>> pickled = pickle.dumps({"epoch": 3})
+    >>> source = Source(io.BytesIO(pickled), 0, len(pickled))
+    >>> unpickle(source, Allowance(source.remaining), Globals())
+    {'epoch': 3}
+    """
+    machine = Machine(source, allowance, names, load_persistent)
+    while True:
+        allowance.spend_steps(1)
+        opcode = source.take(1)
+        if opcode == pickle.STOP:
+            break
+        handler = _INSTRUCTIONS.get(opcode)
+        if handler is None:
+            raise UnreadableError(f"its pickle holds the unknown instruction {opcode!r}")
+        handler(machine)
+    value = machine.pop()
+    if machine.stack or machine.below:
+        raise UnreadableError("its pickle ends with values left over")
+    return value

@@ -9,12 +9,10 @@ so nesting costs no recursion, and every step is counted.
 from collections.abc import Callable
 from typing import Any
 
-from pagjax.convert.torch_files._allowance import STEPS, Allowance
-from pagjax.convert.torch_files._allowed import Globals
-from pagjax.convert.torch_files._errors import UnreadableError, brief
-from pagjax.convert.torch_files._keys import plain_key
-from pagjax.convert.torch_files._placeholders import Known, Placeholder, Unfinished
-from pagjax.convert.torch_files._source import Source
+from pagjax.convert.torch_files.allowed import Globals
+from pagjax.convert.torch_files.errors import STEPS, Allowance, UnreadableError, brief
+from pagjax.convert.torch_files.sources import Source
+from pagjax.convert.torch_files.values import Known, Placeholder, Unfinished, plain_key
 
 LoadPersistent = Callable[[object], object]
 

@@ -1,23 +1,69 @@
-"""Storages and the tensors laid over them.
+"""Element types, storages, and the tensors laid over them.
 
-A storage is memory that was allocated for one stretch of the file. Tensors are views of it, so
-tensors that shared memory when they were saved still do. Every view is read-only, which makes
-the sharing harmless; the storage is filled through its own writable array, before or after the
-views are made.
+A storage is memory that was allocated for one stretch of the file; persistent ids are how a pickle
+refers to one. Tensors are views of it, so tensors that shared memory when they were saved still do.
+Every view is read-only, which makes the sharing harmless; the storage is filled through its own
+writable array, before or after the views are made.
 """
 
 import math
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-from pagjax.convert.torch_files._allowance import Allowance
-from pagjax.convert.torch_files._checks import LARGEST, count_of, counts_of
-from pagjax.convert.torch_files._errors import UnreadableError, brief
-from pagjax.convert.torch_files._placeholders import Placeholder
-from pagjax.convert.torch_files._source import empty_bytes
+from pagjax.convert.torch_files.errors import (
+    LARGEST,
+    Allowance,
+    UnreadableError,
+    brief,
+    count_of,
+    counts_of,
+)
+from pagjax.convert.torch_files.sources import empty_bytes
+from pagjax.convert.torch_files.values import Placeholder, StorageType
+
+# PyTorch's name, safetensors' name, PyTorch's storage class without "Storage".
+_TYPES: list[tuple[str, str, str, type]] = [
+    ("float16", "F16", "Half", np.float16),
+    ("float32", "F32", "Float", np.float32),
+    ("float64", "F64", "Double", np.float64),
+    ("bfloat16", "BF16", "BFloat16", ml_dtypes.bfloat16),
+    ("bool", "BOOL", "Bool", np.bool_),
+    ("uint8", "U8", "Byte", np.uint8),
+    ("int8", "I8", "Char", np.int8),
+    ("int16", "I16", "Short", np.int16),
+    ("int32", "I32", "Int", np.int32),
+    ("int64", "I64", "Long", np.int64),
+    ("complex64", "C64", "ComplexFloat", np.complex64),
+    ("complex128", "", "ComplexDouble", np.complex128),
+    ("uint16", "U16", "", np.uint16),
+    ("uint32", "U32", "", np.uint32),
+    ("uint64", "U64", "", np.uint64),
+    ("float8_e4m3fn", "F8_E4M3", "", ml_dtypes.float8_e4m3fn),
+    ("float8_e5m2", "F8_E5M2", "", ml_dtypes.float8_e5m2),
+    # Quantised numbers: their raw integers.
+    ("qint8", "", "QInt8", np.int8),
+    ("quint8", "", "QUInt8", np.uint8),
+    ("qint32", "", "QInt32", np.int32),
+]
+_OLD_NAMES = {
+    "half": "float16",
+    "float": "float32",
+    "double": "float64",
+    "short": "int16",
+    "int": "int32",
+    "long": "int64",
+}
+
+TORCH_DTYPES = {name: np.dtype(kind) for name, _, _, kind in _TYPES}
+TORCH_DTYPES |= {old: TORCH_DTYPES[name] for old, name in _OLD_NAMES.items()}
+SAFETENSORS_DTYPES = {name: np.dtype(kind) for _, name, _, kind in _TYPES if name}
+STORAGE_DTYPES = {f"{name}Storage": np.dtype(kind) for _, _, name, kind in _TYPES if name}
+TENSOR_CLASSES = frozenset(f"{name}Tensor" for _, _, name, _ in _TYPES if name) | {"Tensor"}
+
 
 Array = npt.NDArray[Any]
 
@@ -154,3 +200,45 @@ def _refuse_lazy_views(metadata: tuple[object, ...]) -> None:
             "its tensor is a lazily conjugated or negated view",
             "Call resolve_conj() and resolve_neg() on the tensor in PyTorch and save it again",
         )
+
+
+class StorageId(NamedTuple):
+    """One storage as a pickle describes it, checked in form but not yet against the file."""
+
+    key: str
+    dtype: np.dtype
+    numel: int
+    # For a part of a storage: where it starts and how long it is, counted in elements.
+    view: tuple[int, int] | None
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the whole storage."""
+        return self.numel * self.dtype.itemsize
+
+
+def storage_dtype(kind: object) -> np.dtype:
+    """Return the element type of a storage class that a file names."""
+    if isinstance(kind, StorageType) and kind.dtype is not None:
+        return kind.dtype
+    raise UnreadableError(
+        f"its tensor has storage of the class {kind!r}, whose element type is not known"
+        if isinstance(kind, StorageType)
+        else f"its tensor has storage of the class {brief(kind)}",
+        "Save its state_dict again, with tensors of numbers or booleans",
+    )
+
+
+def parse_storage_id(identity: tuple[object, ...]) -> StorageId:
+    """Check ('storage', class, key, location, count[, view]) and drop the location."""
+    if len(identity) not in (5, 6):
+        raise UnreadableError(f"its storage is described by {len(identity)} values, not 5 or 6")
+    _, kind, key, _, numel, *views = identity
+    if not isinstance(key, str):
+        raise UnreadableError(f"its storage is called {brief(key)}, not a text")
+    view = views[0] if views else None
+    if view is not None:
+        if not isinstance(view, tuple) or len(view) != 3:
+            raise UnreadableError(f"its storage is a part described by {brief(view)}")
+        view = (count_of(view[1], "storage offset"), count_of(view[2], "storage size"))
+    return StorageId(key, storage_dtype(kind), count_of(numel, "storage size"), view)
