@@ -1,0 +1,38 @@
+"""What Sphinx is told while it builds: docstrings as they are written here, links, the gallery."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+_CODE = re.compile(r"(``.+?``|`[^`]+`)")
+
+
+def escape(app: Any, what: str, name: str, value: object, options: Any, lines: list[str]) -> None:
+    """Bars and stars of prose, |w| and 2**32, which reStructuredText would read as its own."""
+    in_example = False
+    for index, line in enumerate(lines):
+        in_example = line.lstrip().startswith(">>>") or (in_example and bool(line.strip()))
+        if not in_example:
+            pieces = _CODE.split(line)
+            pieces[::2] = [re.sub(r"([|*])", r"\\\1", piece) for piece in pieces[::2]]
+            lines[index] = "".join(pieces)
+
+
+def skip(app: Any, what: str, name: str, value: object, skipped: bool, options: Any) -> bool | None:
+    """Fields of named tuples are told under "Attributes"."""
+    return True if type(value).__name__ == "_tuplegetter" else None
+
+
+def relink(app: Any, page: str, source: list[str]) -> None:
+    """The gallery is no source of the site but a page beside it."""
+    source[0] = source[0].replace("](gallery/index.html)", "](site:gallery/index.html)")
+
+
+def copy_gallery(app: Any, exception: Exception | None) -> None:
+    """Takes the gallery along as it is."""
+    if exception is None and app.builder.format == "html":
+        source, target = Path(app.srcdir, "gallery"), Path(app.outdir, "gallery")
+        shutil.copytree(source, target, dirs_exist_ok=True)

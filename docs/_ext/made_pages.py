@@ -1,0 +1,178 @@
+"""Pages that are made, not written: the reference from docstrings, and copies of the notebooks.
+
+They go into ``docs/reference`` and ``docs/notebooks``, which git ignores.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import reprlib
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pagjax
+
+# What is documented beside the names of `dir(pagjax)`, and in which order modules come.
+MODULES = (
+    "gradients",
+    "smoothing",
+    "targeted",
+    "objectives",
+    "projections",
+    "sampling",
+    "pgd",
+    "paper",
+    "presets",
+    "certification",
+    "alignment",
+    "attribution",
+    "images",
+    "samples",
+    "checkpoints",
+    "checkpoints.convert",
+    "checkpoints.shipped",
+    "networks",
+    "mesh",
+    "checks",
+)
+
+
+def public_names() -> list[str]:
+    """The names that ``dir(pagjax)`` shows and that are ours."""
+    return [name for name in dir(pagjax) if not name.startswith("_") and _is_ours(name)]
+
+
+def _is_ours(name: str) -> bool:
+    value = getattr(pagjax, name)
+    home = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "pagjax")
+    return str(home).startswith("pagjax") and name != "interruption"
+
+
+def modules() -> list[str]:
+    """Modules of the reference, those of ``dir(pagjax)`` included, by their dotted names."""
+    shown = [name for name in public_names() if inspect.ismodule(getattr(pagjax, name))]
+    return [*MODULES, *(name for name in shown if name not in MODULES)]
+
+
+def members(module: ModuleType) -> list[str]:
+    """Public names of a module: ``__all__``, or what it defines or imports to hand on."""
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+    found: list[str] = []
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.append(node.name)
+        elif isinstance(node, ast.ImportFrom):
+            found += [alias.name for alias in node.names if alias.asname == alias.name]
+        else:
+            found += _assigned(node)
+    return [name for name in dict.fromkeys(found) if not name.startswith("_")]
+
+
+def _assigned(node: ast.stmt) -> list[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    parts = [part for target in targets for part in getattr(target, "elts", [target])]
+    return [part.id for part in parts if isinstance(part, ast.Name)]
+
+
+def write(docs: Path) -> None:
+    """The made pages, where they differ from those that lie there."""
+    _replace(docs / "reference", _reference())
+    notebooks = docs.parent / "notebooks"
+    pages = {path.name: path.read_text("utf-8") for path in sorted(notebooks.glob("*.ipynb"))}
+    _replace(docs / "notebooks", pages)
+
+
+def _replace(folder: Path, pages: dict[str, str]) -> None:
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_file() and path.name not in pages:
+            path.unlink()
+    for name, text in pages.items():
+        path = folder / name
+        if not path.is_file() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+
+
+def _reference() -> dict[str, str]:
+    """Each name once, at its shortest path; where it is handed on, a link to there."""
+    tops = [name for name in public_names() if not inspect.ismodule(getattr(pagjax, name))]
+    homes: dict[tuple[str, int], str] = {}
+    pages = {"pagjax.rst": _page("pagjax", pagjax, tops, homes)}
+    for name in sorted(modules(), key=lambda name: name.count(".")):
+        module = import_module(f"pagjax.{name}")
+        pages[f"{name}.rst"] = _page(f"pagjax.{name}", module, members(module), homes)
+    listed = "\n".join(f"   {name}" for name in ("pagjax", *modules()))
+    pages["index.rst"] = _INDEX.format(listed=listed)
+    return pages
+
+
+_INDEX = """Reference
+=========
+
+Every public name, from the docstrings. Lengths (``sigma``, ``epsilon``, ``step_size``, radii) are
+l2 lengths in [0, 1] pixel units, see :doc:`/units`. The options of the commands are told by
+``--help`` and in :doc:`/commands`.
+
+.. toctree::
+   :maxdepth: 1
+
+{listed}
+"""
+
+
+def _page(
+    title: str, module: ModuleType, names: list[str], homes: dict[tuple[str, int], str]
+) -> str:
+    lines = [f"``{title}``", "=" * (len(title) + 4), "", f".. automodule:: {title}", ""]
+    elsewhere: list[str] = []
+    for name in names:
+        value = getattr(module, name)
+        if inspect.ismodule(value):
+            continue
+        path = homes.setdefault((name, id(value)), f"{title}.{name}")
+        if path == f"{title}.{name}":
+            lines += _entry(path, value, _comment(module, name))
+        else:
+            elsewhere.append(f"`{path}`")
+    if elsewhere:
+        lines += [f"Also here: {', '.join(elsewhere)}.", ""]
+    return "\n".join(lines)
+
+
+def _entry(path: str, value: object, comment: list[str]) -> list[str]:
+    if inspect.isclass(value):
+        return [f".. autoclass:: {path}", "   :members:", ""]
+    if inspect.isroutine(value) or hasattr(value, "__wrapped__"):
+        return [f".. autofunction:: {path}", ""]
+    # A constant or an alias: its value, and the comment that stands above it in the source.
+    told = f".. py:data:: {path}"
+    return [told, f"   :value: {_short(value)}", "", *(f"   {line}" for line in comment), ""]
+
+
+def _short(value: object) -> str:
+    shown = value.name if isinstance(value, pagjax.Objective) else _REPR.repr(value)
+    return " ".join(str(shown).replace("typing.", "").split())
+
+
+_REPR = reprlib.Repr()
+_REPR.maxdict, _REPR.maxstring, _REPR.maxother = 3, 60, 90
+
+
+def _comment(module: ModuleType, name: str) -> list[str]:
+    """The lines of ``#`` above a name's assignment, in the module that assigns it."""
+    lines = inspect.getsource(module).splitlines()
+    for node in ast.parse("\n".join(lines)).body:
+        handed_on = isinstance(node, ast.ImportFrom) and any(a.name == name for a in node.names)
+        if handed_on and str(node.module).startswith("pagjax"):
+            return _comment(import_module(node.module), name)
+        elif name in _assigned(node):
+            above: list[str] = []
+            for line in reversed(lines[: node.lineno - 1]):
+                if not line.startswith("# "):
+                    break
+                above.insert(0, line.removeprefix("# "))
+            return above
+    return []
