@@ -11,8 +11,22 @@
 # %% [markdown]
 # # Quick start
 #
+# [![Open in Colab][badge]][colab]
+#
+# [badge]: https://colab.research.google.com/assets/colab-badge.svg
+# [colab]: https://colab.research.google.com/github/pagjax/pagjax/blob/main/notebooks/1_quick_start.ipynb
+#
 # Load a network for ten ImageNet classes, smooth it, follow the gradient of a target class, look.
 # All lengths (`sigma`, `epsilon`, `step_size`) are l2 lengths of images with pixels in [0, 1].
+
+# %% tags=["remove-cell"]
+# Where pagjax is missing, as in Colab, this installs it.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("pagjax") is None:
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "pagjax[notebooks]"], check=True)
 
 # %%
 import jax

@@ -11,7 +11,10 @@
 # %% [markdown]
 # # Bring your own classifier, and your own photographs
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/pagjax/pagjax/blob/main/notebooks/3_your_own_classifier.ipynb)
+# [![Open in Colab][badge]][colab]
+#
+# [badge]: https://colab.research.google.com/assets/colab-badge.svg
+# [colab]: https://colab.research.google.com/github/pagjax/pagjax/blob/main/notebooks/3_your_own_classifier.ipynb
 #
 # pagjax asks for one thing: a function from images `[n, height, width, channels]` in [0, 1] to
 # logits `[n, classes]`. Below, the same small network is written four times: as a plain function,
@@ -53,10 +56,10 @@ SIDE, SIGMA = 32, 0.25
 
 # %%
 PHOTOGRAPHS = {
-    "coffee": samples.path("sample:coffee"),
     "grass": samples.path("sample:grass"),
-    "retina": samples.path("sample:retina"),
     "bricks": samples.path("sample:bricks"),
+    "tissue": samples.path("sample:tissue"),
+    "galaxies": samples.path("sample:galaxies"),
 }
 LABELS = list(PHOTOGRAPHS)
 pictures = np.stack([images.read(path, (128, 128)) for path in PHOTOGRAPHS.values()])
@@ -84,8 +87,9 @@ for axis, label, picture in zip(axes, LABELS, pictures, strict=True):
 # %% [markdown]
 # ## A plain function
 #
-# Two convolutions, a mean over the picture, a linear layer. Pixels are centred inside, so that
-# sigma and epsilon keep their meaning as lengths in [0, 1] pixel units.
+# A convolution, means over blocks of 4x4, a second convolution, a mean over the picture, a linear
+# layer. Pixels are centred inside, so that sigma and epsilon keep their meaning as lengths in
+# [0, 1] pixel units.
 
 
 # %%
@@ -94,21 +98,27 @@ def scaled(key, *shape):
     return jax.random.normal(key, shape) * np.sqrt(2 / np.prod(shape[:-1]))
 
 
+def convolved(x, kernel):
+    """Stride 1, padded with zeros."""
+    form = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=form)
+
+
 def plain(weights, x):
     """Images to logits."""
-    x = x - 0.5
-    for kernel in (weights["first"], weights["second"]):
-        x = jax.lax.conv_general_dilated(
-            x, kernel, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
-        x = jax.nn.relu(x)
+    x = jax.nn.relu(convolved(x - 0.5, weights["first"]) + weights["first_bias"])
+    n, height, width, channels = x.shape
+    x = x.reshape(n, height // 4, 4, width // 4, 4, channels).mean((2, 4))
+    x = jax.nn.relu(convolved(x, weights["second"]) + weights["second_bias"])
     return x.mean((1, 2)) @ weights["last"]
 
 
 first, second, last = jax.random.split(jax.random.key(1), 3)
 plain_weights = {
     "first": scaled(first, 5, 5, 3, 16),
+    "first_bias": jnp.zeros(16),
     "second": scaled(second, 3, 3, 16, 32),
+    "second_bias": jnp.zeros(32),
     "last": scaled(last, 32, len(LABELS)),
 }
 
@@ -125,8 +135,9 @@ class LinenNetwork(nn.Module):
     @nn.compact
     def __call__(self, x):
         """Images to logits."""
-        x = nn.relu(nn.Conv(16, (5, 5), strides=2)(x - 0.5))
-        x = nn.relu(nn.Conv(32, (3, 3), strides=2)(x))
+        x = nn.relu(nn.Conv(16, (5, 5))(x - 0.5))
+        x = nn.avg_pool(x, (4, 4), strides=(4, 4))
+        x = nn.relu(nn.Conv(32, (3, 3))(x))
         return nn.Dense(len(LABELS))(x.mean((1, 2)))
 
 
@@ -144,13 +155,14 @@ class NNXNetwork(nnx.Module):
     """The same layers."""
 
     def __init__(self, rngs):
-        self.first = nnx.Conv(3, 16, (5, 5), strides=2, rngs=rngs)
-        self.second = nnx.Conv(16, 32, (3, 3), strides=2, rngs=rngs)
+        self.first = nnx.Conv(3, 16, (5, 5), rngs=rngs)
+        self.second = nnx.Conv(16, 32, (3, 3), rngs=rngs)
         self.last = nnx.Linear(32, len(LABELS), rngs=rngs)
 
     def __call__(self, x):
         """Images to logits."""
         x = nnx.relu(self.first(x - 0.5))
+        x = nnx.avg_pool(x, (4, 4), strides=(4, 4))
         x = nnx.relu(self.second(x))
         return self.last(x.mean((1, 2)))
 
@@ -174,18 +186,20 @@ class EquinoxNetwork(eqx.Module):
     """The same layers."""
 
     first: eqx.nn.Conv2d
+    pool: eqx.nn.AvgPool2d
     second: eqx.nn.Conv2d
     last: eqx.nn.Linear
 
     def __init__(self, key):
         keys = jax.random.split(key, 3)
-        self.first = eqx.nn.Conv2d(3, 16, 5, stride=2, padding="SAME", key=keys[0])
-        self.second = eqx.nn.Conv2d(16, 32, 3, stride=2, padding="SAME", key=keys[1])
+        self.first = eqx.nn.Conv2d(3, 16, 5, padding="SAME", key=keys[0])
+        self.pool = eqx.nn.AvgPool2d(4, 4)
+        self.second = eqx.nn.Conv2d(16, 32, 3, padding="SAME", key=keys[1])
         self.last = eqx.nn.Linear(32, len(LABELS), key=keys[2])
 
     def __call__(self, image):
         """One image ``[channels, height, width]`` to logits."""
-        x = jax.nn.relu(self.first(image - 0.5))
+        x = self.pool(jax.nn.relu(self.first(image - 0.5)))
         x = jax.nn.relu(self.second(x))
         return self.last(x.mean((1, 2)))
 
@@ -210,7 +224,7 @@ NUM_STEPS = 200
 
 def train(function, weights):
     """The weights after some steps of Adam on noisy pieces."""
-    optimiser = optax.adam(3e-3)
+    optimiser = optax.adam(5e-3)
 
     def loss(weights, x, classes, key):
         """Cross-entropy on noisy images."""
@@ -220,9 +234,9 @@ def train(function, weights):
 
     @jax.jit
     def step(weights, state, key):
-        """One step on 64 pieces."""
+        """One step on 32 pieces."""
         chosen, noise = jax.random.split(key)
-        rows = jax.random.randint(chosen, (64,), 0, len(train_images))
+        rows = jax.random.randint(chosen, (32,), 0, len(train_images))
         x, classes = jnp.asarray(train_images)[rows], jnp.asarray(train_classes)[rows]
         gradient = jax.grad(loss)(weights, x, classes, noise)
         updates, state = optimiser.update(gradient, state)
@@ -255,7 +269,7 @@ for name, logits_fn in NETWORKS.items():
 # ## Painting
 #
 # From one test piece of each photograph towards the next photograph, inside an l2 ball of radius
-# 5: does its texture appear?
+# 6. Networks as small as these know colours and coarse texture, and that is what appears.
 
 # %%
 start = test_images[: len(LABELS)]
@@ -267,9 +281,9 @@ found = {
         targets,
         key,
         sigma=SIGMA,
-        epsilon=5.0,
-        step_size=0.25,
-        num_steps=40,
+        epsilon=6.0,
+        step_size=0.3,
+        num_steps=30,
         num_samples=10,
     )
     for name, logits_fn in NETWORKS.items()

@@ -11,9 +11,23 @@
 # %% [markdown]
 # # Certify along the way
 #
+# [![Open in Colab][badge]][colab]
+#
+# [badge]: https://colab.research.google.com/assets/colab-badge.svg
+# [colab]: https://colab.research.google.com/github/pagjax/pagjax/blob/main/notebooks/4_certify_and_synthesise.ipynb
+#
 # A smoothed classifier comes with a proof: around an image there is an l2 ball in which its
 # prediction cannot change (Cohen, Rosenfeld and Kolter 2019). On the way from a photograph to the
 # target class the certified class changes hands, and the ball shrinks to nothing and grows again.
+
+# %% tags=["remove-cell"]
+# Where pagjax is missing, as in Colab, this installs it.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("pagjax") is None:
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "pagjax[notebooks]"], check=True)
 
 # %%
 import jax

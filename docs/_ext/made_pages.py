@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import reprlib
 from importlib import import_module
 from pathlib import Path
@@ -162,17 +163,17 @@ _REPR.maxdict, _REPR.maxstring, _REPR.maxother = 3, 60, 90
 
 
 def _comment(module: ModuleType, name: str) -> list[str]:
-    """The lines of ``#`` above a name's assignment, in the module that assigns it."""
+    """What the source says of a constant: a string below it, or the lines of ``#`` above it."""
     lines = inspect.getsource(module).splitlines()
-    for node in ast.parse("\n".join(lines)).body:
+    body = ast.parse("\n".join(lines)).body
+    for node, after in zip(body, [*body[1:], None], strict=True):
         handed_on = isinstance(node, ast.ImportFrom) and any(a.name == name for a in node.names)
         if handed_on and str(node.module).startswith("pagjax"):
             return _comment(import_module(node.module), name)
-        elif name in _assigned(node):
-            above: list[str] = []
-            for line in reversed(lines[: node.lineno - 1]):
-                if not line.startswith("# "):
-                    break
-                above.insert(0, line.removeprefix("# "))
-            return above
+        if name in _assigned(node):
+            told = after.value if isinstance(after, ast.Expr) else None
+            if isinstance(told, ast.Constant) and isinstance(told.value, str):
+                return inspect.cleandoc(told.value).splitlines()
+            above = itertools.takewhile(lambda line: line[:2] == "# ", lines[node.lineno - 2 :: -1])
+            return [line[2:] for line in above][::-1]
     return []
