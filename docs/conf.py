@@ -28,8 +28,6 @@ extensions = [
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
-# The page from another folder is written when there is one (see `index.md`).
-suppress_warnings = ["toc.empty_glob"]
 
 # Single backticks in docstrings name things; what is on the site becomes a link.
 default_role = "py:obj"

@@ -269,7 +269,7 @@ for name, logits_fn in NETWORKS.items():
 # ## Painting
 #
 # From one test piece of each photograph towards the next photograph, inside an l2 ball of radius
-# 6. Networks as small as these know colours and coarse texture, and that is what appears.
+# 6. Networks as small as these go by colour first, so that is what changes most.
 
 # %%
 start = test_images[: len(LABELS)]

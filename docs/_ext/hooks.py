@@ -27,7 +27,9 @@ def skip(app: Any, what: str, name: str, value: object, skipped: bool, options: 
 
 
 def relink(app: Any, page: str, source: list[str]) -> None:
-    """The gallery is no source of the site but a page beside it."""
+    """The gallery is no source of the site but a page beside it; the live page may be missing."""
+    if page == "index" and not Path(app.srcdir, "live.md").is_file():
+        source[0] = source[0].replace("\nlive\n", "\n")
     source[0] = source[0].replace("](gallery/index.html)", "](site:gallery/index.html)")
 
 

@@ -15,6 +15,7 @@ from types import ModuleType
 
 import pagjax
 
+_SHOWN = dir(pagjax)
 # What is documented beside the names of `dir(pagjax)`, and in which order modules come.
 MODULES = (
     "gradients",
@@ -32,7 +33,7 @@ MODULES = (
     "images",
     "samples",
     "checkpoints",
-    "checkpoints.convert",
+    "convert",
     "checkpoints.shipped",
     "networks",
     "mesh",
@@ -42,13 +43,13 @@ MODULES = (
 
 def public_names() -> list[str]:
     """The names that ``dir(pagjax)`` shows and that are ours."""
-    return [name for name in dir(pagjax) if not name.startswith("_") and _is_ours(name)]
+    return [name for name in _SHOWN if not name.startswith("_") and _is_ours(name)]
 
 
 def _is_ours(name: str) -> bool:
     value = getattr(pagjax, name)
     home = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "pagjax")
-    return str(home).startswith("pagjax") and name != "interruption"
+    return str(home).startswith("pagjax") and name not in ("interruption", "moved")
 
 
 def modules() -> list[str]:
@@ -103,7 +104,7 @@ def _reference() -> dict[str, str]:
     homes: dict[tuple[str, int], str] = {}
     pages = {"pagjax.rst": _page("pagjax", pagjax, tops, homes)}
     for name in sorted(modules(), key=lambda name: name.count(".")):
-        module = import_module(f"pagjax.{name}")
+        module = getattr(pagjax, name, None) or import_module(f"pagjax.{name}")
         pages[f"{name}.rst"] = _page(f"pagjax.{name}", module, members(module), homes)
     listed = "\n".join(f"   {name}" for name in ("pagjax", *modules()))
     pages["index.rst"] = _INDEX.format(listed=listed)
