@@ -15,47 +15,23 @@ from types import ModuleType
 
 import pagjax
 
-_SHOWN = dir(pagjax)
-# What is documented beside the names of `dir(pagjax)`, and in which order modules come.
-MODULES = (
-    "gradients",
-    "smoothing",
-    "targeted",
-    "objectives",
-    "projections",
-    "sampling",
-    "pgd",
-    "paper",
-    "presets",
-    "certification",
-    "alignment",
-    "attribution",
-    "images",
-    "samples",
-    "checkpoints",
-    "convert",
-    "checkpoints.shipped",
-    "networks",
-    "mesh",
-    "checks",
+# The order of the modules that `dir(pagjax)` shows; others come after them.
+ORDER = (
+    *("objectives", "projections", "sampling", "pgd", "paper", "presets"),
+    *("certification", "alignment", "attribution", "images", "samples"),
+    *("networks", "checkpoints", "convert", "mesh", "figures"),
 )
 
 
 def public_names() -> list[str]:
-    """The names that ``dir(pagjax)`` shows and that are ours."""
-    return [name for name in _SHOWN if not name.startswith("_") and _is_ours(name)]
-
-
-def _is_ours(name: str) -> bool:
-    value = getattr(pagjax, name)
-    home = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", "pagjax")
-    return str(home).startswith("pagjax") and name not in ("interruption", "moved")
+    """The names that ``dir(pagjax)`` shows."""
+    return [name for name in dir(pagjax) if not name.startswith("_")]
 
 
 def modules() -> list[str]:
-    """Modules of the reference, those of ``dir(pagjax)`` included, by their dotted names."""
-    shown = [name for name in public_names() if inspect.ismodule(getattr(pagjax, name))]
-    return [*MODULES, *(name for name in shown if name not in MODULES)]
+    """Those of them that are modules, each a page."""
+    found = [name for name in public_names() if inspect.ismodule(getattr(pagjax, name))]
+    return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else 99, name))
 
 
 def members(module: ModuleType) -> list[str]:
@@ -103,8 +79,8 @@ def _reference() -> dict[str, str]:
     tops = [name for name in public_names() if not inspect.ismodule(getattr(pagjax, name))]
     homes: dict[tuple[str, int], str] = {}
     pages = {"pagjax.rst": _page("pagjax", pagjax, tops, homes)}
-    for name in sorted(modules(), key=lambda name: name.count(".")):
-        module = getattr(pagjax, name, None) or import_module(f"pagjax.{name}")
+    for name in modules():
+        module = getattr(pagjax, name)
         pages[f"{name}.rst"] = _page(f"pagjax.{name}", module, members(module), homes)
     listed = "\n".join(f"   {name}" for name in ("pagjax", *modules()))
     pages["index.rst"] = _INDEX.format(listed=listed)
@@ -150,8 +126,9 @@ def _entry(path: str, value: object, comment: list[str]) -> list[str]:
     if inspect.isroutine(value) or hasattr(value, "__wrapped__"):
         return [f".. autofunction:: {path}", ""]
     # A constant or an alias: its value, and the comment that stands above it in the source.
-    told = f".. py:data:: {path}"
-    return [told, f"   :value: {_short(value)}", "", *(f"   {line}" for line in comment), ""]
+    home, name = path.rsplit(".", 1)
+    told = [f".. py:data:: {name}", f"   :module: {home}", f"   :value: {_short(value)}", ""]
+    return [*told, *(f"   {line}" for line in comment), ""]
 
 
 def _short(value: object) -> str:
@@ -165,12 +142,13 @@ _REPR.maxdict, _REPR.maxstring, _REPR.maxother = 3, 60, 90
 
 def _comment(module: ModuleType, name: str) -> list[str]:
     """What the source says of a constant: a string below it, or the lines of ``#`` above it."""
-    lines = inspect.getsource(module).splitlines()
-    body = ast.parse("\n".join(lines)).body
-    for node, after in zip(body, [*body[1:], None], strict=True):
+    source = inspect.getsource(module)
+    body, lines = ast.parse(source).body, source.splitlines()
+    for node in ast.walk(ast.parse(source)):
         handed_on = isinstance(node, ast.ImportFrom) and any(a.name == name for a in node.names)
         if handed_on and str(node.module).startswith("pagjax"):
             return _comment(import_module(node.module), name)
+    for node, after in zip(body, [*body[1:], None], strict=True):
         if name in _assigned(node):
             told = after.value if isinstance(after, ast.Expr) else None
             if isinstance(told, ast.Constant) and isinstance(told.value, str):

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 from pagjax.checkpoints import shipped
 
-FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
@@ -25,7 +25,7 @@ def test_the_pair_agrees_and_holds_no_outputs(name):
     paired = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     assert [(cell.cell_type, cell.source) for cell in text.cells] == [
         (cell.cell_type, cell.source) for cell in paired.cells
-    ], f"run `jupytext --to ipynb notebooks/{name}.py`"
+    ], f"run `jupytext --update --to ipynb notebooks/{name}.py`"
     for cell in paired.cells:
         assert not cell.get("outputs")
 
