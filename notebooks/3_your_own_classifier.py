@@ -70,8 +70,8 @@ def pieces(pictures, number, seed):
     random = np.random.default_rng(seed)
     classes = np.arange(number) % len(pictures)
     corners = random.integers(0, np.array(pictures.shape[1:3]) - SIDE + 1, (number, 2))
-    cut = [pictures[c][y : y + SIDE, x : x + SIDE] for c, (y, x) in zip(classes, corners)]
-    return np.stack(cut), classes
+    places = zip(classes, corners, strict=True)
+    return np.stack([pictures[c][y : y + SIDE, x : x + SIDE] for c, (y, x) in places]), classes
 
 
 # The left three quarters are for training, the rest, which no training piece shows, for tests.

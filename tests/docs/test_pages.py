@@ -25,7 +25,9 @@ def _examples(path: Path) -> list[str]:
 def _commands(text: str) -> list[str]:
     """Command lines of indented and fenced blocks, those over several lines as one."""
     joined = text.replace("\\\n", " ")
-    return re.findall(r"^(?: {4}|\$ )?((?:python -m pagjax\.|python convert_torch)[^\n]*)", joined, re.M)
+    return re.findall(
+        r"^(?: {4}|\$ )?((?:python -m pagjax\.|python convert_torch)[^\n]*)", joined, re.M
+    )
 
 
 def test_the_readme_is_short():
@@ -38,7 +40,7 @@ def test_start_and_readme_have_the_same_example():
 
 @pytest.mark.parametrize("name", [name for name in NAMES if _examples(ROOT / name)][1:])
 def test_examples_run(name, tmp_path, monkeypatch):
-    """A page's examples one after another, as a reader types them; the README's is start's first."""
+    """A page's examples in turn, as a reader types them; the README's is the first of start."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plt, "show", lambda: None)
     names: dict[str, object] = {"__name__": "__main__"}
@@ -85,5 +87,7 @@ def test_links_and_paths_are_there(name):
             path = link.split("#")[0]
             made = path.startswith(("reference/", "notebooks/")) and page.parent.name == "docs"
             assert made or (page.parent / path).exists(), link
-    for path in re.findall(r"`((?:pagjax|tests|docs|notebooks|benchmarks|\.github)/[\w./-]*)`", text):
+    for path in re.findall(
+        r"`((?:pagjax|tests|docs|notebooks|benchmarks|\.github)/[\w./-]*)`", text
+    ):
         assert (ROOT / path).exists(), path

@@ -1,4 +1,4 @@
-"""The documentation's site: it builds without a warning, holds every public name, and its links hold.
+"""The documentation's site: it builds without a warning, has every public name, and links hold.
 
 Here the notebooks are not executed; `make docs` does that, and `test_notebooks` runs their cells.
 """

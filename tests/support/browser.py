@@ -43,7 +43,7 @@ def _served(folder: Path) -> Iterator[str]:
 def opened(
     file: Path, *, width: int = 1280, height: int = 900, root: Path | None = None
 ) -> Iterator[Any]:
-    """A page of Playwright's, `root` or its folder served here; errors of its scripts fail the test.
+    """A page of Playwright's, its folder or `root` served here; errors of scripts fail the test.
 
     Requests to anything but the page's own origin are refused and fail the test too.
     """
