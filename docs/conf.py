@@ -57,10 +57,10 @@ html_title = f"pagjax {version}"
 html_static_path = ["_static"]
 html_css_files = ["pagjax.css"]
 html_theme_options = {
-    "source_repository": f"{REPOSITORY}/",
-    "source_branch": "main",
-    "source_directory": "docs/",
-    "footer_icons": [],
+    "top_of_page_buttons": [],
+    "footer_icons": [
+        {"name": "Repository", "url": REPOSITORY, "html": "Repository", "class": ""},
+    ],
 }
 html_copy_source = False
 html_show_sourcelink = False
@@ -70,8 +70,10 @@ copybutton_prompt_is_regexp = True
 
 def setup(app):
     """Pages that are made before the build, and what is done while it runs."""
+    hooks.name_attributes()
     app.connect("config-inited", lambda app, _: made_pages.write(HERE))
     app.connect("autodoc-process-docstring", hooks.escape, priority=400)
+    app.connect("autodoc-process-docstring", hooks.shorten, priority=600)
     app.connect("autodoc-skip-member", hooks.skip)
     app.connect("source-read", hooks.relink)
     app.connect("build-finished", hooks.copy_gallery)

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from sphinx.domains.python import PyObject
+
 _CODE = re.compile(r"(``.+?``|`[^`]+`)")
 
 
@@ -19,6 +21,21 @@ def escape(app: Any, what: str, name: str, value: object, options: Any, lines: l
             pieces = _CODE.split(line)
             pieces[::2] = [re.sub(r"([|*])", r"\\\1", piece) for piece in pieces[::2]]
             lines[index] = "".join(pieces)
+
+
+def shorten(app: Any, what: str, name: str, value: object, options: Any, lines: list[str]) -> None:
+    """Types of attributes as people write them."""
+    for index, line in enumerate(lines):
+        if line.lstrip().startswith(":vartype"):
+            line = re.sub(r"\bjax\.jaxlib\._jax\.Array\b|\bjaxlib\._jax\.Array\b", "Array", line)
+            lines[index] = re.sub(r"\b(collections\.abc|typing|pathlib|numpy)\.", "", line)
+
+
+def name_attributes() -> None:
+    """Fields of records are "Attributes" here, and not "Variables"."""
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
 
 
 def skip(app: Any, what: str, name: str, value: object, skipped: bool, options: Any) -> bool | None:

@@ -82,8 +82,11 @@ def _reference() -> dict[str, str]:
     for name in modules():
         module = getattr(pagjax, name)
         pages[f"{name}.rst"] = _page(f"pagjax.{name}", module, members(module), homes)
-    listed = "\n".join(f"   {name}" for name in ("pagjax", *modules()))
-    pages["index.rst"] = _INDEX.format(listed=listed)
+    told = [("pagjax", pagjax), *((name, getattr(pagjax, name)) for name in modules())]
+    pages["index.rst"] = _INDEX.format(
+        told="\n".join(f"- :doc:`{name}`: {_first(module)}" for name, module in told),
+        listed="\n".join(f"   {name}" for name, _ in told),
+    )
     return pages
 
 
@@ -94,11 +97,19 @@ Every public name, from the docstrings. Lengths (``sigma``, ``epsilon``, ``step_
 l2 lengths in [0, 1] pixel units, see :doc:`/units`. The options of the commands are told by
 ``--help`` and in :doc:`/commands`.
 
+{told}
+
 .. toctree::
-   :maxdepth: 1
+   :hidden:
 
 {listed}
 """
+
+
+def _first(module: ModuleType) -> str:
+    """The first sentence of what a module says of itself, without what is markup elsewhere."""
+    line = (module.__doc__ or "").strip().partition("\n\n")[0].replace("\n", " ")
+    return line.removeprefix("pagjax: ").replace("*", r"\*").replace("|", r"\|")
 
 
 def _page(
@@ -132,7 +143,8 @@ def _entry(path: str, value: object, comment: list[str]) -> list[str]:
 
 
 def _short(value: object) -> str:
-    shown = value.name if isinstance(value, pagjax.Objective) else _REPR.repr(value)
+    named = isinstance(value, pagjax.Objective)
+    shown = f"Objective({value.name!r}, ...)" if named else _REPR.repr(value)
     return " ".join(str(shown).replace("typing.", "").split())
 
 
