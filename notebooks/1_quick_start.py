@@ -29,6 +29,8 @@ if importlib.util.find_spec("pagjax") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "pagjax[notebooks]"], check=True)
 
 # %%
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
@@ -71,8 +73,8 @@ for name, row in zip(names, np.asarray(probabilities), strict=True):
 targets = jnp.array(
     [network.labels.index(name) for name in ("golf ball", "church", "English springer")]
 )
-preset = pagjax.presets.settings("fast", size[0], sigma=sigma, objective=pagjax.TARGET_CLASS_MAX)
-print(preset)
+recipe = pagjax.presets.recipe("fast", size[0], sigma=sigma)
+print(f"radius {recipe.epsilon:.1f}, {recipe.num_steps} steps of {recipe.num_samples} draws")
 
 
 def paint(begun, projection=pagjax.projections.ball_then_box):
@@ -82,9 +84,7 @@ def paint(begun, projection=pagjax.projections.ball_then_box):
         begun,
         targets,
         key,
-        sigma=sigma,
-        projection=projection,
-        **preset.arguments(),
+        replace(recipe, projection=projection),
     )
 
 

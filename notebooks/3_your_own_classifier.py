@@ -272,20 +272,11 @@ for name, logits_fn in NETWORKS.items():
 # 6. Networks as small as these go by colour first, so that is what changes most.
 
 # %%
+recipe = pagjax.Recipe(sigma=SIGMA, epsilon=6.0, step_size=0.3, num_steps=30, num_samples=10)
 start = test_images[: len(LABELS)]
 targets = (test_classes[: len(LABELS)] + 1) % len(LABELS)
 found = {
-    name: pagjax.targeted_pgd(
-        logits_fn,
-        start,
-        targets,
-        key,
-        sigma=SIGMA,
-        epsilon=6.0,
-        step_size=0.3,
-        num_steps=30,
-        num_samples=10,
-    )
+    name: pagjax.targeted_pgd(logits_fn, start, targets, key, recipe)
     for name, logits_fn in NETWORKS.items()
 }
 

@@ -51,6 +51,9 @@ key = jax.random.key(0)
 # The loop can be left and entered again: `state` continues it, bit for bit.
 
 # %%
+recipe = pagjax.Recipe(
+    sigma=SIGMA, epsilon=40 * 32 / 224, step_size=0.2, num_steps=6, num_samples=8
+)
 state, way = None, [start[0]]
 for _ in range(8):
     found = pagjax.targeted_pgd(
@@ -58,11 +61,7 @@ for _ in range(8):
         start,
         jnp.array([target]),
         key,
-        sigma=SIGMA,
-        epsilon=40 * 32 / 224,
-        step_size=0.2,
-        num_steps=6,
-        num_samples=8,
+        recipe,
         state=state,
     )
     state = found.state

@@ -36,7 +36,7 @@ _SMALLER = {
     "rows=2, columns=4": "rows=1, columns=1",
     "num_steps=40": "num_steps=2",
     "recipes(), Cast()": 'recipes(main=0.25, compared=0.25), Cast(["cifar10"])',
-    "print(preset)": "from dataclasses import replace; preset = replace(preset, num_steps=4)",
+    "sigma=sigma)\nprint(": "sigma=sigma)\nrecipe = replace(recipe, num_steps=4)\nprint(",
     "show(12)": "show(1)",
     "show(14)": "show(2)",
 }
