@@ -9,6 +9,7 @@ from typing import Any
 
 from sphinx.domains.python import PyObject
 
+_OPTIONAL = ("installing", "live")
 _CODE = re.compile(r"(``.+?``|`[^`]+`)")
 
 
@@ -44,9 +45,10 @@ def skip(app: Any, what: str, name: str, value: object, skipped: bool, options: 
 
 
 def relink(app: Any, page: str, source: list[str]) -> None:
-    """The gallery is no source of the site but a page beside it; the live page may be missing."""
-    if page == "index" and not Path(app.srcdir, "live.md").is_file():
-        source[0] = source[0].replace("\nlive\n", "\n")
+    """The gallery is no source of the site but a page beside it; optional pages may be missing."""
+    for name in _OPTIONAL if page == "index" else ():
+        if not Path(app.srcdir, f"{name}.md").is_file():
+            source[0] = source[0].replace(f"\n{name}\n", "\n")
     source[0] = source[0].replace("](gallery/index.html)", "](site:gallery/index.html)")
 
 
