@@ -42,6 +42,12 @@ _SMALLER = {
 }
 
 
+def test_what_is_made_smaller_is_there():
+    """Else the tests would run the notebooks whole."""
+    texts = [(FOLDER / f"{name}.py").read_text("utf-8") for name in NAMES]
+    assert all(any(whole in text for text in texts) for whole in _SMALLER)
+
+
 @pytest.mark.skipif(not shipped.names(), reason="no network is shipped")
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs(name, tmp_path):
