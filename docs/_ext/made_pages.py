@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import re
 import reprlib
 from importlib import import_module
 from pathlib import Path
@@ -142,14 +143,17 @@ def _entry(path: str, value: object, comment: list[str]) -> list[str]:
     return [*told, *(f"   {line}" for line in comment), ""]
 
 
+_REPR = reprlib.Repr()
+_REPR.maxdict, _REPR.maxstring, _REPR.maxother = 3, 60, 1000
+_HOMES = re.compile(r"\b(?:typing|collections\.abc|jax\.jaxlib\._jax|jaxlib\._jax|numpy)\.")
+
+
 def _short(value: object) -> str:
+    """A constant's or an alias's value on a line, as people write it."""
     named = isinstance(value, pagjax.Objective)
     shown = f"Objective({value.name!r}, ...)" if named else _REPR.repr(value)
-    return " ".join(str(shown).replace("typing.", "").split())
-
-
-_REPR = reprlib.Repr()
-_REPR.maxdict, _REPR.maxstring, _REPR.maxother = 3, 60, 90
+    shown = re.sub(r" at 0x\w+", "", _HOMES.sub("", " ".join(shown.split())))
+    return shown if len(shown) <= 120 else f"{shown[:117]}..."
 
 
 def _comment(module: ModuleType, name: str) -> list[str]:
