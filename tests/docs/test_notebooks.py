@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 from pagjax.checkpoints import shipped
 
-FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
@@ -25,7 +25,7 @@ def test_the_pair_agrees_and_holds_no_outputs(name):
     paired = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     assert [(cell.cell_type, cell.source) for cell in text.cells] == [
         (cell.cell_type, cell.source) for cell in paired.cells
-    ], f"run `jupytext --to ipynb notebooks/{name}.py`"
+    ], f"run `jupytext --update --to ipynb notebooks/{name}.py`"
     for cell in paired.cells:
         assert not cell.get("outputs")
 
@@ -36,10 +36,16 @@ _SMALLER = {
     "rows=2, columns=4": "rows=1, columns=1",
     "num_steps=40": "num_steps=2",
     "recipes(), Cast()": 'recipes(main=0.25, compared=0.25), Cast(["cifar10"])',
-    "print(preset)": "from dataclasses import replace; preset = replace(preset, num_steps=4)",
+    "sigma=sigma)\nprint(": "sigma=sigma)\nrecipe = replace(recipe, num_steps=4)\nprint(",
     "show(12)": "show(1)",
     "show(14)": "show(2)",
 }
+
+
+def test_what_is_made_smaller_is_there():
+    """Else the tests would run the notebooks whole."""
+    texts = [(FOLDER / f"{name}.py").read_text("utf-8") for name in NAMES]
+    assert all(any(whole in text for text in texts) for whole in _SMALLER)
 
 
 @pytest.mark.skipif(not shipped.names(), reason="no network is shipped")
