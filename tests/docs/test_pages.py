@@ -27,8 +27,10 @@ _STARTS = r"(?:python -m pagjax[ .]|pagjax |python convert_torch)"
 
 def _commands(text: str) -> list[str]:
     """Command lines of indented and fenced blocks, those over several lines as one."""
-    joined = text.replace("\\\n", " ")
-    return re.findall(rf"^(?: {{4}}|\$ )?({_STARTS}[^\n]*)", joined, re.M)
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
+    indented = re.findall(r"^ {4}(.*\n)", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+    joined = "".join([*indented, *fenced]).replace("\\\n", " ")
+    return re.findall(rf"^({_STARTS}[^\n]*)", joined, re.M)
 
 
 def test_the_readme_is_short():
