@@ -1,6 +1,6 @@
 """Converts a published PyTorch checkpoint to a pagjax one: see --help."""
 
-from pagjax.checkpoints.command import main
+from pagjax.convert.command import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -27,13 +27,13 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pagjax import certification, checkpoints
-from pagjax.certificates import logs
-from pagjax.certificates.job import read_settings
-from pagjax.checks import LogitsFn, as_partial
-from pagjax.io.class_folders import Classes
-from pagjax.io.labelled_images import open_data
-from pagjax.runs import environment
-from pagjax.runs.inputs import weights_digest
+from pagjax.certified_logs import logs
+from pagjax.certified_logs.job import read_settings
+from pagjax.checkpoints.identity import weights_digest
+from pagjax.core.checks import LogitsFn, as_partial
+from pagjax.io.data.class_folders import Classes
+from pagjax.io.data.labelled_images import open_data
+from pagjax.jobs import environment
 from pagjax.training.attack import attack
 
 

@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import step_torch  # noqa: E402
 from benchmarks.workers import Worker, peak_memory, serve, spread  # noqa: E402
-from pagjax.memory import keep_freed_memory  # noqa: E402
+from pagjax.jobs.memory import keep_freed_memory  # noqa: E402
 
 SIGMA, LONGER = 0.25, 8
 SIDES = {"cifar-resnet20": 32, "resnet50": 224}
@@ -119,8 +119,8 @@ def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
     import jax.numpy as jnp
 
     from pagjax.certification.votes import count_votes
-    from pagjax.checkpoints import torch_resnets
-    from pagjax.mesh import make_mesh, place, use_cores
+    from pagjax.convert import torch_resnets
+    from pagjax.core.mesh import make_mesh, place, use_cores
     from pagjax.networks import NORMALIZERS
     from pagjax.networks.base import Description, base_network
 
@@ -171,13 +171,13 @@ def _image(name: str) -> np.ndarray:
 
 
 def _torch_network(name: str) -> Any:
-    from tests import torch_networks
+    from tests.support import torch_networks
 
     return torch_networks.resnet50() if name == "resnet50" else torch_networks.cohen_cifar(20)
 
 
 def _torch_weights(name: str) -> dict[str, np.ndarray]:
-    from tests.torch_networks import randomise
+    from tests.support.torch_networks import randomise
 
     state = randomise(_torch_network(name), seed=0).state_dict()
     return {key: value.numpy() for key, value in state.items()}

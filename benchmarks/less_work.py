@@ -66,7 +66,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.draw:
         from pagjax import checkpoints
-        from pagjax.runs import environment
+        from pagjax.jobs import environment
 
         environment.prepare()
         if args.save_pictures is not None:
@@ -84,7 +84,7 @@ def main() -> None:
 def recipes(network: Any, shorten: int = 1) -> dict[str, Any]:
     """The presets, and what leads from one to the other."""
     from pagjax import presets
-    from pagjax.objectives import TARGET_CLASS_MAX
+    from pagjax.core.objectives import TARGET_CLASS_MAX
 
     height, width = network.image_shape[:2]
     given = {"sigma": network.training_sigma, "objective": TARGET_CLASS_MAX}
@@ -118,12 +118,12 @@ def pictures(args: argparse.Namespace, side: int) -> Pictures:
         return Pictures(found.images[part], found.labels[part])
     numbers = np.arange(args.first, args.first + args.count)
     if args.data == "samples":
-        from pagjax import images, samples
+        from pagjax.io.pictures import images, samples
 
         read = [images.read(samples.path(name), (side, side)) for name in PHOTOGRAPHS]
         photographs = np.rint(np.stack(read) * 255).astype(np.uint8)
         return Pictures(photographs[numbers % len(read)], np.array([""] * len(numbers)))
-    from pagjax.training.data import open_data
+    from pagjax.io.data.labelled_images import open_data
 
     data = open_data(args.data, args.split, side, args.data_dir)
     return Pictures(data.images(numbers), np.array(data.labels)[data.targets[numbers]])
@@ -144,7 +144,7 @@ def make(args: argparse.Namespace, name: str) -> None:
     import jax
 
     from pagjax import checkpoints
-    from pagjax.runs.inputs import weights_digest
+    from pagjax.checkpoints.identity import weights_digest
 
     network = checkpoints.load(name, precision=args.precision)
     found = pictures(args, network.image_shape[0])
@@ -187,8 +187,8 @@ def trajectory(
     import jax
 
     import pagjax
-    from pagjax.sampling import group_size
-    from pagjax.targeted import draws_at_once
+    from pagjax.core.sampling import group_size
+    from pagjax.core.targeted import draws_at_once
 
     backend = jax.default_backend()
     at_once = draws_at_once(start[0].size, backend)

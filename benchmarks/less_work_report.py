@@ -37,11 +37,11 @@ def run_file(out: Path, network: str, recipe: str, first: int) -> Path:
 
 def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes an ``.npz``, whole or not at all."""
-    from pagjax.runs import files
+    from pagjax.io.files import atomic
 
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    files.write_bytes(path, buffer.getvalue())
+    atomic.write_bytes(path, buffer.getvalue())
 
 
 def is_done(file: Path, settings: str, numbers: np.ndarray) -> bool:
@@ -64,7 +64,7 @@ def runs(out: Path) -> Iterator[tuple[Path, dict[str, np.ndarray]]]:
 
 def draw(out: Path) -> None:
     """Writes both tables, the figure and a sheet for each network; prints how fast compares."""
-    from pagjax.runs import files
+    from pagjax.io.files import atomic
 
     found = [(*_named(file), run) for file, run in runs(out)]
     if not found:
@@ -72,13 +72,13 @@ def draw(out: Path) -> None:
     pictures = by_picture(found)
     rows = summary(pictures)
     judges = sorted({name for row in pictures for name in row if name.startswith(_CALLED)})
-    files.write_bytes(out / "pictures.csv", table(pictures, [*PICTURE_FIELDS, *judges]))
-    files.write_bytes(out / "less-work.csv", table(rows, FIELDS))
+    atomic.write_bytes(out / "pictures.csv", table(pictures, [*PICTURE_FIELDS, *judges]))
+    atomic.write_bytes(out / "less-work.csv", table(rows, FIELDS))
     for network in dict.fromkeys(name for name, _, _ in found):
         own = [(recipe, run) for name, recipe, run in found if name == network]
-        files.write_bytes(out / f"{network}.png", sheet(own))
+        atomic.write_bytes(out / f"{network}.png", sheet(own))
     print("\n".join(verdicts(rows)), flush=True)
-    files.write_bytes(out / "less-work.png", figure(rows))
+    atomic.write_bytes(out / "less-work.png", figure(rows))
 
 
 def _named(file: Path) -> tuple[str, str]:
@@ -205,7 +205,7 @@ def table(rows: Sequence[dict[str, Any]], fields: Sequence[str]) -> bytes:
 
 def sheet(found: Sequence[tuple[str, dict[str, np.ndarray]]]) -> bytes:
     """The first pictures: starts, then a row for each recipe."""
-    from pagjax import sheets
+    from pagjax.io.pictures import sheets
 
     batches: dict[str, list[dict[str, np.ndarray]]] = {}
     for recipe, run in found:

@@ -32,7 +32,7 @@ def main() -> None:
 
     import jax
 
-    from pagjax.mesh import make_mesh
+    from pagjax.core.mesh import make_mesh
 
     print("devices | mesh, images x draws | collectives a step | bytes of their operands a device")
     for count in (1, 2, 4, 8):
@@ -48,9 +48,9 @@ def compiled_text(num_images: int, side: int, num_samples: int, mesh: object) ->
     import jax
     import jax.numpy as jnp
 
-    from pagjax import pgd, targeted
-    from pagjax.objectives import TARGET_CLASS_MAX
-    from pagjax.projections import ball_then_box
+    from pagjax.core import pgd, targeted
+    from pagjax.core.objectives import TARGET_CLASS_MAX
+    from pagjax.core.projections import ball_then_box
 
     def logits(images: jax.Array) -> jax.Array:
         return jnp.tanh(images).mean((1, 2))

@@ -37,7 +37,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import step_pagjax, step_torch  # noqa: E402
 from benchmarks.workers import Worker, serve, spread  # noqa: E402
-from pagjax.memory import keep_freed_memory  # noqa: E402
+from pagjax.jobs.memory import keep_freed_memory  # noqa: E402
 
 PROGRAMS = {
     "cpu": ["torch:float32", "loop:float32", "loop:bfloat16", "naive:float32"],
@@ -80,7 +80,7 @@ def main() -> None:
 
 def write_problem(folder: Path, args: argparse.Namespace) -> None:
     """Weights, image and noise, which both sides read."""
-    from tests.torch_networks import randomise, resnet50
+    from tests.support.torch_networks import randomise, resnet50
 
     state = randomise(resnet50(), seed=0).state_dict()
     np.savez(folder / "weights.npz", **{key: value.numpy() for key, value in state.items()})

@@ -19,12 +19,12 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     import jax
     import jax.numpy as jnp
 
-    from pagjax import mesh as meshes
-    from pagjax import pgd
-    from pagjax.gradients import smoothed_gradient
-    from pagjax.objectives import TARGET_CLASS_MAX
-    from pagjax.projections import ball_then_box
-    from pagjax.targeted import targeted_pgd
+    from pagjax.core import mesh as meshes
+    from pagjax.core import pgd
+    from pagjax.core.gradients import smoothed_gradient
+    from pagjax.core.objectives import TARGET_CLASS_MAX
+    from pagjax.core.projections import ball_then_box
+    from pagjax.core.targeted import targeted_pgd
 
     kind, precision = args.worker.split(":")
     on_gpu = args.device == "gpu"
@@ -125,7 +125,7 @@ def network(folder: Path, args: argparse.Namespace, naive: bool, precision: str)
     """The logits of the benchmark's ResNet-50, in its inference form or as it was trained."""
     from jax.tree_util import Partial
 
-    from pagjax.checkpoints import torch_resnets
+    from pagjax.convert import torch_resnets
     from pagjax.networks import NORMALIZERS
     from pagjax.networks.base import Description, base_network
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagjax.runs.arguments import EXIT_DONE, EXIT_SOME_SKIPPED
-from pagjax.runs.command_line import guarded
-from pagjax.wording import arguments as types
+from pagjax.arguments import types
+from pagjax.jobs.command_line import guarded
+from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
     from pagjax.alignment.intervals import Interval
@@ -121,12 +121,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.io import locks
-    from pagjax.mesh import use_cores
-    from pagjax.runs import comparison_files
+    from pagjax.comparison import places
+    from pagjax.core.mesh import use_cores
+    from pagjax.io.files import locks
 
     use_cores()
-    comparison_files.check(args, args.out)
+    places.check(args, args.out)
     with locks.held(args.out):
         return _run(args)
 
@@ -135,11 +135,12 @@ def _run(args: argparse.Namespace) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax import checkpoints
     from pagjax.alignment.measure import as_csv
-    from pagjax.io.class_folders import Classes
-    from pagjax.runs import comparison, environment, files, messages
-    from pagjax.runs import comparison_files as places
-    from pagjax.runs import comparison_inputs as inputs
-    from pagjax.runs.job import JobError
+    from pagjax.comparison import inputs, measuring, places
+    from pagjax.io.data.class_folders import Classes
+    from pagjax.io.files import atomic
+    from pagjax.jobs import environment
+    from pagjax.jobs.errors import JobError
+    from pagjax.synthesis import messages
 
     if wrong := [count for count in args.agreement if count < 1]:
         raise JobError(f"--agreement {wrong[0]}: at least 1")
@@ -151,7 +152,7 @@ def _run(args: argparse.Namespace) -> int:
     statistics = inputs.find_statistics(args, labels, shape[0])
     classes = Classes.of(next(iter(networks.values())))
     starts, train, source = inputs.read_starts(args, classes, shape)
-    targets = comparison.draw_targets(starts, len(labels), args.seed)
+    targets = measuring.draw_targets(starts, len(labels), args.seed)
     others = inputs.draw_others(targets, len(labels), args.seed)
     fitted = None if statistics is None else inputs.statistics_digest(statistics)
     folders = places.folder_names(networks)
@@ -160,7 +161,7 @@ def _run(args: argparse.Namespace) -> int:
         networks={name: inputs.network_digest(network) for name, network in networks.items()},
         judges=identities,
         statistics=fitted,
-        starts=files.digest(starts.images, starts.classes),
+        starts=atomic.digest(starts.images, starts.classes),
         data=source,
     )
     work = places.begin(
@@ -169,7 +170,7 @@ def _run(args: argparse.Namespace) -> int:
     neighbours = None
     skipped = list(starts.skipped)
     if train is not None:
-        neighbours = comparison.neighbours(
+        neighbours = measuring.neighbours(
             work / places.NEIGHBOURS,
             starts,
             targets,
@@ -182,7 +183,7 @@ def _run(args: argparse.Namespace) -> int:
     summaries: dict[str, Mapping[str, Interval]] = {}
     rows: list[dict[str, Any]] = []
     for name, network in networks.items():
-        job = comparison.plan(
+        job = measuring.plan(
             name,
             network,
             starts,
@@ -196,11 +197,11 @@ def _run(args: argparse.Namespace) -> int:
         )
         folder = work / folders[name]
         with messages.progress_bar(job) as report:
-            pictures = comparison.make_pictures(
+            pictures = measuring.make_pictures(
                 folder, network, job, starts, report, mends=args.overwrite
             )
         asked, panel = inputs.impartial(judges, name, network)
-        measured = comparison.numbers(
+        measured = measuring.numbers(
             folder,
             network,
             job,
@@ -223,7 +224,7 @@ def _run(args: argparse.Namespace) -> int:
             target = labels[targets[number]]
             rows.append({"network": name, "start": number, "target": target, **row})
     (work / places.RECORD).unlink(missing_ok=True)  # no record beside numbers of another run
-    files.write_bytes(work / places.TABLE, as_csv(rows))
+    atomic.write_bytes(work / places.TABLE, as_csv(rows))
     record = {
         "starts": starts.source,
         "count": args.count,
@@ -235,7 +236,7 @@ def _run(args: argparse.Namespace) -> int:
         "settings": settings,
         "environment": environment.describe(),
     }
-    files.write_json(work / places.RECORD, record)
+    atomic.write_json(work / places.RECORD, record)
     places.end(args.out, work, settings)
     print(table(summaries, args.count))
     for why in dict.fromkeys(skipped):
@@ -260,7 +261,7 @@ def table(summaries: Mapping[str, Mapping[str, Interval]], count: int) -> str:
 
 
 def _digest(network: BaseNetwork) -> str:
-    from pagjax.runs.inputs import weights_digest
+    from pagjax.checkpoints.identity import weights_digest
 
     return weights_digest(network)
 

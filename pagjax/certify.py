@@ -10,22 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagjax.certificates.arguments import (
+from pagjax.arguments.certification import (
     CERTIFY_DRAWS,
     PREDICT_DRAWS,
     RADII,
     parser,
     report_parser,
 )
-from pagjax.runs.arguments import EXIT_DONE as EXIT_DONE
-from pagjax.runs.arguments import EXIT_REFUSED as EXIT_REFUSED
-from pagjax.runs.arguments import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
-from pagjax.runs.command_line import guarded
+from pagjax.jobs.command_line import guarded
+from pagjax.jobs.exit_status import EXIT_DONE as EXIT_DONE
+from pagjax.jobs.exit_status import EXIT_REFUSED as EXIT_REFUSED
+from pagjax.jobs.exit_status import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
-    from pagjax.certificates.job import Job
-    from pagjax.images import Preprocessing
-    from pagjax.io.labelled_images import LabelledImages
+    from pagjax.certified_logs.job import Job
+    from pagjax.io.data.labelled_images import LabelledImages
+    from pagjax.io.pictures.images import Preprocessing
     from pagjax.networks.base import BaseNetwork
 
 
@@ -40,12 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Certifies what the arguments say; returns the exit status."""
     from pagjax import checkpoints
-    from pagjax.certificates.job import check_draws
-    from pagjax.io.class_folders import Classes
-    from pagjax.io.labelled_images import open_data
-    from pagjax.mesh import use_cores
-    from pagjax.runs import environment, processes
-    from pagjax.runs.job import JobError
+    from pagjax.certified_logs.job import check_draws
+    from pagjax.core.mesh import use_cores
+    from pagjax.io.data.class_folders import Classes
+    from pagjax.io.data.labelled_images import open_data
+    from pagjax.jobs import environment, processes
+    from pagjax.jobs.errors import JobError
 
     use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
@@ -98,9 +98,9 @@ def _fill(
     """Brings logs, which are this process's alone meanwhile, to their last line."""
     import jax
 
-    from pagjax.certificates import overwriting, resuming, settings
-    from pagjax.mesh import make_mesh, place
-    from pagjax.runs import processes
+    from pagjax.certified_logs import overwriting, resuming, settings
+    from pagjax.core.mesh import make_mesh, place
+    from pagjax.jobs import processes
 
     mesh = make_mesh(1, next(iter(planned.values())).num_draws, jax.local_devices())
     logits_fn = place(network.logits_fn, mesh)
@@ -142,8 +142,8 @@ def _fill_one(
 ) -> None:
     from tqdm import tqdm
 
-    from pagjax.certificates import job as jobs
-    from pagjax.runs import processes
+    from pagjax.certified_logs import job as jobs
+    from pagjax.jobs import processes
 
     hidden = not processes.is_first()
     with tqdm(total=total, initial=total - len(left), unit="image", disable=hidden) as bar:
@@ -166,7 +166,7 @@ def _log(args: argparse.Namespace, sigma: float) -> Path:
 
 def _tell(notes: Sequence[str], damaged: Mapping[int, str], job: Job) -> None:
     """Says how the data was read, and which images have no certificate to come."""
-    from pagjax.runs import processes
+    from pagjax.jobs import processes
 
     if not processes.is_first():
         return
@@ -185,8 +185,8 @@ def _preprocessing(
     args: argparse.Namespace, network: BaseNetwork, sigmas: Sequence[float]
 ) -> Preprocessing:
     """What was asked for, else what the logs were begun with, else what suits the network."""
-    from pagjax.certificates import overwriting
-    from pagjax.certificates.resuming import preprocessing_of
+    from pagjax.certified_logs import overwriting
+    from pagjax.certified_logs.resuming import preprocessing_of
 
     if args.preprocessing is not None:
         chosen: Preprocessing = args.preprocessing
@@ -203,9 +203,9 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
     """A job per noise level."""
     import jax
 
-    from pagjax.certificates.job import Job
-    from pagjax.runs.inputs import function_digest, weights_digest
-    from pagjax.runs.job import JobError
+    from pagjax.certified_logs.job import Job
+    from pagjax.checkpoints.identity import function_digest, weights_digest
+    from pagjax.jobs.errors import JobError
 
     sigmas = args.sigma or [network.training_sigma]
     if not all(sigmas):
@@ -246,9 +246,9 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
 
 def report(args: argparse.Namespace) -> int:
     """Prints tables, draws curves, fills cards; returns the exit status."""
-    from pagjax.certificates import plot, reading, report
-    from pagjax.certificates.logs import LogError
-    from pagjax.runs import files
+    from pagjax.certified_logs import plot, reading, report
+    from pagjax.certified_logs.logs import LogError
+    from pagjax.io.files import atomic
 
     names = args.names or report.names_of(args.logs)
     if len(names) != len(args.logs):
@@ -276,7 +276,7 @@ def report(args: argparse.Namespace) -> int:
         drawn = [(log, name) for log, name in zip(logs, names, strict=True) if log.certifies]
         if not drawn:
             raise LogError(f"--plot {args.plot}: needs a log with radii")
-        files.write_bytes(args.plot, plot.draw(*zip(*drawn, strict=True), format=kind))
+        atomic.write_bytes(args.plot, plot.draw(*zip(*drawn, strict=True), format=kind))
     left_out = sum(len(log.left_out) for log in logs)
     if args.card is not None:
         if left_out:
@@ -288,11 +288,11 @@ def report(args: argparse.Namespace) -> int:
 def _fill_card(name: str, paths: Sequence[Path], summaries: Sequence[Any]) -> None:
     """Replaces the certified accuracies in a network's card by those of its logs."""
     from pagjax import checkpoints
-    from pagjax.certificates import reading, report
-    from pagjax.certificates.job import settings_file
-    from pagjax.certificates.logs import LogError
+    from pagjax.certified_logs import reading, report
+    from pagjax.certified_logs.job import settings_file
+    from pagjax.certified_logs.logs import LogError
     from pagjax.checkpoints import shipped
-    from pagjax.runs.inputs import weights_digest
+    from pagjax.checkpoints.identity import weights_digest
     from pagjax.training import record
 
     digest = weights_digest(checkpoints.load(name))

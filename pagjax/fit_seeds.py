@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagjax.runs.arguments import EXIT_DONE, EXIT_SOME_SKIPPED
-from pagjax.runs.command_line import guarded
-from pagjax.wording import arguments as types
+from pagjax.arguments import types
+from pagjax.jobs.command_line import guarded
+from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
-    from pagjax.io.class_folders import Classes
+    from pagjax.io.data.class_folders import Classes
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,8 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.class_statistics import unfinished
-    from pagjax.io import locks
+    from pagjax.io.files import locks
+    from pagjax.seeds import unfinished
 
     with locks.held(args.out, beside=True):
         saved = unfinished.was_saved(args.out)
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_out(args: argparse.Namespace) -> None:
     """Refuses to replace what was not asked to be replaced, or is none of ours."""
-    from pagjax.class_statistics import store
+    from pagjax.seeds import store
 
     if args.out.is_symlink() or (args.out.exists() and not args.out.is_file()):
         raise store.StatisticsError(f"--out {args.out} is no file: name another")
@@ -111,11 +111,11 @@ def _check_out(args: argparse.Namespace) -> None:
 def _fit(args: argparse.Namespace, saved: Sequence[Any] | None) -> int:
     from tqdm import tqdm
 
-    from pagjax.class_statistics import store
-    from pagjax.class_statistics.fitting import fit_classes
-    from pagjax.class_statistics.unfinished import Unfinished, folder_of, forget
-    from pagjax.io import identity
-    from pagjax.io.labelled_images import open_data
+    from pagjax.io.data import identity
+    from pagjax.io.data.labelled_images import open_data
+    from pagjax.seeds import store
+    from pagjax.seeds.fitting import fit_classes
+    from pagjax.seeds.unfinished import Unfinished, folder_of, forget
 
     factor = args.factor or (1 if args.image_size <= 32 else 4)
     data = open_data(
@@ -166,7 +166,7 @@ def _fit(args: argparse.Namespace, saved: Sequence[Any] | None) -> int:
 
 def _classes(checkpoint: str) -> Classes:
     from pagjax import checkpoints
-    from pagjax.io.class_folders import Classes
+    from pagjax.io.data.class_folders import Classes
 
     return Classes.of(checkpoints.load(checkpoint))
 

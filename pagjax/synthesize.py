@@ -9,15 +9,16 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pagjax.runs.arguments import EXIT_DONE, parser
-from pagjax.runs.command_line import guarded, resume_command
+from pagjax.arguments.synthesis import parser
+from pagjax.jobs.command_line import guarded, resume_command
+from pagjax.jobs.exit_status import EXIT_DONE
 
 if TYPE_CHECKING:
     import numpy as np
 
     from pagjax.networks.base import BaseNetwork
-    from pagjax.runs.execute import StateFolder
-    from pagjax.runs.job import Job
+    from pagjax.synthesis.execute import StateFolder
+    from pagjax.synthesis.job import Job
 
 STATE, DONE = ".unfinished", "done"
 # What runs where no argument is given, within a minute on two cores: starts with room in them, in
@@ -36,8 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.mesh import use_cores
-    from pagjax.runs import inputs, processes
+    from pagjax.core.mesh import use_cores
+    from pagjax.jobs import processes
+    from pagjax.synthesis import inputs
 
     use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
@@ -50,11 +52,12 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax import checkpoints
-    from pagjax.io import replacing
-    from pagjax.runs import certified, environment, inputs, messages, processes, results
-    from pagjax.runs.execute import StateFolder, execute
-    from pagjax.runs.job import JobError
-    from pagjax.runs.state import ANEW
+    from pagjax.io.files import replacing
+    from pagjax.jobs import environment, processes
+    from pagjax.jobs.errors import JobError
+    from pagjax.jobs.state import ANEW
+    from pagjax.synthesis import certified, inputs, messages, results
+    from pagjax.synthesis.execute import StateFolder, execute
 
     told = "it is made again" if args.overwrite else ANEW
     state = StateFolder(args.out / STATE, told, mends=args.overwrite)
@@ -81,7 +84,7 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
             return EXIT_DONE
         return messages.conclude(args.out, done, repeated, len(skipped))
     if not goes_on:
-        state.begin(job, frames=args.animate)
+        state.begin(job.to_json(), frames=args.animate)
     if processes.is_first():
         messages.announce(job, network)
     with processes.losses_end_the_job(resume_command()):
@@ -103,15 +106,17 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
 
 def _check_output(args: argparse.Namespace, repeated: dict[str, Any] | None) -> None:
     """Refuses a folder that is not this command's, before anything is written there."""
-    from pagjax import samples
-    from pagjax.io import replacing
-    from pagjax.io.ownership import check_output
-    from pagjax.runs import results, seeds, state
+    from pagjax.io.files import replacing
+    from pagjax.io.files.ownership import check_output
+    from pagjax.io.pictures import samples
+    from pagjax.jobs import state
+    from pagjax.seeds import starts
+    from pagjax.synthesis import results
 
     job = {} if repeated is None else repeated["job"]
     given = [*(args.images or ()), *job.get("images", ())]
     named = [args.checkpoint, args.statistics, job.get("checkpoint")]
-    inputs = [text for text in given if not text.startswith((samples.PREFIX, seeds.PREFIX))]
+    inputs = [text for text in given if not text.startswith((samples.PREFIX, starts.PREFIX))]
     check_output(
         args.out,
         [*inputs, *(name for name in named if name is not None)],
@@ -127,15 +132,19 @@ def _plan(
 ) -> tuple[Job, np.ndarray, tuple[str, ...]]:
     """The job that the arguments ask for, its pictures, and why other inputs were skipped."""
     from pagjax import presets
-    from pagjax.objectives import BY_NAME
-    from pagjax.runs import files, inputs, seeds
-    from pagjax.runs.job import Job, JobError, default_batch_size
-    from pagjax.runs.processes import num_devices
+    from pagjax.checkpoints.identity import weights_digest
+    from pagjax.core.objectives import BY_NAME
+    from pagjax.io.files import atomic
+    from pagjax.jobs.errors import JobError
+    from pagjax.jobs.processes import num_devices
+    from pagjax.seeds import starts
+    from pagjax.synthesis import inputs
+    from pagjax.synthesis.job import Job, default_batch_size
 
     height, width = network.image_shape[:2] if args.image_size is None else (args.image_size,) * 2
     inputs.check_size(network, (height, width))
     if args.classes:
-        args.images, args.targets = seeds.names(
+        args.images, args.targets = starts.names(
             args.classes,
             network.labels,
             args.statistics,
@@ -163,9 +172,9 @@ def _plan(
     )
     job = Job(
         checkpoint=str(args.checkpoint),
-        checkpoint_sha256=inputs.weights_digest(network),
+        checkpoint_sha256=weights_digest(network),
         images=given.names,
-        images_sha256=tuple(files.digest(picture) for picture in given.pictures),
+        images_sha256=tuple(atomic.digest(picture) for picture in given.pictures),
         image_size=(height, width),
         targets=given.targets,
         pairs=given.pairs,
@@ -195,9 +204,9 @@ def _plan(
 
 def _unfinished(args: argparse.Namespace, state: StateFolder) -> dict[str, Any] | None:
     """The unfinished job in the folder, if it may be gone on with; refuses to lose anything."""
-    from pagjax.io import replacing
-    from pagjax.runs import results
-    from pagjax.runs.job import JobError
+    from pagjax.io.files import replacing
+    from pagjax.jobs.errors import JobError
+    from pagjax.synthesis import results
 
     if (done := replacing.finish(state.folder)) is not None:  # all was whole when a kill came
         return {**done, DONE: True}
@@ -217,8 +226,8 @@ def _take_up(
     args: argparse.Namespace, job: Job, unfinished: dict[str, Any] | None
 ) -> tuple[Job, bool]:
     """The job as it was begun, and whether it goes on; another one is refused or forgotten."""
-    from pagjax.runs import inputs
-    from pagjax.runs.job import JobError
+    from pagjax.jobs.errors import JobError
+    from pagjax.synthesis import inputs
 
     if unfinished is None:
         return job, False
@@ -236,7 +245,7 @@ def _take_up(
 
 
 def _fill_demo(args: argparse.Namespace) -> None:
-    from pagjax.runs.job import JobError
+    from pagjax.jobs.errors import JobError
 
     if args.classes:
         if args.images or args.targets:

@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagjax.runs.arguments import EXIT_DONE as EXIT_DONE
-from pagjax.runs.arguments import EXIT_REFUSED as EXIT_REFUSED
-from pagjax.runs.arguments import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
-from pagjax.runs.arguments import add_processes
-from pagjax.runs.command_line import guarded
-from pagjax.wording import arguments as types
+from pagjax.arguments import types as types
+from pagjax.arguments.processes import add_processes
+from pagjax.jobs.command_line import guarded
+from pagjax.jobs.exit_status import EXIT_DONE as EXIT_DONE
+from pagjax.jobs.exit_status import EXIT_REFUSED as EXIT_REFUSED
+from pagjax.jobs.exit_status import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
     from pagjax.training.recipes import Recipe
@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.runs import processes
+    from pagjax.jobs import processes
     from pagjax.training import own_files, recipes, step
     from pagjax.training.settings import TrainingError
 
@@ -126,8 +126,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
     """Does so in a folder that is this job's alone."""
-    from pagjax.io.errors import RefusedError
-    from pagjax.runs import environment, processes
+    from pagjax.io.files.errors import RefusedError
+    from pagjax.jobs import environment, processes
     from pagjax.training import images, loop, run_folder
     from pagjax.training.settings import TrainingError
 
@@ -251,7 +251,7 @@ def _list(by_name: dict[str, Recipe]) -> None:
 
 
 def _bar() -> _Bar | _NoBar:
-    from pagjax.runs import processes
+    from pagjax.jobs import processes
 
     return _Bar() if processes.is_first() else _NoBar()
 

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.tree_util import Partial
 
-from pagjax import draws
 from pagjax.alignment.directions import cosine
-from pagjax.checks import (
+from pagjax.core import draws
+from pagjax.core.checks import (
     UNIT_BOX,
     Bounds,
     LogitsFn,
@@ -25,8 +25,8 @@ from pagjax.checks import (
     largest_sigma,
     num_classes,
 )
-from pagjax.gradients import smoothed_gradient
-from pagjax.objectives import TARGET_CLASS_MAX, Objective, as_objective
+from pagjax.core.gradients import smoothed_gradient
+from pagjax.core.objectives import TARGET_CLASS_MAX, Objective, as_objective
 
 
 def gradients(
@@ -46,7 +46,7 @@ def gradients(
     Args:
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
         images: shape ``[batch, height, width, channels]``, in [0, 1]; see
-            `pagjax.checks.as_images`.
+            `pagjax.core.checks.as_images`.
         targets: class indices, shape ``[batch]``, or labels of a network from `pagjax.load`.
         key: a typed key, or one per picture.
         sigma: noise level in pixel units of [0, 1]; 0 is the base network.

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pagjax import draws
+from pagjax.core import draws
 
 DRAWS = 20
 """The most noise draws of a picture that are held at once."""

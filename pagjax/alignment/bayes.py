@@ -16,8 +16,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.tree_util import Partial
 
-from pagjax.checks import check_non_negative
-from pagjax.class_gaussians import ClassGaussian, block_mean
+from pagjax.core.checks import check_non_negative
+from pagjax.core.class_gaussians import ClassGaussian, block_mean
 
 
 class _Densities(NamedTuple):
@@ -38,7 +38,7 @@ def bayes_classifier(classes: ClassGaussian, sigma: float | Array, *, factor: in
     and the determinant come from the rank x rank matrix ``v I + F F^T`` (Woodbury 1950).
 
     Args:
-        classes: Gaussians with a leading axis of classes; see `pagjax.class_gaussians.stack`.
+        classes: Gaussians with a leading axis of classes; see `pagjax.core.class_gaussians.stack`.
         sigma: noise level in pixel units of [0, 1]; with it, v is
             ``regulariser + sigma^2 / factor^2`` and must be above 0.
         factor: how many times finer images are than the Gaussians; classified are block means,
@@ -56,7 +56,7 @@ def bayes_classifier(classes: ClassGaussian, sigma: float | Array, *, factor: in
 
     Example, two classes of one pixel at 0 and 1, equally wide: at 0.5 neither is likelier.
         >>> import jax.numpy as jnp
-        >>> from pagjax.class_gaussians import ClassGaussian
+        >>> from pagjax.core.class_gaussians import ClassGaussian
         >>> classes = ClassGaussian(jnp.array([0.0, 1.0]).reshape(2, 1, 1, 1),
         ...                         jnp.zeros((2, 1, 1, 1, 1)), jnp.full((2,), 0.25))
         >>> logits = bayes_classifier(classes, 0.5)(jnp.full((1, 1, 1, 1), 0.5))

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pagjax.projections import safe_norm
+from pagjax.core.projections import safe_norm
 
 
 def cosine(first: Array, second: Array) -> Array:

@@ -15,11 +15,11 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from pagjax import draws
 from pagjax.alignment.batches import draws_at_once, in_batches
-from pagjax.checks import UNIT_BOX, Bounds, LogitsFn, as_images, as_partial, as_targets
-from pagjax.class_gaussians import block_mean, repeat_pixels
-from pagjax.smoothing import smoothed_probabilities
+from pagjax.core import draws
+from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_images, as_partial, as_targets
+from pagjax.core.class_gaussians import block_mean, repeat_pixels
+from pagjax.core.smoothing import smoothed_probabilities
 
 
 @dataclass(frozen=True)

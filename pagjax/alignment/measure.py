@@ -15,12 +15,12 @@ import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
-from pagjax import draws
 from pagjax.alignment import bayes, coherence, directions, intervals, roughness
 from pagjax.alignment.agreement import gradient_agreement, gradients
 from pagjax.alignment.batches import draws_at_once, in_batches
 from pagjax.alignment.judges import Judge, judge_probabilities, panel, transfer
-from pagjax.checks import (
+from pagjax.core import draws
+from pagjax.core.checks import (
     UNIT_BOX,
     Bounds,
     LogitsFn,
@@ -30,9 +30,9 @@ from pagjax.checks import (
     as_targets,
     num_classes,
 )
-from pagjax.class_gaussians import ClassGaussian, repeat_pixels
-from pagjax.outputs import probabilities
-from pagjax.smoothing import smoothed_mean
+from pagjax.core.class_gaussians import ClassGaussian, repeat_pixels
+from pagjax.core.outputs import probabilities
+from pagjax.core.smoothing import smoothed_mean
 from pagjax.wording.escapes import csv_cell
 
 HITS = "_hit"

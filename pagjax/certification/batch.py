@@ -13,8 +13,8 @@ from jax import Array
 from jax.tree_util import Partial
 from jax.typing import ArrayLike
 
-from pagjax import draws
-from pagjax.checks import Bounds, as_images, as_key, as_target, as_targets, num_classes
+from pagjax.core import draws
+from pagjax.core.checks import Bounds, as_images, as_key, as_target, as_targets, num_classes
 
 Record = TypeVar("Record")
 Of = Callable[[Array, Array, int | None], Record]
@@ -36,9 +36,9 @@ def of_each(
         one: the procedure, for one image.
         network: whose images they are.
         images: shape ``[batch, height, width, channels]``, or one image of rank 3.
-        key: a typed key, or one per image; see `pagjax.draws.image_keys`. One image of rank 3 meets
-            the draws of the key itself.
-        bounds: see `pagjax.checks.as_images`.
+        key: a typed key, or one per image; see `pagjax.core.draws.image_keys`. One image of
+            rank 3 meets the draws of the key itself.
+        bounds: see `pagjax.core.checks.as_images`.
         classes: an index or label for every image, or None.
 
     Returns:

@@ -25,8 +25,8 @@ from pagjax.certification.least import check_enough, least_draws
 from pagjax.certification.radius import check_sigma
 from pagjax.certification.sampling import DrawStream
 from pagjax.certification.votes import Votes, count_votes
-from pagjax.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_count, largest_sigma
-from pagjax.outputs import vote
+from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_count, largest_sigma
+from pagjax.core.outputs import vote
 
 
 def certify(
@@ -55,7 +55,7 @@ def certify(
     Args:
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``.
         images: shape ``[batch, height, width, channels]``, or one image of rank 3, in [0, 1]; see
-            `pagjax.checks.as_images`.
+            `pagjax.core.checks.as_images`.
         key: a typed key, or one per image; selection and estimation fold different numbers into it.
         sigma: noise level in pixel units of [0, 1], above 0, at most 2.
         num_selection: draws N0 that choose the class.
@@ -68,7 +68,7 @@ def certify(
             class is certified, at whatever radius. One per image of a batch; an index, or a label
             of a network from `pagjax.load`.
         chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
-        mesh: from `pagjax.mesh.make_mesh`, along whose draws they are split.
+        mesh: from `pagjax.core.mesh.make_mesh`, along whose draws they are split.
         bounds: lowest and highest pixel value, or None for pixels in other units.
 
     Returns:

@@ -6,7 +6,7 @@ import math
 
 from scipy import special
 
-from pagjax.checks import LARGEST_SIGMA, check_length
+from pagjax.core.checks import LARGEST_SIGMA, check_length
 
 
 def check_sigma(sigma: float, largest: float | None = LARGEST_SIGMA) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from pagjax import draws
-from pagjax.checks import LogitsFn, check_count
-from pagjax.mesh import DRAWS
-from pagjax.outputs import draw_outputs
+from pagjax.core import draws
+from pagjax.core.checks import LogitsFn, check_count
+from pagjax.core.mesh import DRAWS
+from pagjax.core.outputs import draw_outputs
 
 # Chunks under way at once: the next is computed while the last one is counted.
 _AHEAD = 2
@@ -36,7 +36,7 @@ class DrawStream:
         sigma: noise level in pixel units.
         most: how many draws may be asked for in all.
         chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
-        mesh: see `pagjax.outputs.draw_outputs`.
+        mesh: see `pagjax.core.outputs.draw_outputs`.
     """
 
     def __init__(

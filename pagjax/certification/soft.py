@@ -19,7 +19,7 @@ from pagjax.certification.least import check_enough, least_soft_draws
 from pagjax.certification.radius import certified_radius, check_sigma, signed_radius
 from pagjax.certification.sampling import DrawStream
 from pagjax.certification.staged import DOUBT, Stage
-from pagjax.checks import (
+from pagjax.core.checks import (
     UNIT_BOX,
     Bounds,
     LogitsFn,
@@ -28,7 +28,7 @@ from pagjax.checks import (
     largest_sigma,
     num_classes,
 )
-from pagjax.outputs import probabilities
+from pagjax.core.outputs import probabilities
 
 Rivals = Literal["bounded", "rest"]
 
@@ -70,7 +70,7 @@ def certify_soft(
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``, whose softmax
             is averaged.
         images: shape ``[batch, height, width, channels]``, or one image of rank 3, in [0, 1]; see
-            `pagjax.checks.as_images`.
+            `pagjax.core.checks.as_images`.
         key: a typed key, or one per image; selection and estimation fold different numbers into it.
         sigma: noise level in pixel units of [0, 1], above 0, at most 2.
         num_selection: draws that choose the class, for ``rivals="rest"`` alone.
@@ -81,7 +81,7 @@ def certify_soft(
         rivals: how the other classes are bounded, see above.
         radii, label: see `pagjax.certification.certify`.
         chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
-        mesh: from `pagjax.mesh.make_mesh`, along whose draws they are split.
+        mesh: from `pagjax.core.mesh.make_mesh`, along whose draws they are split.
         bounds: lowest and highest pixel value, or None for pixels in other units.
 
     Returns:

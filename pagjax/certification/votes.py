@@ -13,8 +13,8 @@ from pagjax.certification.certificate import ABSTAIN, Certificate
 from pagjax.certification.radius import certified_radius, signed_radius
 from pagjax.certification.sampling import DrawStream
 from pagjax.certification.staged import DOUBT, Stage
-from pagjax.checks import LogitsFn
-from pagjax.outputs import vote
+from pagjax.core.checks import LogitsFn
+from pagjax.core.outputs import vote
 
 
 def count_votes(

@@ -7,7 +7,7 @@ from pathlib import Path
 from pagjax.checkpoints import shipped, store
 from pagjax.checkpoints.store import CheckpointError as CheckpointError
 from pagjax.networks.base import BaseNetwork, base_network
-from pagjax.networks.convolutions import Precision
+from pagjax.networks.convolutions.forms import Precision
 
 
 def load(name_or_path: str | Path, *, precision: Precision = "float32") -> BaseNetwork:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pagjax.checkpoints.descriptions import read_json
 from pagjax.checkpoints.errors import CheckpointError
-from pagjax.io.atomic import digest_json
+from pagjax.io.files.atomic import digest_json
 
 FILE = "digest.json"
 FORMAT = 1

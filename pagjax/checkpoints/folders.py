@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pagjax.checkpoints.errors import CheckpointError
-from pagjax.io import locks, replacing
-from pagjax.io.errors import RefusedError
+from pagjax.io.files import locks, replacing
+from pagjax.io.files.errors import RefusedError
 
 _DATA = r"(d(/[0-9a-f]{32})?|manifest\.ocdbt)"
 _BESIDE = r"(digest\.json|card\.json|card\.md|predictions\.npz)"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pagjax.checkpoints.store import CheckpointError
-from pagjax.io.replacing import retired
+from pagjax.io.files.replacing import retired
 from pagjax.wording.names import closest
 
 CARD = "card.json"

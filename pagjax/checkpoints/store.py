@@ -12,7 +12,7 @@ import numpy as np
 
 from pagjax.checkpoints import arrays, descriptions, digests, folders
 from pagjax.checkpoints.errors import CheckpointError as CheckpointError
-from pagjax.io import atomic
+from pagjax.io.files import atomic
 from pagjax.networks.base import Description
 
 _VARIABLES, _DESCRIPTION = "variables", "description"

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pagjax.arguments import types
+from pagjax.arguments.processes import add_processes
 from pagjax.figures.commands import bar, choice_of, command_of, say_nothing
 from pagjax.figures.recipes import FAMILIES, Recipe, main_sigma, recipes
-from pagjax.runs.arguments import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED, add_processes
-from pagjax.runs.command_line import guarded
-from pagjax.wording import arguments as types
+from pagjax.jobs.command_line import guarded
+from pagjax.jobs.exit_status import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED
 
 OUT = Path("pagjax-figures")
 
@@ -137,9 +138,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]) -> int:
     """Makes the figures and the page; returns the exit status."""
+    from pagjax.core.mesh import use_cores
     from pagjax.figures import places
-    from pagjax.mesh import use_cores
-    from pagjax.runs import certified, processes
+    from pagjax.jobs import processes
+    from pagjax.synthesis import certified
 
     if args.certify is not None:
         certified.check_draws(args.certify)
@@ -156,7 +158,7 @@ def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]
     from pagjax.figures.cast import Cast
     from pagjax.figures.left_out import LeftOut
     from pagjax.figures.make import make_figure
-    from pagjax.runs import environment, processes
+    from pagjax.jobs import environment, processes
 
     environment.prepare()
     tell = print if processes.is_first() else say_nothing

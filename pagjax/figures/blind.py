@@ -10,8 +10,8 @@ from pagjax.figures.cast import Cast, Named
 from pagjax.figures.commands import bar, choice_of, command_of, say_nothing
 from pagjax.figures.left_out import LeftOut
 from pagjax.figures.recipes import ADVERSARIAL, VANILLA, Variant, gaussian, smoothadv
-from pagjax.runs.arguments import EXIT_DONE, EXIT_SOME_SKIPPED
-from pagjax.runs.job import JobError
+from pagjax.jobs.errors import JobError
+from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 
 LEVELS = (0.25, 0.5, 1.0)
 _UNUSED = {"--columns": "columns", "--certify": "certify"}
@@ -25,9 +25,9 @@ def run(args: argparse.Namespace, sigma: float, argv: Sequence[str]) -> int:
         sigma: noise level of the SmoothAdv network.
         argv: the command's words, for the record.
     """
+    from pagjax.core.mesh import use_cores
     from pagjax.figures import places
-    from pagjax.mesh import use_cores
-    from pagjax.runs import processes
+    from pagjax.jobs import processes
 
     if args.answers:
         return _tell_answers(args)
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, sigma: float, argv: Sequence[str]) -> int:
 def _make(args: argparse.Namespace, sigma: float, argv: Sequence[str]) -> int:
     from pagjax.figures import places
     from pagjax.figures.blind_pictures import make_test
-    from pagjax.runs import environment, processes
+    from pagjax.jobs import environment, processes
 
     environment.prepare()
     tell = print if processes.is_first() else say_nothing
@@ -139,7 +139,7 @@ def _tell_answers(args: argparse.Namespace) -> int:
     """Prints what readers saw, and beside it what judges say of the same pictures."""
     from pagjax.alignment import blind
     from pagjax.figures import blind_table, places
-    from pagjax.io import locks
+    from pagjax.io.files import locks
 
     answers = blind.read_answers(args.answers)
     print(blind.table(answers))

@@ -122,9 +122,9 @@ def write(
     folder: Path, pictures: Sequence[BlindPicture], classes: Sequence[str], *, seed: int
 ) -> Path:
     """Writes `page` into a folder, whole or not at all; returns its path."""
-    from pagjax.runs import files
+    from pagjax.io.files import atomic
 
-    files.write_bytes(folder / PAGE, page(pictures, classes, seed=seed))
+    atomic.write_bytes(folder / PAGE, page(pictures, classes, seed=seed))
     return folder / PAGE
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from pagjax import sheets
 from pagjax.figures import blind_page, left_out, make, numbers, panels, places, starts
 from pagjax.figures.blind_page import BlindPicture
 from pagjax.figures.cast import Named
@@ -19,11 +18,14 @@ from pagjax.figures.make import Choice
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Variant
 from pagjax.figures.rotation import latin_targets
-from pagjax.images import to_pillow
+from pagjax.io.files import atomic
+from pagjax.io.pictures import sheets
+from pagjax.io.pictures.images import to_pillow
+from pagjax.jobs import environment, processes
+from pagjax.jobs.errors import JobError
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import environment, files, inputs, processes
-from pagjax.runs.execute import Progress
-from pagjax.runs.job import JobError
+from pagjax.synthesis import inputs
+from pagjax.synthesis.execute import Progress
 
 ROWS = 10
 _CLASSES, _CHOICES = 10, 20  # painted by default; more than a reader can choose from
@@ -185,12 +187,12 @@ def _write(
         for number, index in enumerate(order, start=1)
     ]
     whole = {"test": test, **told, "pictures": entries, "environment": environment.describe()}
-    files.write_json(record, whole)
+    atomic.write_json(record, whole)
 
 
 def _is_of(record: Path, test: str) -> bool:
     try:
-        found = files.read_json(record)
+        found = atomic.read_json(record)
     except (OSError, ValueError):
         return False
     return isinstance(found, dict) and found.get("test") == test

@@ -15,8 +15,9 @@ from pagjax.alignment.blind import Answer, BlindTestError, recognised
 from pagjax.alignment.measure import as_csv
 from pagjax.figures import numbers, places, told
 from pagjax.figures.recipes import Variant
-from pagjax.io.errors import RefusedError
-from pagjax.runs import files, records
+from pagjax.io.files import atomic
+from pagjax.io.files.errors import RefusedError
+from pagjax.jobs import records
 
 HEADINGS = {
     "network": "network",
@@ -132,7 +133,7 @@ def _saved(text: str) -> str:
 def write(folder: Path, table: Sequence[dict[str, Any]]) -> Path:
     """Writes rows as CSV, whole or not at all; text is text to a spreadsheet."""
     path = folder / places.BLIND_TABLE
-    files.write_bytes(path, as_csv(table))
+    atomic.write_bytes(path, as_csv(table))
     return path
 
 

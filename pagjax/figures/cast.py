@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pagjax import checkpoints
 from pagjax.checkpoints import shipped
+from pagjax.checkpoints.identity import weights_digest
+from pagjax.comparison import jury
 from pagjax.figures.recipes import (
     ADVERSARIAL,
     VANILLA,
@@ -17,10 +19,8 @@ from pagjax.figures.recipes import (
     recipes,
     smoothadv,
 )
+from pagjax.jobs.errors import JobError
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import jury
-from pagjax.runs.inputs import weights_digest
-from pagjax.runs.job import JobError
 from pagjax.wording.names import hint, one_of
 from pagjax.wording.numbers import MOST_SIGMA, length
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pagjax.figures.grid import Grid
-from pagjax.lettering import lines
-from pagjax.lettering.fonts import families, legible, length, spaced
+from pagjax.io.lettering import lines
+from pagjax.io.lettering.fonts import families, legible, length, spaced
 
 _CELL = 128  # least side of a picture on the page, in pixels
 _DPI = 100

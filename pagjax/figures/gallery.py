@@ -13,8 +13,8 @@ from pagjax.figures.claims import Claim
 from pagjax.figures.observations import Observation, hold
 from pagjax.figures.places import BLIND_PAGE, PAGE, TITLE
 from pagjax.figures.told import Told, Way
-from pagjax.io.errors import RefusedError
-from pagjax.runs import files
+from pagjax.io.files import atomic
+from pagjax.io.files.errors import RefusedError
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1f; --faint: #63636b; --paper: #fff; --line: #ddd; }
@@ -147,7 +147,7 @@ def write(folder: Path) -> Path:
         f"{_blind(folder)}"
         f"{''.join(map(_section, figures))}<script>{_SCRIPT}</script></body></html>"
     )
-    files.write_bytes(folder / PAGE, page.encode("utf-8", "replace"))
+    atomic.write_bytes(folder / PAGE, page.encode("utf-8", "replace"))
     return folder / PAGE
 
 

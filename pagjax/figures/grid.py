@@ -11,7 +11,7 @@ import numpy as np
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Recipe
 from pagjax.figures.starts import Starts
-from pagjax.lettering.fonts import said
+from pagjax.io.lettering.fonts import said
 
 Row = Mapping[str, Any]
 

@@ -12,15 +12,20 @@ import numpy as np
 
 from pagjax import presets
 from pagjax.alignment import Measurements
+from pagjax.checkpoints.identity import weights_digest
+from pagjax.comparison import jury
+from pagjax.core.objectives import BY_NAME
 from pagjax.figures import grid, left_out, numbers, panels, places, starts, writing
 from pagjax.figures.cast import Named
 from pagjax.figures.left_out import LeftOut
 from pagjax.figures.recipes import Recipe, Variant
+from pagjax.io.files import atomic
+from pagjax.jobs import processes
+from pagjax.jobs.errors import JobError
 from pagjax.networks.base import BaseNetwork
-from pagjax.objectives import BY_NAME
-from pagjax.runs import files, inputs, jury, processes
-from pagjax.runs.execute import Progress
-from pagjax.runs.job import SUBJECT, Job, JobError, default_batch_size, make_pairs
+from pagjax.synthesis import inputs
+from pagjax.synthesis.execute import Progress
+from pagjax.synthesis.job import SUBJECT, Job, default_batch_size, make_pairs
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Choice:
         seed: of targets, images and noise.
         certification_draws: for a certified radius of every picture; None for none.
         data_dir: where TFDS prepared data.
-        crop: what is kept of starting images, see `pagjax.runs.job.Job`.
+        crop: what is kept of starting images, see `pagjax.synthesis.job.Job`.
     """
 
     images: tuple[str, ...] = ()
@@ -241,9 +246,9 @@ def job_of(
     num_samples = num_samples if variant.sigma else 1
     return Job(
         checkpoint=named.name,
-        checkpoint_sha256=inputs.weights_digest(named.network),
+        checkpoint_sha256=weights_digest(named.network),
         images=begun.names,
-        images_sha256=tuple(files.digest(picture) for picture in begun.pictures),
+        images_sha256=tuple(atomic.digest(picture) for picture in begun.pictures),
         image_size=(height, width),
         targets=targets,
         pairs=pairs,

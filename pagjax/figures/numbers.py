@@ -11,10 +11,11 @@ import numpy as np
 
 from pagjax.alignment import Measurements, measure
 from pagjax.alignment.intervals import Interval
+from pagjax.comparison import jury
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Recipe, Variant
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import certified, jury
+from pagjax.synthesis import certified
 
 _STREAM = 2**31 - 1  # of keys; no picture's own key is folded with it
 _CHUNK = 8
@@ -34,7 +35,7 @@ def of_panel(
         variant: the panel's.
         panel: its pictures.
         network: that made them.
-        judges: networks that are impartial to them, see `pagjax.runs.jury`.
+        judges: networks that are impartial to them, see `pagjax.comparison.jury`.
         certification_draws: for a certified radius of every picture that a smoothed network made;
             None leaves it out.
     """

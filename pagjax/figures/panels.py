@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from pagjax.io import atomic
-from pagjax.io.atomic import Form
-from pagjax.io.errors import RefusedError
+from pagjax.checkpoints.identity import network_digest
+from pagjax.io.files import atomic
+from pagjax.io.files.atomic import Form
+from pagjax.io.files.errors import RefusedError
+from pagjax.jobs import processes
+from pagjax.jobs.state import StateFolder
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import processes
-from pagjax.runs.execute import Progress, execute
-from pagjax.runs.inputs import network_digest
-from pagjax.runs.job import Job
-from pagjax.runs.state import StateFolder
+from pagjax.synthesis.execute import Progress, execute
+from pagjax.synthesis.job import Job
 
 _FRAMES_KEPT = 25
 
@@ -81,7 +81,7 @@ def make(
     arrays = processes.arrays_from_first(lambda: _read(kept, job, images))
     if arrays is None:
         if not processes.from_first(lambda: state.recorded() is not None):
-            state.begin(job)
+            state.begin(job.to_json())
         done = execute(network, job, images, state, frames=True, report=report)
         assert done.frames is not None
         count = done.frames.shape[1]

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from pagjax import samples
 from pagjax.figures.recipes import Recipe
-from pagjax.io import ownership, replacing
-from pagjax.runs import state
+from pagjax.io.files import ownership, replacing
+from pagjax.io.pictures import samples
+from pagjax.jobs import state
 
 PAGE, TITLE = "index.html", "Perceptually-aligned gradients, figure by figure"
 BLIND_PAGE, BLIND_RECORD, BLIND_TABLE = "blind.html", "blind.json", "blind.csv"

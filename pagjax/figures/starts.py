@@ -12,16 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from pagjax import samples
-from pagjax.class_statistics import store
-from pagjax.class_statistics.store import ClassStatistics
-from pagjax.io import folder_data
-from pagjax.io.class_folders import Classes
-from pagjax.io.errors import DataError
-from pagjax.io.labelled_images import open_data
-from pagjax.runs.inputs import read_pictures
-from pagjax.runs.job import SUBJECT, JobError
-from pagjax.runs.seeds import draw
+from pagjax.io.data import folder_data
+from pagjax.io.data.class_folders import Classes
+from pagjax.io.data.labelled_images import open_data
+from pagjax.io.files.errors import DataError
+from pagjax.io.pictures import samples
+from pagjax.jobs.errors import JobError
+from pagjax.seeds import store
+from pagjax.seeds.starts import draw
+from pagjax.seeds.store import ClassStatistics
+from pagjax.synthesis.inputs import read_pictures
+from pagjax.synthesis.job import SUBJECT
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def choose(
         seed: of the choice among a data set's images.
         side: side in pixels.
         data_dir: where TFDS prepared data.
-        crop: what is kept of files, see `pagjax.runs.job.Job`.
+        crop: what is kept of files, see `pagjax.synthesis.job.Job`.
 
     Raises:
         JobError: if nothing usable was given.

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pagjax.figures.claims import Claim
-from pagjax.io.errors import RefusedError
-from pagjax.runs import records
+from pagjax.io.files.errors import RefusedError
+from pagjax.jobs import records
 
 RECORD = "record.json"
 _MOST_BYTES = 2**28

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from pagjax import sheets
 from pagjax.alignment.measure import as_csv
 from pagjax.figures import drawing, grid, places
 from pagjax.figures.cast import Named
 from pagjax.figures.observations import hold
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Recipe
-from pagjax.images import to_pillow
-from pagjax.io import replacing
-from pagjax.lettering.fonts import said, spaced
-from pagjax.runs import environment, files, state
+from pagjax.io.files import atomic, replacing
+from pagjax.io.lettering.fonts import said, spaced
+from pagjax.io.pictures import sheets
+from pagjax.io.pictures.images import to_pillow
+from pagjax.jobs import environment, state
 
 
 def settings(made: Sequence[Panel], judges: Mapping[str, Named]) -> str:
@@ -59,9 +59,9 @@ def write(
     replacing.remove_state(begun)
     folder = begun / replacing.RESULT
     for kind, content in drawing.draw(arranged, title=title, footer=settings).items():
-        files.write_bytes(folder / f"figure.{kind}", content)
-    files.write_bytes(folder / "numbers.csv", as_csv(rows))
-    files.write_bytes(folder / "means.csv", as_csv(means))
+        atomic.write_bytes(folder / f"figure.{kind}", content)
+    atomic.write_bytes(folder / "numbers.csv", as_csv(rows))
+    atomic.write_bytes(folder / "means.csv", as_csv(means))
     record = {
         "figure": recipe.number,
         "title": recipe.title,
@@ -74,7 +74,7 @@ def write(
         "rows": rows,
         "environment": environment.describe(),
     }
-    files.write_json(folder / "record.json", record)
+    atomic.write_json(folder / "record.json", record)
     replacing.install(begun, remove=places.names_of_figure())
     return home
 
@@ -88,7 +88,7 @@ def _write_ways(arranged: grid.Grid, folder: Path) -> list[dict[str, object]]:
             continue
         name = f"ways/{len(ways) + 1}.png"
         side_by_side = np.concatenate(list(cell.frames), axis=1)
-        files.write_bytes(folder / name, sheets.png(to_pillow(side_by_side / 255)))
+        atomic.write_bytes(folder / name, sheets.png(to_pillow(side_by_side / 255)))
         label = f"{spaced(cell.row['start'])} to {said(cell.row['target'])}, {cell.row['variant']}"
         count, side = cell.frames.shape[:2]
         ways.append({"file": name, "label": label, "frames": count, "side": side})

@@ -14,8 +14,8 @@ import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
-from pagjax.checks import as_network_input
-from pagjax.networks.convolutions import Precision
+from pagjax.core.checks import as_network_input
+from pagjax.networks.convolutions.forms import Precision
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.resnet import Outputs, ResNet, ResNetConfig, fuse
 
@@ -166,7 +166,7 @@ class _Output:
     Attributes:
         network: in its inference form.
         name: of the output.
-        channels, labels: what checks ask for, see `pagjax.checks`; labels compile nothing.
+        channels, labels: what checks ask for, see `pagjax.core.checks`; labels compile nothing.
     """
 
     network: ResNet
@@ -179,7 +179,7 @@ class _Output:
         return _compiled(self, variables, images)
 
     def noisy(self, variables: Mapping[str, Any], images: Array, noise: Array) -> Array:
-        """The output at ``images + noise``, see `pagjax.checks.noisy_logits`."""
+        """The output at ``images + noise``, see `pagjax.core.checks.noisy_logits`."""
         dtype = _computing_type(variables)
         images = as_network_input(images, self, dtype)
         return _compiled(self, variables, images, noise.astype(dtype))

@@ -16,9 +16,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pagjax.networks import convolutions, training_convolutions
 from pagjax.networks.config import ResNetConfig as ResNetConfig
 from pagjax.networks.config import Stem as Stem
+from pagjax.networks.convolutions import forms as convolutions
+from pagjax.networks.convolutions import training as training_convolutions
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.pooling import max_pool_3x3
 from pagjax.networks.rectifiers import rectify

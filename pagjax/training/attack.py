@@ -5,11 +5,11 @@ from __future__ import annotations
 import jax
 from jax import Array
 
-from pagjax import pgd
-from pagjax.checks import LogitsFn
-from pagjax.gradients import GradientEstimate, smoothed_gradient
-from pagjax.objectives import CROSS_ENTROPY
-from pagjax.projections import ball_then_box
+from pagjax.core import pgd
+from pagjax.core.checks import LogitsFn
+from pagjax.core.gradients import GradientEstimate, smoothed_gradient
+from pagjax.core.objectives import CROSS_ENTROPY
+from pagjax.core.projections import ball_then_box
 
 
 def attack(

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.sharding import NamedSharding
 
+from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.networks.resnet import ResNet
-from pagjax.training.data import LabelledImages, batches
+from pagjax.training.data import batches
 from pagjax.training.settings import Settings
 from pagjax.training.step import Variables, plan_of
 

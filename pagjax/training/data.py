@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pagjax.io.labelled_images import LabelledImages, open_data
+from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.training.settings import TrainingError
 
 __all__ = ["Batch", "LabelledImages", "batches", "open_data", "prefetched"]

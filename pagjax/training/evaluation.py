@@ -15,15 +15,15 @@ import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
-from pagjax import draws
 from pagjax.certification import abstains
-from pagjax.checks import LogitsFn, as_partial
-from pagjax.io import atomic
-from pagjax.io.errors import RefusedError
-from pagjax.runs import files, processes
-from pagjax.smoothing import smoothed_votes
+from pagjax.core import draws
+from pagjax.core.checks import LogitsFn, as_partial
+from pagjax.core.smoothing import smoothed_votes
+from pagjax.io.data.labelled_images import LabelledImages
+from pagjax.io.files import atomic
+from pagjax.io.files.errors import RefusedError
+from pagjax.jobs import processes
 from pagjax.training.attack import attack
-from pagjax.training.data import LabelledImages
 
 # On a CPU eight images' activations stay in its caches, which is twice as fast as a hundred's.
 BATCH_ON_CPU, BATCH = 8, 256
@@ -97,7 +97,7 @@ def evaluate(
     network = as_partial(logits_fn)
     asked = {"sigma": sigma, "draws": num_draws, "epsilon": epsilon, "steps": attack_steps}
     # What is kept of an evaluation says of which network and which question it is.
-    own = files.digest(*jax.tree.leaves(network), data.targets) if kept is not None else ""
+    own = atomic.digest(*jax.tree.leaves(network), data.targets) if kept is not None else ""
     visit = partial(_visit, data=data, kept=kept, report=report, own=f"{own} {asked}")
     raw = {"clean": visit(partial(_predict, network), seed=seed, what="clean")}
     if sigma:
@@ -219,7 +219,7 @@ def _visit(
         due = done == len(data) or time.monotonic() - saved > SECONDS_BETWEEN_SAVES
         if path is not None and due and processes.is_first():
             told = {"results": np.concatenate(results), "of": np.array(own)}
-            files.write_arrays(path, told)
+            atomic.write_arrays(path, told)
             saved = time.monotonic()
     return np.concatenate(results)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pagjax.io.class_folders import Classes
-from pagjax.io.labelled_images import LabelledImages, num_shared, open_data
+from pagjax.io.data.class_folders import Classes
+from pagjax.io.data.labelled_images import LabelledImages, num_shared, open_data
 from pagjax.networks.base import BaseNetwork
 from pagjax.training.run_folder import stored_side
 from pagjax.training.settings import Settings, TrainingError

@@ -14,13 +14,14 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from pagjax.mesh import place
-from pagjax.networks.convolutions import Precision
+from pagjax.core.mesh import place
+from pagjax.io.data.labelled_images import LabelledImages
+from pagjax.jobs import processes
+from pagjax.networks.convolutions.forms import Precision
 from pagjax.networks.resnet import ResNet
-from pagjax.runs import processes
 from pagjax.training import optimisers, state_files
 from pagjax.training.batch_statistics import measured_anew
-from pagjax.training.data import LabelledImages, batches
+from pagjax.training.data import batches
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.step import (
     Measured,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pagjax.checkpoints import folders
-from pagjax.io import atomic, locks
-from pagjax.io.errors import RefusedError
+from pagjax.io.files import atomic, locks
+from pagjax.io.files.errors import RefusedError
 from pagjax.training.settings import Settings, TrainingError
 
 SETTINGS, DATA, CHECKPOINT, EVALUATION = "settings.json", "data.json", "checkpoint", "evaluation"

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pagjax import draws
-from pagjax.checks import LogitsFn
+from pagjax.core import draws
+from pagjax.core.checks import LogitsFn
 from pagjax.training.attack import attack
 from pagjax.training.settings import Settings
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from pagjax.runs import files
+from pagjax.io.files import atomic
 from pagjax.training.evaluation import ALPHA, Accuracies
 from pagjax.training.loop import Progress
 from pagjax.training.settings import TrainingError
@@ -29,7 +29,7 @@ def resume(folder: Path, step: int) -> None:
     kept = [line for line in read(folder) if line["step"] < step]
     content = "".join(json.dumps(line) + "\n" for line in kept).encode()
     if content != path.read_bytes():
-        files.write_bytes(path, content)
+        atomic.write_bytes(path, content)
 
 
 def append(folder: Path, progress: Progress) -> None:
@@ -107,7 +107,7 @@ def draw_curves(folder: Path) -> Path:
     right.legend()
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=120, format="png")
-    files.write_bytes(folder / CURVES, drawn.getvalue())
+    atomic.write_bytes(folder / CURVES, drawn.getvalue())
     return folder / CURVES
 
 
@@ -199,7 +199,7 @@ def _skipped(values: Mapping[str, Any]) -> str:
 
 
 def _certified_row(entry: Mapping[str, Any]) -> tuple[str, str]:
-    """What `pagjax.certificates.report.card_entry` says, as a row of the table."""
+    """What `pagjax.certified_logs.report.card_entry` says, as a row of the table."""
     left = (
         f"certified ({entry['method']}) at sigma {entry['sigma']:g}, {entry['images']:,} images of "
         f"{entry['data']} {entry['split']}, {entry['draws']:,} draws"
@@ -215,8 +215,8 @@ def _certified_row(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 def write_card(folder: Path, values: Mapping[str, Any]) -> None:
     """Writes a card as JSON and as a table."""
-    files.write_json(folder / CARD, values)
-    files.write_bytes(folder / TABLE, card_table(values).encode())
+    atomic.write_json(folder / CARD, values)
+    atomic.write_bytes(folder / TABLE, card_table(values).encode())
 
 
 def _percent(share: float) -> str:

@@ -13,13 +13,14 @@ import jax
 import numpy as np
 
 from pagjax.checkpoints import shipped, store
-from pagjax.io import identity
-from pagjax.io.class_folders import Classes
-from pagjax.io.labelled_images import LabelledImages
+from pagjax.checkpoints.identity import weights_digest
+from pagjax.io.data import identity
+from pagjax.io.data.class_folders import Classes
+from pagjax.io.data.labelled_images import LabelledImages
+from pagjax.io.files import atomic
+from pagjax.jobs import environment, processes, records
 from pagjax.networks.base import BaseNetwork, Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
-from pagjax.runs import environment, files, processes, records
-from pagjax.runs.inputs import weights_digest
 from pagjax.training import own_files, record
 from pagjax.training.evaluation import evaluate
 from pagjax.training.recipes import Recipe
@@ -44,7 +45,7 @@ def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
     own_files.make_room(folder, settings, overwrite=overwrite)
     path = folder / own_files.SETTINGS
     if not path.exists():
-        files.write_json(path, settings.to_json())
+        atomic.write_json(path, settings.to_json())
         return
     try:
         theirs = Settings.from_json(records.read(path)).to_json()
@@ -78,7 +79,7 @@ def check_data(
         "network to start from": None if start is None else weights_digest(start),
     }
     if not path.exists():
-        files.write_json(path, ours)
+        atomic.write_json(path, ours)
         return
     theirs = records.read(path)
     changed = [what for what in ours if ours[what] != theirs.get(what)]
@@ -101,7 +102,7 @@ def portable(settings: Settings) -> dict[str, Any]:
         values["data"] = Path(settings.data).absolute().name
     if settings.init is not None and settings.init not in shipped.names():
         _, variables = store.restore(shipped.path(settings.init))
-        digest = files.digest(*jax.tree.leaves(variables))
+        digest = atomic.digest(*jax.tree.leaves(variables))
         values["init"] = f"{Path(settings.init).absolute().name}, sha256 {digest[:16]}"
     return values
 
@@ -195,7 +196,7 @@ def finish(
     narrow = {key: _narrow(array) for key, array in {**raw, "targets": test.targets}.items()}
 
     def beside(checkpoint: Path) -> None:
-        files.write_arrays(checkpoint / PREDICTIONS, narrow)
+        atomic.write_arrays(checkpoint / PREDICTIONS, narrow)
         record.write_card(checkpoint, values)
 
     store.save(folder / own_files.CHECKPOINT, described, half, overwrite=True, beside=beside)

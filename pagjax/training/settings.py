@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pagjax.io.errors import DataError
+from pagjax.io.files.errors import DataError
 from pagjax.networks.resnet import ResNetConfig, Stem
 from pagjax.wording.numbers import MOST_SIGMA, check_in_box, check_length
 

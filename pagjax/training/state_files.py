@@ -13,9 +13,9 @@ import numpy as np
 
 from pagjax.checkpoints import arrays, digests
 from pagjax.checkpoints.store import CheckpointError, by_this_process
-from pagjax.io import atomic
-from pagjax.runs import processes, records
-from pagjax.runs.job import JobError
+from pagjax.io.files import atomic
+from pagjax.jobs import processes, records
+from pagjax.jobs.errors import JobError
 from pagjax.training.step import State
 
 _PREFIX = "step-"

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from pagjax.networks.convolutions import Precision
+from pagjax.networks.convolutions.forms import Precision
 from pagjax.networks.normalizer import NORMALIZERS
 from pagjax.networks.resnet import Outputs, ResNet, fuse
 from pagjax.training import optimisers, procedures

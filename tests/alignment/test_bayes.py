@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from pagjax.alignment import bayes_classifier, bayes_gradient, directions
-from pagjax.class_gaussians import ClassGaussian, from_images, repeat_pixels, stack
+from pagjax.core.class_gaussians import ClassGaussian, from_images, repeat_pixels, stack
 
 
 def _classes(dtype: type = np.float64) -> ClassGaussian:

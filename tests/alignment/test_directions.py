@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pagjax.alignment import directions, gradient_agreement, gradients
-from tests import closed_forms
+from tests.support import closed_forms
 
 
 def test_cosines_and_alignment():

@@ -17,8 +17,8 @@ from pagjax.alignment import (
     measure,
     number_of_features,
 )
-from pagjax.class_gaussians import from_images, stack
-from tests import closed_forms
+from pagjax.core.class_gaussians import from_images, stack
+from tests.support import closed_forms
 
 
 def test_every_number_of_a_set_of_pictures():

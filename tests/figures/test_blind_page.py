@@ -14,7 +14,7 @@ from PIL import Image
 from pagjax.alignment import blind
 from pagjax.figures import blind_page
 from pagjax.figures.blind_page import BlindPicture
-from tests.browser import opened
+from tests.support.browser import opened
 
 CLASSES = ["tench", "church", "golf ball"]
 

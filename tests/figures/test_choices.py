@@ -14,7 +14,7 @@ from pagjax.figures.__main__ import main, parser
 from pagjax.figures.cast import Cast
 from pagjax.figures.make import Choice
 from pagjax.figures.recipes import recipes
-from pagjax.runs.job import JobError
+from pagjax.jobs.errors import JobError
 
 KNOWN = recipes()
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pagjax.alignment.measure import as_csv
 from pagjax.figures import gallery
-from pagjax.io.errors import RefusedError
+from pagjax.io.files.errors import RefusedError
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'><!--\x00&lt;\ud800"
 RECORD = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pagjax.io.class_folders import IMAGENETTE, Classes, match, match_one, normal
-from pagjax.io.errors import DataError
+from pagjax.io.data.class_folders import IMAGENETTE, Classes, match, match_one, normal
+from pagjax.io.files.errors import DataError
 
 CIFAR = (
     *("airplane", "automobile", "bird", "cat", "deer"),

@@ -11,18 +11,19 @@ import pytest
 from PIL import Image
 
 from pagjax import certify, fit_seeds, train
-from pagjax.certificates import job as jobs
-from pagjax.certificates import logs
-from pagjax.certificates.arguments import parser
-from pagjax.checkpoints import CheckpointError, probe, store
-from pagjax.class_statistics import store as statistics
+from pagjax.arguments.certification import parser
+from pagjax.certified_logs import job as jobs
+from pagjax.certified_logs import logs
+from pagjax.checkpoints import CheckpointError, store
+from pagjax.comparison import measuring
+from pagjax.convert import probe
 from pagjax.figures import starts
-from pagjax.io.class_folders import Classes
-from pagjax.io.labelled_images import open_data
+from pagjax.io.data.class_folders import Classes
+from pagjax.io.data.labelled_images import open_data
+from pagjax.jobs.errors import JobError
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
-from pagjax.runs import comparison
-from pagjax.runs.job import JobError
+from pagjax.seeds import store as statistics
 from pagjax.training import record
 
 LABELS = ("red", "golf ball", "blue, azure")
@@ -200,19 +201,19 @@ def test_figures_know_the_classes_of_class_folders(folder):
 def test_alignment_draws_others_for_damaged_pictures(folder):
     (folder / "red" / "0.png").write_bytes(b"no picture")
     data = open_data(str(folder), "test", 8, classes=Classes(LABELS))
-    begun = comparison.from_data(data, 5, seed=0)
+    begun = measuring.from_data(data, 5, seed=0)
     assert sorted(begun.classes.tolist()) == [0, 1, 1, 2, 2]
     assert "red/0.png" in begun.skipped[0]
     for image, own in zip(begun.images, begun.classes, strict=True):
         assert own == 1 or image[0, 0].argmax() == own
     with pytest.raises(JobError, match="has 5 images"):
-        comparison.from_data(data, 6, seed=0)
+        measuring.from_data(data, 6, seed=0)
     why: list[str] = []
-    found = comparison.nearest_images(begun.images, begun.classes, data, 1, why.append)
+    found = measuring.nearest_images(begun.images, begun.classes, data, 1, why.append)
     assert found.shape == (5, 1, 8, 8, 3)
     assert len(why) == 1
     with pytest.raises(JobError, match=r"1 images of red.*--neighbours 1"):
-        comparison.nearest_images(begun.images, begun.classes, data, 2, why.append)
+        measuring.nearest_images(begun.images, begun.classes, data, 2, why.append)
 
 
 def test_probing_matches_by_name_never_by_place(folder):

@@ -16,10 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pagjax import images, sheets
-from pagjax.images import ImageError
-from pagjax.io import decoding, listing
-from pagjax.io.greys import grey_to_rgb
+from pagjax.io.pictures import decoding, images, listing, sheets
+from pagjax.io.pictures.greys import grey_to_rgb
+from pagjax.io.pictures.images import ImageError
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (12, 17, 3), dtype=np.uint8)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pagjax.io import label_lists
-from pagjax.io.errors import DataError
+from pagjax.io.data import label_lists
+from pagjax.io.files.errors import DataError
 
 NAMES = ("tench, Tinca tinca", "goldfish", "great white shark", "crane")
 IDS = ("n01440764", "n01443537", "n01484850", "n02012849")

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pagjax.io import listing, tfds_data
-from pagjax.io.class_folders import IMAGENETTE, Classes
-from pagjax.io.errors import DataError, ImageError
-from pagjax.io.labelled_images import LabelledImages, num_shared, open_data
+from pagjax.io.data import tfds_data
+from pagjax.io.data.class_folders import IMAGENETTE, Classes
+from pagjax.io.data.labelled_images import LabelledImages, num_shared, open_data
+from pagjax.io.files.errors import DataError, ImageError
+from pagjax.io.pictures import listing
 
 CIFAR = (
     *("airplane", "automobile", "bird", "cat", "deer"),

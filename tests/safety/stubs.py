@@ -10,11 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pagjax import checkpoints, pgd, sheets
+from pagjax import checkpoints
 from pagjax.alignment import Measurements
+from pagjax.comparison import measuring
+from pagjax.core import pgd
 from pagjax.figures import drawing, numbers
+from pagjax.io.pictures import sheets
+from pagjax.jobs import environment
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import comparison, environment, execute, inputs, results
+from pagjax.synthesis import execute, inputs, results
 
 _PNG = b"\x89PNG\r\n\x1a\n"  # the page looks at the first bytes
 
@@ -61,7 +65,7 @@ def install(monkeypatch: pytest.MonkeyPatch, networks: dict[str, BaseNetwork]) -
         names = "distance logit logit_start probability probability_start high_frequencies"
         return Measurements({name: norms for name in names.split()})
 
-    monkeypatch.setattr(comparison, "measure", measure)
+    monkeypatch.setattr(measuring, "measure", measure)
     monkeypatch.setattr(numbers, "measure", measure)
 
     def draw(arranged: Any, *, title: str, footer: str) -> dict[str, bytes]:

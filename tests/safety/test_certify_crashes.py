@@ -13,13 +13,14 @@ import pytest
 from PIL import Image
 
 from pagjax import certify
-from pagjax.certificates import job as jobs
-from pagjax.certificates import logs, settings
-from pagjax.io import identity, locks
-from pagjax.io.labelled_images import open_data
-from pagjax.runs import environment
-from tests import tiny_checkpoint
+from pagjax.certified_logs import job as jobs
+from pagjax.certified_logs import logs, settings
+from pagjax.io.data import identity
+from pagjax.io.data.labelled_images import open_data
+from pagjax.io.files import locks
+from pagjax.jobs import environment
 from tests.safety.injection import check_every_kill, snapshot
+from tests.support import tiny_checkpoint
 from tests.training import tiny
 
 OLD, NEW = ("--seed", "1"), ("--seed", "2")
@@ -52,7 +53,7 @@ def run(network, data, monkeypatch) -> Callable[..., int]:
     monkeypatch.setattr("pagjax.checkpoints.load", lambda *_, **__: network)
     monkeypatch.setattr(environment, "prepare", lambda: None)
     monkeypatch.setattr(environment, "describe", dict)
-    monkeypatch.setattr("pagjax.mesh.use_cores", lambda: None)
+    monkeypatch.setattr("pagjax.core.mesh.use_cores", lambda: None)
     monkeypatch.setattr(jobs.time, "monotonic", lambda: 0.0)
 
     def command(out: Path, *more: str) -> int:
@@ -267,7 +268,7 @@ def test_out_that_is_a_file_and_a_full_disk_are_one_line(run, tmp_path, capsys, 
     def full(*_, **__):
         raise OSError(28, "No space left on device", "here")
 
-    monkeypatch.setattr(settings.files, "write_json", full)
+    monkeypatch.setattr(settings.atomic, "write_json", full)
     assert run(tmp_path / "new") == 2
     assert "No space left on device" in capsys.readouterr().err.splitlines()[-1]
 

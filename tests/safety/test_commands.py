@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 from pagjax import align, checkpoints, synthesize
-from pagjax.class_statistics import store
-from pagjax.class_statistics.fitting import fit_classes
 from pagjax.figures import __main__ as figures
-from pagjax.io import ownership
+from pagjax.io.files import ownership
 from pagjax.networks.base import BaseNetwork
-from tests import tiny_checkpoint
+from pagjax.seeds import store
+from pagjax.seeds.fitting import fit_classes
 from tests.safety import stubs
 from tests.safety.injection import Killed, check_every_kill, snapshot, watched
+from tests.support import tiny_checkpoint
 from tests.training import tiny
 
 SHIPPED = "cifar10-gaussian-0.25"

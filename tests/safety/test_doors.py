@@ -15,16 +15,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pagjax import align, checkpoints, images, synthesize
-from pagjax.class_statistics import store
-from pagjax.class_statistics.fitting import fit_classes
+from pagjax import align, checkpoints, synthesize
+from pagjax.checkpoints import identity
+from pagjax.comparison import measuring
 from pagjax.figures import __main__ as figures
-from pagjax.io import atomic, locks, ownership
+from pagjax.io.files import atomic, locks, ownership
+from pagjax.io.pictures import images
 from pagjax.networks.base import BaseNetwork
-from pagjax.runs import comparison, inputs, results
-from tests import tiny_checkpoint
+from pagjax.seeds import store
+from pagjax.seeds.fitting import fit_classes
+from pagjax.synthesis import results
 from tests.safety import stubs
 from tests.safety.injection import Killed, snapshot, watched
+from tests.support import tiny_checkpoint
 from tests.training import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -296,13 +299,13 @@ def test_numbers_are_measured_again_with_other_statistics(given, tmp_path, monke
         (folder / "test" / label).mkdir(parents=True)
         Image.new("RGB", (16, 16), (9, 9, len(label))).save(folder / "test" / label / "0.png")
     asked = []
-    measure = comparison.measure
+    measure = measuring.measure
 
     def counted(*args, **kwargs):
         asked.append(kwargs["statistics"])
         return measure(*args, **kwargs)
 
-    monkeypatch.setattr(comparison, "measure", counted)
+    monkeypatch.setattr(measuring, "measure", counted)
     more = ["--data", str(folder), "--neighbours", "0"]
     other = str(_other_statistics(given, tmp_path / "tiny.npz"))
     for _ in range(2):
@@ -338,9 +341,9 @@ def test_another_normaliser_is_another_network(networks, monkeypatch):
     again = dataclasses.replace(
         network, metadata=told | {"normalizer": network.metadata["normalizer"]}
     )
-    monkeypatch.setattr(inputs, "weights_digest", lambda network: "the same")
-    assert inputs.network_digest(network) == inputs.network_digest(again)
-    assert inputs.network_digest(network) != inputs.network_digest(other)
+    monkeypatch.setattr(identity, "weights_digest", lambda network: "the same")
+    assert identity.network_digest(network) == identity.network_digest(again)
+    assert identity.network_digest(network) != identity.network_digest(other)
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", None])
@@ -381,7 +384,7 @@ def test_an_interrupted_import_ends_at_once_in_one_line(tmp_path):
     (tmp_path / "slow.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
     told = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "from pagjax.io import interruption; interruption.install('go on'); import slow"
+        "from pagjax.jobs import interruption; interruption.install('go on'); import slow"
     )
     paths = os.pathsep.join([str(ROOT), str(tmp_path)])
     environment = os.environ | {"PYTHONPATH": paths}

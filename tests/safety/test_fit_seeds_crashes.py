@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from pagjax import fit_seeds
-from pagjax.class_statistics import store
-from pagjax.class_statistics.store import StatisticsError
-from pagjax.io import locks
+from pagjax.io.files import locks
+from pagjax.seeds import store
+from pagjax.seeds.store import StatisticsError
 from tests.safety.injection import check_every_kill, snapshot
 from tests.training import tiny
 
@@ -119,7 +119,7 @@ def test_no_class_of_an_older_fit_is_kept(run, data, tmp_path, monkeypatch, chan
 
 
 def fit_seeds_unfinished():
-    from pagjax.class_statistics.unfinished import Unfinished
+    from pagjax.seeds.unfinished import Unfinished
 
     return Unfinished
 

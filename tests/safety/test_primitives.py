@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pagjax.io import atomic, locks, ownership, replacing
-from pagjax.io.atomic import Form
-from pagjax.io.errors import RefusedError
+from pagjax.io.files import atomic, locks, ownership, replacing
+from pagjax.io.files.atomic import Form
+from pagjax.io.files.errors import RefusedError
 from tests.safety.injection import Killed, check_every_kill, snapshot, watched
 
 _HOLD = """
 import sys, time
 from pathlib import Path
-from pagjax.io import locks
+from pagjax.io.files import locks
 with locks.held(Path(sys.argv[1]), beside=sys.argv[2] == "beside"):
     print("held", flush=True)
     sys.stdin.read()

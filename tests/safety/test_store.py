@@ -14,7 +14,7 @@ from pagjax import checkpoints
 from pagjax.checkpoints import CheckpointError, arrays, digests, store
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
-from tests import tiny_checkpoint
+from tests.support import tiny_checkpoint
 
 
 @pytest.fixture(scope="module")

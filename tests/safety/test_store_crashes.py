@@ -11,10 +11,10 @@ import pytest
 
 from pagjax import checkpoints
 from pagjax.checkpoints import CheckpointError, digests, folders, store
-from pagjax.checkpoints.convert import convert
-from pagjax.io import locks, replacing
-from tests import tiny_checkpoint
+from pagjax.convert.conversion import convert
+from pagjax.io.files import locks, replacing
 from tests.safety.injection import Killed, check_every_kill, snapshot, watched
+from tests.support import tiny_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from jax.tree_util import Partial
 from PIL import Image
 
 from pagjax import train
-from pagjax.io import locks
-from pagjax.runs import environment, files
+from pagjax.io.files import atomic, locks
+from pagjax.jobs import environment
 from pagjax.training import loop, own_files, record, run_folder
 from pagjax.training.settings import Settings
 from pagjax.training.step import Measured, State, network_of
@@ -96,7 +96,7 @@ def run(data, variables, monkeypatch) -> Callable[..., int]:
     monkeypatch.setattr(run_folder, "base_network", network)
     monkeypatch.setattr(record, "total_of", lambda *_: 0.0)
     monkeypatch.setattr(
-        record, "draw_curves", lambda folder: files.write_bytes(folder / record.CURVES, b"")
+        record, "draw_curves", lambda folder: atomic.write_bytes(folder / record.CURVES, b"")
     )
     monkeypatch.setattr(environment, "prepare", lambda: None)
     monkeypatch.setattr(environment, "describe", dict)

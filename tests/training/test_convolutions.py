@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from pagjax.networks.training_convolutions import by_products, conv_general_dilated
+from pagjax.networks.convolutions.training import by_products, conv_general_dilated
 
 LAYOUTS = ("NHWC", "HWIO", "NHWC")
 

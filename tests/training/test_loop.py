@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pagjax.runs.job import JobError
+from pagjax.jobs.errors import JobError
 from pagjax.training import loop, record, state_files
 from pagjax.training.settings import TrainingError
 from tests.training import tiny

@@ -13,10 +13,10 @@ import pytest
 from pagjax.checkpoints import __main__ as listing
 from pagjax.checkpoints import shipped, store
 from pagjax.checkpoints.store import CheckpointError
+from pagjax.io.data.labelled_images import open_data
+from pagjax.io.files import atomic
 from pagjax.networks.base import base_network
-from pagjax.runs import files
 from pagjax.training import recipes
-from pagjax.training.data import open_data
 from pagjax.training.evaluation import accuracies
 from pagjax.training.run_folder import PREDICTIONS
 from pagjax.training.settings import Settings
@@ -51,7 +51,7 @@ def test_it_loads_and_has_its_card(name):
 @each
 def test_the_cards_accuracies_are_those_of_its_predictions(name):
     card = shipped.card(name)["accuracies"]
-    raw = files.read_arrays(shipped.path(name) / PREDICTIONS)
+    raw = atomic.read_arrays(shipped.path(name) / PREDICTIONS)
     targets = raw.pop("targets")
     found = accuracies(
         raw, targets, sigma=card["sigma"], num_draws=card["draws"], epsilon=card["epsilon"]
@@ -67,7 +67,7 @@ def test_it_predicts_on_real_images_what_it_predicted(name, shared):
     data = open_data(settings.data, settings.test_split, settings.image_size, shared / "tfds")
     network = base_network(*store.restore(shipped.path(name)), settings.precision)
     count = 200 if settings.image_size == 32 else 48
-    stored = files.read_arrays(shipped.path(name) / PREDICTIONS)["clean"][:count]
+    stored = atomic.read_arrays(shipped.path(name) / PREDICTIONS)["clean"][:count]
     images = data.images(np.arange(count)).astype(np.float32) / 255
     found = np.asarray(network.logits_fn(jnp.asarray(images))).argmax(axis=-1)
     # Rounding differs between machines; a prediction on the edge may flip.

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pagjax.training.data import LabelledImages
+from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.training.procedures import Step
 from pagjax.training.settings import Settings
 

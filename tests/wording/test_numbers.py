@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pagjax import align, fit_seeds, train
-from pagjax.certificates import arguments as certificates
+from pagjax.arguments import certification as certificates
+from pagjax.arguments import synthesis
 from pagjax.figures import __main__ as figures
-from pagjax.runs import arguments as synthesis
 from pagjax.wording import numbers
 from pagjax.wording.names import closest
 

@@ -1,0 +1,1 @@
+"""What commands are told: types of values, and arguments that several commands share."""

@@ -1,0 +1,138 @@
+"""Arguments of `python -m pagjax.certify`, read before JAX is imported."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pagjax.arguments import types
+from pagjax.arguments.processes import add_processes
+
+OUT = Path("pagjax-certificates")
+RADII = (0.0, 0.25, 0.5, 0.75, 1.0)
+PREDICT_DRAWS, CERTIFY_DRAWS = 1000, 100_000
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of certification."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pagjax.certify",
+        description="Certifies l2 balls in which a smoothed network's prediction is constant "
+        "(Cohen et al. 2019; soft smoothing: Kaur et al. 2019, theorem 1). Writes Cohen's log, a "
+        "line an image; the same command goes on after an interruption. `python -m pagjax.certify "
+        "report LOG...` makes tables and curves. Lengths are l2 lengths in pixel units of [0, 1].",
+    )
+    what = parser.add_argument_group("what")
+    what.add_argument("--checkpoint", required=True, metavar="NAME_OR_PATH", help="base network")
+    what.add_argument(
+        "--data", default="cifar10", help="TFDS name, or a folder of class folders (cifar10)"
+    )
+    what.add_argument("--split", default="test", help="default: test")
+    what.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
+    what.add_argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="all pictures of --data, a folder without class folders, are of this class: a label, "
+        "index or WordNet id",
+    )
+    what.add_argument(
+        "--preprocessing",
+        choices=["cohen", "cover"],
+        help="cohen: shorter side to 256 for a centre of 224, bilinear, as in the published "
+        "ImageNet logs; cover: all of the shorter side, bicubic (default: cohen for ImageNet "
+        "networks, else cover)",
+    )
+    what.add_argument(
+        "--stride", type=types.count, default=1, metavar="I", help="every I-th image (default: all)"
+    )
+    what.add_argument("--limit", type=types.count, metavar="M", help="at most M images")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--sigma",
+        type=types.noise,
+        nargs="+",
+        metavar="S",
+        help="noise levels, a log each (default: the network's training's)",
+    )
+    kind = how.add_mutually_exclusive_group()
+    kind.add_argument("--predict", action="store_true", help="predict or abstain, no radius")
+    kind.add_argument(
+        "--soft",
+        choices=["hoeffding", "bernstein", "better"],
+        help="soft smoothing with this bound (default: hard smoothing)",
+    )
+    how.add_argument(
+        "--rivals",
+        choices=["bounded", "rest"],
+        default="bounded",
+        help="soft smoothing: bound all classes at once, or the rest by 1 - p (default: bounded)",
+    )
+    how.add_argument(
+        "--num-selection", type=types.count, default=100, metavar="N0", help="default: 100"
+    )
+    how.add_argument(
+        "--num-draws",
+        type=types.count,
+        metavar="N",
+        help=f"default: {CERTIFY_DRAWS:,}; {PREDICT_DRAWS:,} for --predict",
+    )
+    how.add_argument(
+        "--alpha", type=types.probability, default=0.001, metavar="A", help="default: 0.001"
+    )
+    how.add_argument(
+        "--staged",
+        nargs="*",
+        type=types.length,
+        metavar="R",
+        help="stop drawing once it is decided which of these radii are reached "
+        f"(without R: {' '.join(f'{radius:g}' for radius in RADII)})",
+    )
+    how.add_argument(
+        "--seed", type=types.seed, default=0, metavar="I", help="of all noise (default: 0)"
+    )
+    how.add_argument(
+        "--precision",
+        choices=["float32", "bfloat16"],
+        default="float32",
+        help="of the network's products; what is certified is the network so run (float32)",
+    )
+    where = parser.add_argument_group("where and how much at once")
+    where.add_argument(
+        "--out", type=Path, default=OUT, metavar="DIR", help=f"logs (default: {OUT})"
+    )
+    where.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="make the logs anew; the old ones stay until all new ones are whole",
+    )
+    where.add_argument(
+        "--chunk-size",
+        type=types.count,
+        metavar="C",
+        help="draws that a device holds at once (default: what suits it)",
+    )
+    add_processes(parser)
+    return parser
+
+
+def report_parser() -> argparse.ArgumentParser:
+    """The arguments of `report`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pagjax.certify report",
+        description="Certified accuracy in percent with its 95%% interval, average certified "
+        "radius (ACR) and abstentions of logs, ours and published ones.",
+    )
+    parser.add_argument("logs", nargs="+", type=Path, metavar="LOG")
+    parser.add_argument("--radii", nargs="+", type=types.length, default=RADII, metavar="R")
+    parser.add_argument("--names", nargs="+", metavar="NAME", help="of the logs, in order")
+    parser.add_argument("--format", choices=["text", "csv", "latex"], default="text")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="also draw the curves: .png, .pdf or .svg"
+    )
+    parser.add_argument(
+        "--card",
+        metavar="NAME_OR_PATH",
+        help="also write the accuracies into the card of the network that the logs are of",
+    )
+    return parser

@@ -1,0 +1,1 @@
+"""Networks compared: how far their gradients agree with the eye's measures."""

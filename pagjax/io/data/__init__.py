@@ -1,0 +1,1 @@
+"""Labelled images: class folders, lists of labels and data sets."""

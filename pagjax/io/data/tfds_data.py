@@ -1,0 +1,126 @@
+"""A prepared data set of TFDS, without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pagjax.io.data.class_folders import IMAGENETTE, Classes, is_wordnet_id, match
+from pagjax.io.files.errors import DataError, shown
+
+_WORKERS = 8
+_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split()  # noqa: SIM905
+
+
+class Source(NamedTuple):
+    """A split's records: how to read pictures, class indices, classes, what to tell, its parts."""
+
+    read: Callable[[Sequence[int]], list[Any]]
+    targets: np.ndarray
+    classes: Classes
+    notes: list[str]
+    spans: tuple[tuple[str, int, int], ...] | None
+
+
+def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | None) -> Source:
+    """A split of a data set.
+
+    Args:
+        name: of the data set.
+        split: as TFDS reads it.
+        classes: the network's; None takes the data set's. A network without names is taken to
+            have the data set's order, if it has as many classes, and told so.
+        data_dir: where TFDS prepared it; None means TFDS's own default.
+
+    Raises:
+        DataError: if it is unknown, not prepared, has no such split, no labelled images, or other
+            classes than the network.
+    """
+    import tensorflow_datasets as tfds
+
+    where = data_dir or "~/tensorflow_datasets"
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+        source = builder.as_data_source(split)
+    except tfds.core.registered.DatasetNotFoundError:
+        raise DataError(f"{name!r} is neither a folder nor a data set that TFDS knows") from None
+    except (ValueError, OSError, KeyError, AssertionError, NotImplementedError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        if said.startswith("Unknown split"):
+            raise DataError(f"{name}: {said} (pass --split)") from error
+        raise DataError(
+            f"{name} ({split}) is not ready in {where}: {said}\n"
+            f'prepare it once with `python -c "import tensorflow_datasets as tfds; '
+            f"tfds.builder('{name}', data_dir='{where}', file_format='array_record')"
+            f'.download_and_prepare()"` (needs the internet), or pass --data-dir'
+        ) from error
+    features = builder.info.features
+    missing = [key for key in ("image", "label") if key not in features]
+    if missing or getattr(features["label"], "num_classes", None) is None:
+        raise DataError(f"{name} has no {missing[0] if missing else 'class'}: not labelled images")
+    own = _classes(name, features["label"])
+
+    def read(indices: Sequence[int]) -> list[Any]:
+        return [record["image"] for record in source.__getitems__(list(indices))]
+
+    def targets(indices: np.ndarray) -> list[int]:
+        return [int(record["label"]) for record in source.__getitems__(indices.tolist())]
+
+    parts = np.array_split(np.arange(len(source)), max(1, len(source) // 1024))
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        labels = np.array([label for part in pool.map(targets, parts) for label in part], np.int32)
+    spans = _spans(tfds, builder, split)
+    if classes is None:
+        return Source(read, labels, own, [], spans)
+    if not classes.named and len(own.labels) == len(classes.labels):
+        note = f"the network has no class names: taken in {name}'s order"
+        notes = [f"{note}, {shown(list(own.labels), 3)}"] if own.named else []
+        return Source(read, labels, own, notes, spans)
+    indices = match_data_set(own, classes, name)
+    return Source(read, np.array(indices, np.int32)[labels], classes, [], spans)
+
+
+def match_data_set(own: Classes, classes: Classes, name: str) -> tuple[int, ...]:
+    """The network's class of each of a data set's, by name or WordNet id.
+
+    Raises:
+        DataError: if the network has no such classes.
+    """
+    try:
+        return match(own.labels, classes, name)
+    except DataError as error:
+        if own.wordnet_ids is None or own.wordnet_ids == own.labels:
+            raise
+        try:
+            return match(own.wordnet_ids, classes, name)
+        except DataError:
+            raise error from None
+
+
+def _classes(name: str, feature: Any) -> Classes:
+    """With names for people where TFDS has digits or WordNet numbers."""
+    names = [str(given) for given in getattr(feature, "names", None) or range(feature.num_classes)]
+    if name.split("/")[0].split(":")[0] == "cifar10":
+        return Classes(tuple(_CIFAR10))
+    known = [IMAGENETTE[given][0] if given in IMAGENETTE else given for given in names]
+    ids = tuple(names) if all(map(is_wordnet_id, names)) else None
+    if ids is not None and not all(given in IMAGENETTE for given in names):
+        return Classes(ids, ids)
+    return Classes(tuple(known), ids)
+
+
+def _spans(tfds: Any, builder: Any, split: str) -> tuple[tuple[str, int, int], ...] | None:
+    """The split's parts; None where TFDS does not say, as for its mocks."""
+    try:
+        read = tfds.core.ReadInstruction.from_spec(split).to_absolute(builder.info.splits)
+        count = {name: info.num_examples for name, info in builder.info.splits.items()}
+        return tuple(
+            (part.splitname, int(part.from_ or 0), int(part.to or count[part.splitname]))
+            for part in read
+        )
+    except Exception:  # an internal interface, asked for advice only
+        return None

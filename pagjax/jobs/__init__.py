@@ -1,0 +1,1 @@
+"""Long work done safely, whatever it is: processes, states, records, endings."""

@@ -1,0 +1,1 @@
+"""Pictures made by following gradients: the job, its inputs, its run and its results."""

@@ -1,0 +1,49 @@
+"""Convolutions by minimal filtering against XLA's, beyond what every prepared form is put to."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pagjax.networks.convolutions import forms as convolutions
+from pagjax.networks.convolutions import winograd
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("stride", [1, 2])
+def test_mapped_axes_join_the_images(stride):
+    keys = jax.random.split(jax.random.key(0), 3)
+    images = jax.random.normal(keys[0], (2, 3, 1, 6, 7, 4))
+    kernel = jax.random.normal(keys[1], (3, 3, 4, 5))
+    layer = winograd.Winograd.of(kernel, jnp.zeros(5), stride)
+    cotangent = jax.random.normal(keys[2], (2, 3, 1, *((6, 7) if stride == 1 else (3, 4)), 5))
+
+    def slope(convolution, x, cotangent):
+        return jax.vjp(convolution, x)[1](cotangent)[0]
+
+    def plain(x):
+        return convolutions.convolve(x, kernel, stride, ((1, 1), (1, 1)))
+
+    twice = jax.vmap(jax.vmap(layer))
+    np.testing.assert_allclose(twice(images), jax.vmap(jax.vmap(plain))(images), atol=1e-11)
+    slopes = jax.vmap(jax.vmap(lambda x, c: slope(layer, x, c)))(images, cotangent)
+    expected = jax.vmap(jax.vmap(lambda x, c: slope(plain, x, c)))(images, cotangent)
+    np.testing.assert_allclose(slopes, expected, atol=1e-11)
+    positions = len(winograd.FILTERINGS[stride][0].inputs) ** 2
+    tiles = 2 * 3 * 2 * 2 if stride == 1 else 2 * 3
+    assert f"f64[{positions},{tiles},5]" in str(jax.make_jaxpr(twice)(images))
+
+
+@pytest.mark.usefixtures("x64")
+def test_mapped_kernels():
+    keys = jax.random.split(jax.random.key(1), 2)
+    images = jax.random.normal(keys[0], (2, 1, 5, 5, 3))
+    kernels = jax.random.normal(keys[1], (2, 3, 3, 3, 2))
+
+    def apply(kernel, x):
+        return winograd.Winograd.of(kernel, jnp.zeros(2), 1)(x)
+
+    expected = jnp.stack([apply(*pair) for pair in zip(kernels, images, strict=True)])
+    np.testing.assert_allclose(jax.vmap(apply)(kernels, images), expected, atol=1e-12)
