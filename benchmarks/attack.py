@@ -13,102 +13,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import Partial
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pagjax import certification, checkpoints
 from pagjax.certified_logs import logs
+from pagjax.certified_logs.attacking import AttackSettings, Outcome, attack_certificates
 from pagjax.certified_logs.job import read_settings
 from pagjax.checkpoints.identity import weights_digest
-from pagjax.core.checks import LogitsFn, as_partial
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import open_data
 from pagjax.jobs import environment
-from pagjax.training.attack import attack
-
-
-class Outcome(NamedTuple):
-    """Of one certified image.
-
-    Attributes:
-        certified, attacked: class before and after, -1 for abstention.
-        radius, distance: certified, and how far the attack went, in pixel units.
-        share: of the votes after the attack that are for the certified class.
-    """
-
-    certified: int
-    attacked: int
-    radius: float
-    distance: float
-    share: float
-
-
-def attack_certificates(
-    logits_fn: LogitsFn,
-    images: np.ndarray,
-    predictions: Sequence[int],
-    radii: Sequence[float],
-    *,
-    sigma: float,
-    num_draws: int,
-    steps: int,
-    attack_draws: int,
-    seed: int = 0,
-    report: Callable[[], None] = lambda: None,
-) -> list[Outcome]:
-    """Outcomes of certified images, float ``[n, height, width, 3]`` in [0, 1].
-
-    Args:
-        logits_fn: the base network.
-        images: shape ``[n, height, width, 3]``.
-        predictions, radii: of their certificates, radii above 0.
-        sigma: noise level of the certificates.
-        num_draws: that predict after the attack.
-        steps, attack_draws: of the attack.
-        seed: of all draws, which are none of the certificates'.
-        report: told each image.
-    """
-    outcomes = []
-    for number, (picture, label, radius) in enumerate(zip(images, predictions, radii, strict=True)):
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 2**31 + number))
-        moved = _attack(
-            as_partial(logits_fn),
-            jnp.asarray(picture)[None],
-            jnp.array([label]),
-            keys[:1],
-            jnp.float32(0.999 * radius),
-            sigma=sigma,
-            num_steps=steps,
-            num_samples=attack_draws,
-        )[0]
-        answer = certification.predict(logits_fn, moved, keys[1], sigma=sigma, num_draws=num_draws)
-        distance = float(np.linalg.norm(np.asarray(moved, np.float64) - picture))
-        share = float(answer.counts[label] / num_draws)
-        outcomes.append(Outcome(label, answer.prediction, radius, distance, share))
-        report()
-    return outcomes
-
-
-@partial(jax.jit, static_argnames=("sigma", "num_steps", "num_samples"))
-def _attack(
-    network: Partial,
-    images: jax.Array,
-    labels: jax.Array,
-    keys: jax.Array,
-    epsilon: jax.Array,
-    **settings: Any,
-) -> jax.Array:
-    return attack(network, images, labels, keys, epsilon=epsilon, **settings)
 
 
 def main() -> None:
@@ -146,10 +67,7 @@ def main() -> None:
             data.images([line.number for line in chosen]).astype(np.float32) / 255,
             [line.prediction for line in chosen],
             [line.radius or 0.0 for line in chosen],
-            sigma=settings["sigma"],
-            num_draws=args.num_draws,
-            steps=args.steps,
-            attack_draws=args.attack_draws,
+            AttackSettings(settings["sigma"], args.num_draws, args.steps, args.attack_draws),
             report=bar.update,
         )
     report(args, outcomes, len(certified))

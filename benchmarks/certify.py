@@ -171,13 +171,13 @@ def _image(name: str) -> np.ndarray:
 
 
 def _torch_network(name: str) -> Any:
-    from tests.support import torch_networks
+    from peers import torch_networks
 
     return torch_networks.resnet50() if name == "resnet50" else torch_networks.cohen_cifar(20)
 
 
 def _torch_weights(name: str) -> dict[str, np.ndarray]:
-    from tests.support.torch_networks import randomise
+    from peers.torch_networks import randomise
 
     state = randomise(_torch_network(name), seed=0).state_dict()
     return {key: value.numpy() for key, value in state.items()}

@@ -194,8 +194,8 @@ def trajectory(
     at_once = draws_at_once(start[0].size, backend)
     at_once *= 1 if backend == "cpu" else _MORE_ON_ACCELERATORS
     group = group_size(settings.sampling, settings.num_samples)
-    arguments = settings.arguments()
-    num_steps = arguments.pop("num_steps")
+    recipe = settings.recipe()
+    num_steps = recipe.num_steps
     keys = [jax.vmap(partial_fold(seed))(numbers) for seed in (0, 2**31 - 1)]
     begun = start.astype(np.float32) / 255
     state, done = None, 0
@@ -207,11 +207,9 @@ def trajectory(
             begun,
             targets,
             keys[0],
-            sigma=network.training_sigma,
-            num_steps=until - done,
+            replace(recipe, num_steps=until - done),
             state=state,
             chunk_size=max(group, at_once // len(start) // group * group),
-            **arguments,
         ).state
         done = until
         logits = pagjax.smoothed_logits(

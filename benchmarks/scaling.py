@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-
-COLLECTIVES = "all-reduce|all-gather|all-to-all|reduce-scatter|collective-permute"
 
 
 def main() -> None:
@@ -33,6 +31,7 @@ def main() -> None:
     import jax
 
     from pagjax.core.mesh import make_mesh
+    from pagjax.core.program import collectives
 
     print("devices | mesh, images x draws | collectives a step | bytes of their operands a device")
     for count in (1, 2, 4, 8):
@@ -43,61 +42,18 @@ def main() -> None:
         print(f"{count} | {shape} | {names} | {sum(size for _, size in found)}")
 
 
-def compiled_text(num_images: int, side: int, num_samples: int, mesh: object) -> str:
+def compiled_text(num_images: int, side: int, num_samples: int, mesh: Any) -> str:
     """The optimised program of a few steps of the loop on a mesh."""
-    import jax
     import jax.numpy as jnp
 
-    from pagjax.core import pgd, targeted
-    from pagjax.core.objectives import TARGET_CLASS_MAX
-    from pagjax.core.projections import ball_then_box
+    from pagjax.core.program import lower
+    from pagjax.core.recipe import Recipe
 
-    def logits(images: jax.Array) -> jax.Array:
+    def logits(images: Any) -> Any:
         return jnp.tanh(images).mean((1, 2))
 
-    start = jnp.full((num_images, side, side, 3), 0.5)
-    lengths = jnp.ones(num_images)
-    lowered = targeted._run_batch.lower(
-        jax.tree_util.Partial(logits),
-        jnp.asarray(0.5),
-        jax.vmap(pgd.init)(start),
-        start,
-        jnp.zeros(num_images, jnp.int32),
-        jax.random.split(jax.random.key(0), num_images),
-        lengths,
-        lengths,
-        num_samples=(num_samples,) * 3,
-        objective=TARGET_CLASS_MAX,
-        chunk_size=None,
-        bounds=(0.0, 1.0),
-        projection=ball_then_box,
-        noise="fresh",
-        sampling="independent",
-        strategy=pgd.PLAIN,
-        mesh=mesh,
-    )
-    return str(lowered.compile().as_text())
-
-
-def collectives(text: str) -> list[tuple[str, int]]:
-    """Collective operations of a compiled program in which each occurs once a step, with bytes.
-
-    Example:
-        >>> collectives("%r = f32[2,30]{1,0} all-reduce(%a), channel_id=1")
-        [('all-reduce', 240)]
-    """
-    found = []
-    for line in text.splitlines():
-        match = re.search(rf"= (.*?) ({COLLECTIVES})(?:-start)?\(", line)
-        if match and not match[1].startswith("("):
-            kind, shape = re.findall(r"([a-z]+\d+)\[([\d,]*)\]", match[1])[0]
-            size = int(re.sub(r"\D", "", kind)) // 8
-            for length in filter(None, shape.split(",")):
-                size *= int(length)
-            found.append((match[2], size))
-        elif match:
-            found.append((match[2], -1))
-    return found
+    recipe = Recipe(0.5, 1.0, 1.0, num_steps=3, num_samples=num_samples)
+    return str(lower(logits, (num_images, side, side, 3), recipe, mesh=mesh).compile().as_text())
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def main() -> None:
 
 def write_problem(folder: Path, args: argparse.Namespace) -> None:
     """Weights, image and noise, which both sides read."""
-    from tests.support.torch_networks import randomise, resnet50
+    from peers.torch_networks import randomise, resnet50
 
     state = randomise(resnet50(), seed=0).state_dict()
     np.savez(folder / "weights.npz", **{key: value.numpy() for key, value in state.items()})

@@ -24,6 +24,7 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     from pagjax.core.gradients import smoothed_gradient
     from pagjax.core.objectives import TARGET_CLASS_MAX
     from pagjax.core.projections import ball_then_box
+    from pagjax.core.recipe import Recipe
     from pagjax.core.targeted import targeted_pgd
 
     kind, precision = args.worker.split(":")
@@ -45,11 +46,7 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
             start[None],
             jnp.array([TARGET]),
             key,
-            sigma=SIGMA,
-            epsilon=EPSILON,
-            step_size=STEP_SIZE,
-            num_steps=args.steps,
-            num_samples=args.num_samples,
+            Recipe(SIGMA, EPSILON, STEP_SIZE, args.steps, args.num_samples),
             mesh=mesh,
         ).images.block_until_ready()
 

@@ -26,7 +26,7 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     """What the worker answers."""
     import torch
 
-    from tests.support.torch_networks import resnet50
+    from peers.torch_networks import resnet50
 
     precision = args.worker.split(":")[1]
     on_gpu = args.device == "gpu"

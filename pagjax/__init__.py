@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pagjax.core.objectives import CROSS_ENTROPY as CROSS_ENTROPY
     from pagjax.core.objectives import TARGET_CLASS_MAX as TARGET_CLASS_MAX
     from pagjax.core.objectives import Objective as Objective
+    from pagjax.core.recipe import Recipe as Recipe
     from pagjax.core.smoothing import smoothed_logits as smoothed_logits
     from pagjax.core.smoothing import smoothed_mean as smoothed_mean
     from pagjax.core.smoothing import smoothed_probabilities as smoothed_probabilities
@@ -37,6 +38,7 @@ _HOMES = {
     "CROSS_ENTROPY": "core.objectives",
     "TARGET_CLASS_MAX": "core.objectives",
     "Objective": "core.objectives",
+    "Recipe": "core.recipe",
     "smoothed_logits": "core.smoothing",
     "smoothed_mean": "core.smoothing",
     "smoothed_probabilities": "core.smoothing",

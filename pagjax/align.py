@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 OUT = Path("pagjax-alignment")
 EVALUATION_SAMPLES = 100
 
+if TYPE_CHECKING:
+    from pagjax.synthesis.plan import Asked
+
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
@@ -131,6 +134,19 @@ def run(args: argparse.Namespace) -> int:
         return _run(args)
 
 
+def _asked(args: argparse.Namespace) -> Asked:
+    from pagjax.synthesis.plan import Asked
+
+    return Asked(
+        preset=args.preset,
+        sigma=args.sigma,
+        epsilon=args.epsilon,
+        num_steps=args.steps,
+        num_samples=args.num_samples,
+        seed=args.seed,
+    )
+
+
 def _run(args: argparse.Namespace) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax import checkpoints
@@ -183,18 +199,7 @@ def _run(args: argparse.Namespace) -> int:
     summaries: dict[str, Mapping[str, Interval]] = {}
     rows: list[dict[str, Any]] = []
     for name, network in networks.items():
-        job = measuring.plan(
-            name,
-            network,
-            starts,
-            targets,
-            sigma=args.sigma,
-            epsilon=args.epsilon,
-            num_steps=args.steps,
-            num_samples=args.num_samples,
-            seed=args.seed,
-            preset=args.preset,
-        )
+        job = measuring.job_of(name, network, starts, targets, _asked(args))
         folder = work / folders[name]
         with messages.progress_bar(job) as report:
             pictures = measuring.make_pictures(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -131,15 +130,10 @@ def _plan(
     args: argparse.Namespace, network: BaseNetwork
 ) -> tuple[Job, np.ndarray, tuple[str, ...]]:
     """The job that the arguments ask for, its pictures, and why other inputs were skipped."""
-    from pagjax import presets
-    from pagjax.checkpoints.identity import weights_digest
-    from pagjax.core.objectives import BY_NAME
-    from pagjax.io.files import atomic
-    from pagjax.jobs.errors import JobError
     from pagjax.jobs.processes import num_devices
     from pagjax.seeds import starts
     from pagjax.synthesis import inputs
-    from pagjax.synthesis.job import Job, default_batch_size
+    from pagjax.synthesis.plan import Asked, plan
 
     height, width = network.image_shape[:2] if args.image_size is None else (args.image_size,) * 2
     inputs.check_size(network, (height, width))
@@ -157,36 +151,17 @@ def _plan(
     given = inputs.read_inputs(
         args.images, args.targets, args.pairs, (height, width), network.labels, crop
     )
-    sigma = network.training_sigma if args.sigma is None else args.sigma
-    if sigma is None:
-        raise JobError("the checkpoint does not say under which noise it was trained: pass --sigma")
-    default = presets.settings(
-        args.preset or "paper",
-        math.sqrt(height * width),
-        sigma=sigma,
-        objective=BY_NAME[args.objective],
-    )
-    num_samples = args.num_samples or default.num_samples
-    batch_size = args.batch_size or default_batch_size(
-        len(given.pairs), num_samples if sigma else 1, given.pictures[0].size, num_devices()
-    )
-    job = Job(
-        checkpoint=str(args.checkpoint),
-        checkpoint_sha256=weights_digest(network),
-        images=given.names,
-        images_sha256=tuple(atomic.digest(picture) for picture in given.pictures),
-        image_size=(height, width),
-        targets=given.targets,
-        pairs=given.pairs,
-        sigma=sigma,
-        epsilon=default.epsilon if args.epsilon is None else args.epsilon,
-        step_size=default.step_size if args.step_size is None else args.step_size,
-        num_steps=args.steps or default.num_steps,
-        num_samples=num_samples,
+    asked = Asked(
+        preset=args.preset or "paper",
+        sigma=args.sigma,
+        epsilon=args.epsilon,
+        step_size=args.step_size,
+        num_steps=args.steps,
+        num_samples=args.num_samples,
         last_num_samples=args.last_num_samples,
-        sampling=args.sampling or default.sampling,
-        momentum=default.momentum if args.momentum is None else args.momentum,
-        schedule=args.schedule or default.schedule,
+        sampling=args.sampling,
+        momentum=args.momentum,
+        schedule=args.schedule,
         settles_after=args.settles_after,
         objective=args.objective,
         projection=args.projection,
@@ -194,11 +169,11 @@ def _plan(
         keep=args.keep,
         clip=args.clip,
         seed=args.seed,
-        batch_size=min(batch_size, len(given.pairs)),
+        batch_size=args.batch_size,
         chunk_size=args.chunk_size,
         crop=crop,
     )
-    job.draws_by_step()
+    job = plan(str(args.checkpoint), network, given, asked, num_devices=num_devices())
     return job, given.pictures, given.skipped
 
 

@@ -34,7 +34,7 @@ ORDER = [room for rooms in FLOORS.values() for room in rooms]
 INSIDE = {
     "core": [
         *("checks", "mesh", "draws", "outputs", "sampling", "objectives", "projections"),
-        *("gradients", "smoothing", "pgd", "class_gaussians", "targeted"),
+        *("gradients", "smoothing", "pgd", "class_gaussians", "recipe", "targeted", "program"),
     ],
     "io": ["lettering", "files", "pictures", "data"],
 }
@@ -108,3 +108,26 @@ def test_the_ground_floor_imports_only_jax(room):
 def test_torch_is_never_imported(room):
     for file in _rooms()[room]:
         assert "torch" not in {name.split(".")[0] for name in _imports(file)}, file
+
+
+def test_tests_and_benchmarks_do_not_import_each_other():
+    root = PACKAGE.parent
+    for folder, other in (("tests", "benchmarks"), ("benchmarks", "tests"), ("peers", "tests")):
+        for file in (root / folder).rglob("*.py"):
+            assert other not in {name.split(".")[0] for name in _imports(file)}, file
+
+
+def test_only_doors_know_the_command_line():
+    doors = {*FLOORS["doors"], "arguments"}
+    for room, files in _rooms().items():
+        for file in files:
+            is_door = room in doors or file.stem in ("__main__", "command", "command_line")
+            if not is_door and file.parent.name != "figures":
+                assert "argparse" not in _imports(file), file
+
+
+def test_every_package_is_in_the_wheel():
+    listed = (PACKAGE.parent / "setup.cfg").read_text(encoding="utf-8").split()
+    folders = {file.parent for file in PACKAGE.rglob("*.py")}
+    for folder in folders:
+        assert ".".join(["pagjax", *folder.relative_to(PACKAGE).parts]) in listed

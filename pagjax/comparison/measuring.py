@@ -6,6 +6,7 @@ come from; what is there already is not done again.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pagjax import presets
 from pagjax.alignment import Judge, Measurements, directions, measure
-from pagjax.checkpoints.identity import network_digest, weights_digest
-from pagjax.core.objectives import TARGET_CLASS_MAX
+from pagjax.checkpoints.identity import network_digest
 from pagjax.core.targeted import draws_at_once
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
@@ -32,7 +31,9 @@ from pagjax.jobs.state import ANEW, StateFolder
 from pagjax.networks.base import BaseNetwork
 from pagjax.seeds.store import ClassStatistics
 from pagjax.synthesis.execute import Progress, execute
+from pagjax.synthesis.inputs import Inputs
 from pagjax.synthesis.job import Job, default_batch_size, picture_keys
+from pagjax.synthesis.plan import Asked, plan
 
 OTHERS, MEASURING = 2**31 + 1, 2**31 + 2
 PICTURES, SETTINGS, NUMBERS, MEASURED = "pictures.npz", "job.json", "numbers.npz", "measured.json"
@@ -153,58 +154,26 @@ def neighbours(
     return of_target, of_other
 
 
-def plan(
-    name: str,
-    network: BaseNetwork,
-    starts: Starts,
-    targets: np.ndarray,
-    *,
-    sigma: float | None,
-    epsilon: float | None,
-    num_steps: int | None,
-    num_samples: int | None,
-    seed: int,
-    preset: str = "paper",
+def job_of(
+    name: str, network: BaseNetwork, starts: Starts, targets: np.ndarray, asked: Asked
 ) -> Job:
-    """A network's job: a preset's settings by side where none are given.
+    """A network's job: each start is led to its target.
 
     Raises:
         JobError: if the noise level is known to nobody.
     """
-    sigma = network.training_sigma if sigma is None else sigma
-    if sigma is None:
-        raise JobError(f"{name} does not say under which noise it was trained: pass --sigma")
-    count, height, width, _ = starts.images.shape
-    side = (height * width) ** 0.5
-    default = presets.settings(preset, side, sigma=sigma, objective=TARGET_CLASS_MAX)
-    num_samples = (num_samples or default.num_samples) if sigma else 1
-    # Draws asked for by number need not come in pairs, and a single one cannot.
-    paired = num_samples == default.num_samples
-    return Job(
-        checkpoint=name,
-        checkpoint_sha256=weights_digest(network),
-        images=tuple(f"{starts.source}: {number}" for number in range(count)),
-        images_sha256=tuple(atomic.digest(image) for image in starts.images),
-        image_size=(height, width),
+    count = len(starts.images)
+    given = Inputs(
+        names=tuple(f"{starts.source}: {number}" for number in range(count)),
+        pictures=starts.images,
         targets=tuple(int(target) for target in targets),
         pairs=tuple((number, number) for number in range(count)),
-        sigma=sigma,
-        epsilon=default.epsilon if epsilon is None else epsilon,
-        step_size=default.step_size,
-        num_steps=num_steps or default.num_steps,
-        num_samples=num_samples,
-        sampling=default.sampling if paired else "independent",
-        momentum=default.momentum,
-        schedule=default.schedule,
-        objective="tcm",
-        projection="ball-then-box",
-        noise="fresh",
-        keep="last",
-        clip=True,
-        seed=seed,
-        batch_size=_batch_size(count, num_samples, starts.images[0].size),
-        chunk_size=None,
+        skipped=(),
     )
+    asked = dataclasses.replace(asked, free_draws=True)
+    job = plan(name, network, given, asked)
+    batch_size = _batch_size(count, job.num_samples, starts.images[0].size)
+    return dataclasses.replace(job, batch_size=batch_size)
 
 
 def _batch_size(count: int, num_samples: int, values: int) -> int:

@@ -59,7 +59,7 @@ class _Sums(NamedTuple):
     weighted_gradient: Array
 
 
-def smoothed_gradient(
+def smoothed_gradient(  # flat keywords, as for all of `smoothed_*`: notebooks call it by hand
     logits_fn: LogitsFn,
     objective: Objective | str,
     image: ArrayLike,

@@ -207,7 +207,7 @@ def step(
     return following, trace
 
 
-def run(
+def run(  # nine: what `step` takes, and how often
     gradient_fn: GradientFn,
     state: PGDState,
     start: Array,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
@@ -18,10 +18,9 @@ from pagjax.core import checks, draws, pgd
 from pagjax.core import mesh as meshes
 from pagjax.core.checks import LogitsFn
 from pagjax.core.gradients import GradientEstimate, smoothed_gradient
-from pagjax.core.objectives import TARGET_CLASS_MAX, Objective, as_objective
 from pagjax.core.pgd import PGDState, PGDTrace
-from pagjax.core.projections import Bounds, Projection, ball_then_box
-from pagjax.core.sampling import Sampling, group_size
+from pagjax.core.recipe import Recipe
+from pagjax.core.sampling import group_size
 
 # On CPUs gradients of a small network at 32x32 are no faster with more draws at once, nor is a
 # ResNet-50 at 224x224, and peak memory stays the same for any number of draws.
@@ -45,57 +44,37 @@ class TargetedResult(NamedTuple):
     state: PGDState
 
 
-def targeted_pgd(
+def targeted_pgd(  # nine: a network, three arrays, a key, the recipe, and three ways to go on
     logits_fn: LogitsFn,
     start: ArrayLike,
     targets: ArrayLike | Sequence[str],
     key: Array,
+    recipe: Recipe,
     *,
-    sigma: float | Array,
-    epsilon: float | Array,
-    step_size: float | Array,
-    num_steps: int = 300,
-    num_samples: int | Sequence[int] = 20,
-    objective: Objective | str = TARGET_CLASS_MAX,
-    chunk_size: int | None = None,
-    bounds: Bounds | None = (0.0, 1.0),
-    projection: Projection = ball_then_box,
-    noise: pgd.Noise = "fresh",
-    sampling: Sampling = "independent",
-    strategy: pgd.Strategy = pgd.PLAIN,
     keep: Literal["last", "best"] = "last",
     state: PGDState | None = None,
+    chunk_size: int | None = None,
     mesh: Mesh | None = None,
 ) -> TargetedResult:
     """Maximises an objective of the smoothed network in an l2 ball around each starting image.
 
-    The loop is one jitted scan: the same shapes, settings and `logits_fn` compile once. So many
+    The loop is one jitted scan: the same shapes, static settings and network compile once. So many
     images run at once that their draws fit into memory together; a larger batch takes longer.
 
     Args:
         logits_fn: images ``[n, height, width, channels]`` in [0, 1] to logits ``[n, classes]``.
             Pass a `jax.tree_util.Partial` over the weights (as `pagjax.load` gives) to keep them
             arguments of the program, and the same function object again to avoid compiling again.
-        start: starting images x0, shape ``[batch, height, width, channels]``, within `bounds`;
-            floats, or 8-bit pixels; see `pagjax.core.checks.as_images`.
+        start: starting images x0, shape ``[batch, height, width, channels]``, within the recipe's
+            bounds; floats, or 8-bit pixels; see `pagjax.core.checks.as_images`.
         targets: class indices, shape ``[batch]``, or labels of a network from `pagjax.load`.
         key: a typed key, or one key per image, shape ``[batch]``.
-        sigma: noise level in pixel units of [0, 1], from 0 to 2; a plain 0 means the base network.
-        epsilon: radius of the l2 ball in pixel units, at most the box's diagonal, which is
-            ``sqrt(height * width * channels)``; a number or one per image.
-        step_size: l2 length of a step, at most the diagonal; a number or one per image.
-        num_steps: number of steps.
-        num_samples: noise draws a step, N; a number or one per step, for an N that grows.
-        objective: what is maximised; ``"tcm"`` and ``"ce"`` name the paper's.
-        chunk_size: the most draws of an image held at once; None means `draws_at_once`.
-        bounds: the pixel box, or None for pixels in other units; lengths then have no upper limit.
-        projection: `ball_then_box`, `ball_and_box` (the nearest feasible point), or your own.
-        noise: ``"fresh"`` or ``"fixed"`` draws, see `pagjax.core.pgd.step`.
-        sampling: kind of draws, see `pagjax.core.sampling`.
-        strategy: momentum, a schedule of steps, a stop: see `pagjax.core.pgd.Strategy`.
+        recipe: noise, ball, steps and all else that determines the pictures, see
+            `pagjax.core.recipe.Recipe`.
         keep: ``"last"`` returns the last iterate; ``"best"`` the one with the largest estimated
             objective among the iterates that were evaluated, which the last is not.
         state: states to continue from; bit for bit the run that was not interrupted.
+        chunk_size: the most draws of an image held at once; None means `draws_at_once`.
         mesh: devices among which images and draws are shared out, from
             `pagjax.core.mesh.make_mesh`; None means one. With several processes, all call
             this with the same values.
@@ -113,53 +92,48 @@ def targeted_pgd(
         >>> import jax, jax.numpy as jnp
         >>> w = jnp.ones((4, 4, 3))
         >>> score = lambda x: jnp.stack([(x * w).sum((1, 2, 3)), -(x * w).sum((1, 2, 3))], -1)
+        >>> recipe = Recipe(sigma=0.25, epsilon=1.0, step_size=0.3, num_steps=5, num_samples=4)
         >>> result = targeted_pgd(score, jnp.full((1, 4, 4, 3), 0.5), jnp.array([0]),
-        ...                       jax.random.key(0), sigma=0.25, epsilon=1.0, step_size=0.3,
-        ...                       num_steps=5, num_samples=4)
+        ...                       jax.random.key(0), recipe)
         >>> bool(jnp.allclose(result.images, 0.5 + w / jnp.linalg.norm(w)))
         True
     """
-    network, objective = checks.as_partial(logits_fn), as_objective(objective)
-    bounds = checks.as_bounds(bounds)
-    start = checks.as_images(start, bounds=bounds, network=network, name="start")
-    batch = start.shape[0]
-    checks.check_count("num_steps", num_steps)
-    checks.check_count("chunk_size", chunk_size)
-    longest = None if bounds is None else checks.diagonal(start.shape[1:], bounds)
-    checks.check_length("epsilon", epsilon, longest)
-    checks.check_length("step_size", step_size, longest)
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"recipe is a {type(recipe).__name__}: pass a pagjax.Recipe")
     if keep not in ("last", "best"):
         raise ValueError(f"keep {keep!r}: choose 'last' or 'best'")
-    num_draws = _draws_by_step(sigma, num_samples, num_steps, checks.largest_sigma(bounds))
-    sampling = "independent" if _is_zero(sigma) else sampling
-    _check_groups(sampling, num_draws, strategy, noiseless=_is_zero(sigma))
-    num_classes = checks.num_classes(network, start)
-    targets = checks.as_targets(targets, batch, num_classes, network)
-    shared = network, jnp.asarray(sigma, start.dtype)
-    rows = (
-        jax.vmap(lambda image: pgd.init(image, strategy))(start) if state is None else state,
-        start,
-        targets,
-        draws.image_keys(key, batch),
-        _one_each("epsilon", epsilon, start),
-        _one_each("step_size", step_size, start),
+    network, bounds = checks.as_partial(logits_fn), checks.as_bounds(recipe.bounds)
+    start = checks.as_images(start, bounds=bounds, network=network, name="start")
+    batch = start.shape[0]
+    recipe = recipe.resolved(start.shape[1:])
+    checks.check_count("chunk_size", chunk_size)
+    targets = checks.as_targets(targets, batch, checks.num_classes(network, start), network)
+    begin = jax.vmap(lambda image: pgd.init(image, recipe.strategy))
+    rows = Rows(
+        state=begin(start) if state is None else state,
+        start=start,
+        target=targets,
+        key=draws.image_keys(key, batch),
+        epsilon=_one_each("epsilon", recipe.epsilon, start),
+        step_size=_one_each("step_size", recipe.step_size, start),
     )
+    shared = network, jnp.asarray(recipe.sigma, start.dtype)
     if mesh is not None:
         shared, rows = meshes.place(shared, mesh), meshes.place(rows, mesh, rows=True)
-    state, trace = _run_batch(
-        *shared,
-        *rows,
-        num_samples=num_draws,
-        objective=objective,
-        chunk_size=chunk_size,
-        bounds=bounds,
-        projection=projection,
-        noise=noise,
-        sampling=sampling,
-        strategy=strategy,
-        mesh=mesh,
-    )
+    static = recipe.without_lengths()
+    state, trace = run_batch(*shared, rows, static, chunk_size=chunk_size, mesh=mesh)
     return TargetedResult(state.image if keep == "last" else state.best_image, trace, state)
+
+
+class Rows(NamedTuple):
+    """What each image of a batch has of its own."""
+
+    state: PGDState
+    start: Array
+    target: Array
+    key: Array
+    epsilon: Array
+    step_size: Array
 
 
 def draws_at_once(values_per_draw: int, platform: str, num_devices: int = 1) -> int:
@@ -193,130 +167,81 @@ def _one_each(name: str, value: ArrayLike, start: Array) -> Array:
     return jnp.broadcast_to(lengths, batch)
 
 
-def _is_zero(sigma: float | Array) -> bool:
-    return checks.is_concrete(sigma) and float(sigma) == 0.0
-
-
-def _draws_by_step(
-    sigma: float | Array,
-    num_samples: int | Sequence[int],
-    num_steps: int,
-    largest_sigma: float | None,
-) -> tuple[int, ...]:
-    if isinstance(num_samples, str) or not isinstance(num_samples, Sequence):
-        return (checks.draws_needed(sigma, num_samples, largest_sigma),) * num_steps
-    if len(num_samples) != num_steps:
-        raise ValueError(
-            f"num_samples of length {len(num_samples)} for {num_steps} steps: pass one number, or "
-            "one per step"
-        )
-    return tuple(checks.draws_needed(sigma, count, largest_sigma) for count in num_samples)
-
-
-def _check_groups(
-    sampling: Sampling, num_draws: Sequence[int], strategy: pgd.Strategy, *, noiseless: bool
-) -> None:
-    groups = [count // group_size(sampling, count) for count in set(num_draws)]
-    if strategy.settles_after is None:
-        return
-    checks.check_count("settles_after", strategy.settles_after)
-    if min(groups) < 2 and not noiseless:
-        raise ValueError(
-            f"num_samples = {min(num_draws)} with {sampling} draws has no standard error, by which "
-            "the stop is judged: take more draws, or settles_after=None"
-        )
-
-
-@partial(
-    jax.jit,
-    static_argnames=(
-        "num_samples",
-        "objective",
-        "chunk_size",
-        "bounds",
-        "projection",
-        "noise",
-        "sampling",
-        "strategy",
-        "mesh",
-    ),
-)
-def _run_batch(
+@partial(jax.jit, static_argnames=("chunk_size", "mesh"))
+def run_batch(
     logits_fn: Partial,
     sigma: Array,
-    state: PGDState,
-    start: Array,
-    targets: Array,
-    keys: Array,
-    epsilon: Array,
-    step_size: Array,
+    rows: Rows,
+    recipe: Recipe,
     *,
-    num_samples: tuple[int, ...],
-    objective: Objective,
     chunk_size: int | None,
-    bounds: Bounds | None,
-    projection: Projection,
-    noise: pgd.Noise,
-    sampling: Sampling,
-    strategy: pgd.Strategy,
     mesh: Mesh | None,
 ) -> tuple[PGDState, PGDTrace]:
-    axis = None if mesh is None or mesh.shape[meshes.DRAWS] == 1 else meshes.DRAWS
+    """The one compiled program: every image's run, in blocks, on its devices."""
+    num_samples = recipe.num_samples
+    assert isinstance(num_samples, tuple)
+    size = rows.start[0].size
     num_devices = 1 if mesh is None else mesh.size
+    at_once = draws_at_once(size, jax.default_backend(), num_devices)
 
     def chunk_of(count: int) -> int:
-        at_once = draws_at_once(start[0].size, jax.default_backend(), num_devices)
-        return chunk_size or max(at_once, group_size(sampling, count))
+        return chunk_size or max(at_once, group_size(recipe.sampling, count))
 
     def run_rows(logits_fn: Partial, sigma: Array, *rows: Any) -> tuple[PGDState, PGDTrace]:
-        each = jax.vmap(partial(run_image, logits_fn, sigma))
-        held = min(max(num_samples), max(map(chunk_of, num_samples))) * start[0].size
+        def each(*row: Any) -> tuple[PGDState, PGDTrace]:
+            run_image = partial(_run_image, logits_fn, sigma, Rows(*row), recipe, mesh)
+            return run_image(chunk_of)
+
+        held = min(max(num_samples), max(map(chunk_of, num_samples))) * size
         share = _SMALLER_ON_SEVERAL if num_devices > 1 else 1
         most = draws.images_at_once(held, jax.default_backend(), share)
-        return draws.in_blocks(each, most, *rows)
-
-    def run_image(
-        logits_fn: Partial,
-        sigma: Array,
-        state: PGDState,
-        start: Array,
-        target: Array,
-        key: Array,
-        epsilon: Array,
-        step_size: Array,
-    ) -> tuple[PGDState, PGDTrace]:
-        def gradient_fn(image: Array, step_key: Array, *, count: int) -> GradientEstimate:
-            return smoothed_gradient(
-                logits_fn,
-                objective,
-                image,
-                target,
-                step_key,
-                sigma=sigma,
-                num_samples=count,
-                chunk_size=chunk_of(count),
-                sampling=sampling,
-                axis=axis,
-            )
-
-        def project(point: Array, start: Array) -> Array:
-            return projection(point, start, epsilon, bounds)
-
-        traces = []
-        for count, steps in groupby(num_samples):
-            state, trace = pgd.run(
-                partial(gradient_fn, count=count),
-                state,
-                start,
-                key,
-                num_steps=len(list(steps)),
-                step_size=step_size,
-                project=project,
-                noise=noise,
-                strategy=strategy,
-            )
-            traces.append(trace)
-        return state, jax.tree.map(lambda *parts: jnp.concatenate(parts), *traces)
+        return draws.in_blocks(jax.vmap(each), most, *rows)
 
     whole = run_rows if mesh is None else meshes.over_images(run_rows, mesh, num_shared=2)
-    return whole(logits_fn, sigma, state, start, targets, keys, epsilon, step_size)
+    return whole(logits_fn, sigma, *rows)
+
+
+def _run_image(
+    logits_fn: Partial,
+    sigma: Array,
+    row: Rows,
+    recipe: Recipe,
+    mesh: Mesh | None,
+    chunk_of: Callable[[int], int],
+) -> tuple[PGDState, PGDTrace]:
+    """One image's run: a scan for each number of draws, in turn."""
+    axis = None if mesh is None or mesh.shape[meshes.DRAWS] == 1 else meshes.DRAWS
+
+    def gradient_fn(image: Array, key: Array, *, count: int) -> GradientEstimate:
+        return smoothed_gradient(
+            logits_fn,
+            recipe.objective,
+            image,
+            row.target,
+            key,
+            sigma=sigma,
+            num_samples=count,
+            chunk_size=chunk_of(count),
+            sampling=recipe.sampling,
+            axis=axis,
+        )
+
+    def project(point: Array, start: Array) -> Array:
+        return recipe.projection(point, start, row.epsilon, recipe.bounds)
+
+    assert isinstance(recipe.num_samples, tuple)
+    state, traces = row.state, []
+    for count, steps in groupby(recipe.num_samples):
+        state, trace = pgd.run(
+            partial(gradient_fn, count=count),
+            state,
+            row.start,
+            row.key,
+            num_steps=len(list(steps)),
+            step_size=row.step_size,
+            project=project,
+            noise=recipe.noise,
+            strategy=recipe.strategy,
+        )
+        traces.append(trace)
+    return state, jax.tree.map(lambda *parts: jnp.concatenate(parts), *traces)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,22 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from pagjax import presets
 from pagjax.alignment import Measurements
-from pagjax.checkpoints.identity import weights_digest
 from pagjax.comparison import jury
-from pagjax.core.objectives import BY_NAME
 from pagjax.figures import grid, left_out, numbers, panels, places, starts, writing
 from pagjax.figures.cast import Named
 from pagjax.figures.left_out import LeftOut
 from pagjax.figures.recipes import Recipe, Variant
-from pagjax.io.files import atomic
 from pagjax.jobs import processes
 from pagjax.jobs.errors import JobError
 from pagjax.networks.base import BaseNetwork
 from pagjax.synthesis import inputs
 from pagjax.synthesis.execute import Progress
-from pagjax.synthesis.job import SUBJECT, Job, default_batch_size, make_pairs
+from pagjax.synthesis.inputs import Inputs
+from pagjax.synthesis.job import SUBJECT, Job, make_pairs
+from pagjax.synthesis.plan import Asked, plan
 
 
 @dataclass(frozen=True)
@@ -233,41 +230,14 @@ def job_of(
     choice: Choice,
 ) -> Job:
     """Everything that determines a variant's pictures."""
-    height, width, _ = begun.pictures[0].shape
-    default = presets.settings(
-        choice.preset,
-        math.sqrt(height * width),
+    given = Inputs(begun.names, begun.pictures, targets, pairs, skipped=())
+    asked = Asked(
+        preset=choice.preset,
         sigma=variant.sigma,
-        objective=BY_NAME[variant.objective],
-    )
-    num_samples = variant.num_samples or choice.num_samples or default.num_samples
-    # A number of draws that the figure varies need not come in pairs.
-    plain = variant.sigma == 0 or num_samples != default.num_samples
-    num_samples = num_samples if variant.sigma else 1
-    return Job(
-        checkpoint=named.name,
-        checkpoint_sha256=weights_digest(named.network),
-        images=begun.names,
-        images_sha256=tuple(atomic.digest(picture) for picture in begun.pictures),
-        image_size=(height, width),
-        targets=targets,
-        pairs=pairs,
-        sigma=variant.sigma,
-        epsilon=default.epsilon,
-        step_size=default.step_size,
-        num_steps=choice.num_steps or default.num_steps,
-        num_samples=num_samples,
-        last_num_samples=None,
-        sampling="independent" if plain else default.sampling,
-        momentum=default.momentum,
-        schedule=default.schedule,
-        settles_after=None,
         objective=variant.objective,
-        projection="ball-then-box",
-        noise="fresh",
-        keep="last",
-        clip=True,
+        num_steps=choice.num_steps,
+        num_samples=variant.num_samples or choice.num_samples,
+        free_draws=True,
         seed=choice.seed,
-        batch_size=default_batch_size(len(pairs), num_samples, begun.pictures[0].size),
-        chunk_size=None,
     )
+    return plan(named.name, named.network, given, asked)

@@ -6,5 +6,6 @@ from pagjax.presets.named import NAMES as NAMES
 from pagjax.presets.named import Preset as Preset
 from pagjax.presets.named import Schedule as Schedule
 from pagjax.presets.named import growing as growing
+from pagjax.presets.named import recipe as recipe
 from pagjax.presets.named import settings as settings
 from pagjax.presets.named import strategy as strategy

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import optax
 
-from pagjax.core.objectives import Objective
+from pagjax.core.objectives import TARGET_CLASS_MAX, Objective, as_objective
 from pagjax.core.pgd import Strategy
+from pagjax.core.recipe import Recipe
 from pagjax.core.sampling import Sampling
 from pagjax.presets import paper
 
@@ -21,9 +22,11 @@ FAST_STEPS, FAST_SAMPLES, FAST_MOMENTUM, FAST_STEP_SIZE = 140, 2, 0.8, 7.0
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings of one run; epsilon and step_size are l2 lengths in [0, 1] pixel units.
+    """A recipe in plain values, as a job records them; lengths are l2, in [0, 1] pixel units.
 
     Attributes:
+        sigma: noise level.
+        objective: what is maximised.
         epsilon: radius of the ball.
         step_size: length of the first step.
         num_steps: steps.
@@ -33,6 +36,8 @@ class Preset:
         schedule: of the step's length: ``"constant"``, or ``"linear"`` to 0 after the last step.
     """
 
+    sigma: float
+    objective: Objective
     epsilon: float
     step_size: float
     num_steps: int
@@ -46,11 +51,32 @@ class Preset:
         """Network gradients that an image costs."""
         return self.num_steps * self.num_samples
 
-    def arguments(self) -> dict[str, Any]:
-        """The keyword arguments of `pagjax.targeted_pgd`."""
-        given = asdict(self)
-        momentum, schedule = given.pop("momentum"), given.pop("schedule")
-        return {**given, "strategy": strategy(momentum, schedule, self.num_steps)}
+    def recipe(self) -> Recipe:
+        """The `pagjax.Recipe` itself, its strategy built."""
+        return Recipe(
+            sigma=self.sigma,
+            epsilon=self.epsilon,
+            step_size=self.step_size,
+            num_steps=self.num_steps,
+            num_samples=self.num_samples,
+            objective=self.objective,
+            sampling=self.sampling,
+            strategy=strategy(self.momentum, self.schedule, self.num_steps),
+        )
+
+
+def recipe(
+    name: str, side: float, *, sigma: float, objective: Objective | str = TARGET_CLASS_MAX
+) -> Recipe:
+    """A preset's recipe for images of one size, ready for `pagjax.targeted_pgd`.
+
+    Arguments and errors as for `settings`.
+
+    Example:
+        >>> recipe("fast", 128, sigma=0.25).num_steps
+        140
+    """
+    return settings(name, side, sigma=sigma, objective=as_objective(objective)).recipe()
 
 
 def settings(name: str, side: float, *, sigma: float, objective: Objective) -> Preset:
@@ -73,12 +99,15 @@ def settings(name: str, side: float, *, sigma: float, objective: Objective) -> P
         >>> [settings(name, 224, **given).gradients for name in NAMES]
         [6000, 280]
     """
-    recipe = paper.settings(side, sigma=sigma, objective=objective)
+    published = paper.settings(side, sigma=sigma, objective=objective)
+    epsilon, step_size = float(published.epsilon), float(published.step_size)
     if name == "paper":
-        return Preset(recipe.epsilon, recipe.step_size, recipe.num_steps, recipe.num_samples)
+        return Preset(sigma, objective, epsilon, step_size, paper.NUM_STEPS, paper.NUM_SAMPLES)
     if name == "fast":
         return Preset(
-            recipe.epsilon,
+            sigma,
+            objective,
+            epsilon,
             FAST_STEP_SIZE * side / paper.SIDE,
             FAST_STEPS,
             FAST_SAMPLES,

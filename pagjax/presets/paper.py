@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pagjax.core import checks
 from pagjax.core.objectives import CROSS_ENTROPY, Objective
+from pagjax.core.recipe import Recipe
 
 SIDE = 224
 EPSILON = 40.0
@@ -15,17 +15,7 @@ STEP_SIZE_WITHOUT_NOISE = 2.8
 STEP_SIZE_CROSS_ENTROPY = 2.0
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Hyper-parameters of one run; epsilon and step_size are l2 lengths in [0, 1] pixel units."""
-
-    epsilon: float
-    step_size: float
-    num_steps: int
-    num_samples: int
-
-
-def settings(side: float, *, sigma: float, objective: Objective) -> Settings:
+def settings(side: float, *, sigma: float, objective: Objective) -> Recipe:
     """The paper's settings (Kaur, Cohen and Lipton 2019, appendix C), scaled to an image's side.
 
     The l2 length of a perturbation of given contrast grows with the number of pixels' square root,
@@ -38,13 +28,16 @@ def settings(side: float, *, sigma: float, objective: Objective) -> Settings:
 
     Example:
         >>> from pagjax.core.objectives import TARGET_CLASS_MAX
-        >>> settings(112, sigma=0.25, objective=TARGET_CLASS_MAX)
-        Settings(epsilon=20.0, step_size=0.35, num_steps=300, num_samples=20)
+        >>> recipe = settings(112, sigma=0.25, objective=TARGET_CLASS_MAX)
+        >>> recipe.epsilon, recipe.step_size, recipe.num_steps, recipe.num_samples
+        (20.0, 0.35, 300, 20)
     """
     scale = side / SIDE
     step_size = STEP_SIZE
-    if sigma == 0:
+    if checks.is_noiseless(sigma):
         step_size = STEP_SIZE_WITHOUT_NOISE
     elif objective == CROSS_ENTROPY:
         step_size = STEP_SIZE_CROSS_ENTROPY
-    return Settings(EPSILON * scale, step_size * scale, NUM_STEPS, NUM_SAMPLES)
+    return Recipe(
+        sigma, EPSILON * scale, step_size * scale, NUM_STEPS, NUM_SAMPLES, objective=objective
+    )

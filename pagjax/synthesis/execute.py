@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from pagjax.jobs import processes
 from pagjax.jobs.errors import JobError
 from pagjax.jobs.state import StateFolder as StateFolder
 from pagjax.networks.base import BaseNetwork
-from pagjax.synthesis.job import PROJECTIONS, Job, picture_keys
+from pagjax.synthesis.job import Job, picture_keys
 
 NO_FRAMES = "the interrupted run kept no frames: resume without --animate, or start anew"
 STEPS_A_CALL = 5
@@ -160,7 +161,7 @@ class _Batch:
     ) -> None:
         self.logits_fn, self.mesh, self.job = logits_fn, mesh, job
         self.start, self.targets, self.keys = jnp.asarray(start), targets, keys
-        self.draws_by_step = job.draws_by_step()
+        self.recipe, self.draws_by_step = job.recipe(), job.draws_by_step()
         self.state: PGDState | None = None
         self.traces: list[HostTrace] = []
         self.frames: list[np.ndarray] | None = [_to_bytes(start)] if frames else None
@@ -189,24 +190,17 @@ class _Batch:
                 saved = time.monotonic()
 
     def _advance(self, count: int) -> HostTrace:
-        job, done = self.job, self._steps_done()
+        done = self._steps_done()
+        recipe = dataclasses.replace(
+            self.recipe, num_steps=count, num_samples=self.draws_by_step[done : done + count]
+        )
         result = targeted_pgd(
             self.logits_fn,
             self.start,
             self.targets,
             self.keys,
-            sigma=job.sigma,
-            epsilon=job.epsilon,
-            step_size=job.step_size,
-            num_steps=count,
-            num_samples=self.draws_by_step[done : done + count],
-            objective=job.the_objective(),
-            chunk_size=job.chunk_size,
-            bounds=(0.0, 1.0) if job.clip else None,
-            projection=PROJECTIONS[job.projection],
-            noise=job.noise,
-            sampling=job.sampling,
-            strategy=job.strategy(),
+            recipe,
+            chunk_size=self.job.chunk_size,
             state=self.state,
             mesh=self.mesh,
         )
@@ -264,8 +258,7 @@ class _Batch:
         return forms
 
     def _begun(self) -> PGDState:
-        strategy = self.job.strategy()
-        begin = jax.vmap(lambda image: pgd.init(image, strategy))
+        begin = jax.vmap(lambda image: pgd.init(image, self.recipe.strategy))
         state: PGDState = jax.eval_shape(begin, self.start)
         return state
 

@@ -13,10 +13,12 @@ import numpy as np
 from jax import Array
 
 from pagjax import presets
+from pagjax.core.checks import draws_needed, is_noiseless
 from pagjax.core.draws import CHUNK_VALUES
-from pagjax.core.objectives import BY_NAME, Objective
-from pagjax.core.pgd import Noise, Strategy
+from pagjax.core.objectives import BY_NAME
+from pagjax.core.pgd import Noise
 from pagjax.core.projections import Projection, ball_and_box, ball_then_box
+from pagjax.core.recipe import Recipe
 from pagjax.core.sampling import Sampling, group_size
 from pagjax.core.targeted import draws_at_once
 from pagjax.jobs.errors import JobError
@@ -133,9 +135,32 @@ class Job:
             raise JobError("the recorded job's images_sha256 are not one for each of its images")
         return job
 
-    def the_objective(self) -> Objective:
-        """The objective itself."""
-        return BY_NAME[self.objective]
+    @property
+    def is_noiseless(self) -> bool:
+        """Whether the base network itself is followed."""
+        return is_noiseless(self.sigma)
+
+    def recipe(self) -> Recipe:
+        """What determines each picture, with the draws of every step.
+
+        Raises:
+            JobError: as `draws_by_step` does.
+        """
+        return Recipe(
+            sigma=self.sigma,
+            epsilon=self.epsilon,
+            step_size=self.step_size,
+            num_steps=self.num_steps,
+            num_samples=self.draws_by_step(),
+            objective=BY_NAME[self.objective],
+            sampling=self.sampling,
+            strategy=presets.strategy(
+                self.momentum, self.schedule, self.num_steps, self.settles_after
+            ),
+            projection=PROJECTIONS[self.projection],
+            bounds=(0.0, 1.0) if self.clip else None,
+            noise=self.noise,
+        )
 
     def draws_by_step(self) -> tuple[int, ...]:
         """Noise draws of every step.
@@ -154,17 +179,13 @@ class Job:
                 f"--settles-after {self.settles_after}: {min(counts)} {self.sampling} draws have "
                 "no standard error to judge by; pass a larger --num-samples"
             )
-        return counts if self.sigma else (1,) * self.num_steps
+        return tuple(draws_needed(self.sigma, count, largest=None) for count in counts)
 
     def most_groups(self) -> int:
         """What devices can share of a picture's step: draws, or groups of dependent ones."""
-        if not self.sigma:
+        if self.is_noiseless:
             return 1
         return max(count // group_size(self.sampling, count) for count in self.draws_by_step())
-
-    def strategy(self) -> Strategy:
-        """How directions, steps and the stop depart from plain steps."""
-        return presets.strategy(self.momentum, self.schedule, self.num_steps, self.settles_after)
 
 
 def make_pairs(

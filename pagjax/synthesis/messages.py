@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from pagjax.core.checks import draws_needed
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 from pagjax.networks.base import BaseNetwork
 from pagjax.presets import paper
@@ -25,7 +26,7 @@ def announce(job: Job, network: BaseNetwork) -> None:
     print(
         f"{len(job.pairs)} pictures of {height}x{width}: {job.objective}, sigma {job.sigma:g}, "
         f"epsilon {job.epsilon:.4g}, {job.num_steps} steps of {job.step_size:.4g}, "
-        f"N = {job.num_samples if job.sigma else 1}, seed {job.seed}"
+        f"N = {draws_needed(job.sigma, job.num_samples, largest=None)}, seed {job.seed}"
     )
     if (height, width) != (paper.SIDE, paper.SIDE):
         print(

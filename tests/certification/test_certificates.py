@@ -18,11 +18,11 @@ import pytest
 from PIL import Image
 
 import pagjax
-from benchmarks.attack import attack_certificates
 from pagjax import certify as command
 from pagjax.certification import ABSTAIN, certify
 from pagjax.certified_logs import job as jobs
 from pagjax.certified_logs import logs
+from pagjax.certified_logs.attacking import AttackSettings, attack_certificates
 from pagjax.certified_logs.resuming import begin
 from pagjax.checkpoints import store
 from pagjax.core.mesh import MOST_CORES, make_mesh, num_cores
@@ -156,15 +156,15 @@ def test_an_attack_within_the_radius_changes_no_certified_prediction(shared):
     sure = [number for number, done in enumerate(found) if done.radius > 0]
     assert len(sure) >= 2
     predictions, radii = zip(*[(found[i].prediction, found[i].radius) for i in sure], strict=True)
-    settings = {"sigma": 0.25, "num_draws": 100, "steps": 4, "attack_draws": 4}
-    outcomes = attack_certificates(network.logits_fn, images[sure], predictions, radii, **settings)
+    settings = AttackSettings(0.25, num_draws=100, num_steps=4, num_samples=4)
+    outcomes = attack_certificates(network.logits_fn, images[sure], predictions, radii, settings)
     for outcome in outcomes:
         assert outcome.attacked in (outcome.certified, ABSTAIN)
         assert 0.9 * outcome.radius < outcome.distance < outcome.radius
         assert outcome.share > 0.2
     # The same attack far beyond the radius does change answers.
     (beyond,) = attack_certificates(
-        network.logits_fn, images[sure[:1]], predictions[:1], [3.0], **settings
+        network.logits_fn, images[sure[:1]], predictions[:1], [3.0], settings
     )
     assert beyond.share < 0.2
 

@@ -22,6 +22,7 @@ from pagjax.io.files.atomic import read_arrays
 from pagjax.jobs.errors import JobError
 from pagjax.seeds import starts, store
 from pagjax.seeds.fitting import fit_classes
+from pagjax.synthesis.plan import Asked
 from tests.support import tiny_checkpoint
 from tests.training import tiny
 
@@ -157,10 +158,13 @@ def test_a_panel_hears_each_network_once_and_one_judge_is_recorded_as_before(che
 def test_presets_make_jobs(checkpoint):
     starts = measuring.Starts("grey", np.full((3, 16, 16, 3), 0.5), np.zeros(3, int))
     network = pagjax_checkpoints.load(checkpoint)
-    given = {"epsilon": None, "num_steps": None, "seed": 0, "preset": "fast"}
     jobs = [
-        measuring.plan(
-            "tiny", network, starts, np.ones(3, int), sigma=sigma, num_samples=count, **given
+        measuring.job_of(
+            "tiny",
+            network,
+            starts,
+            np.ones(3, int),
+            Asked(preset="fast", sigma=sigma, num_samples=count),
         )
         for sigma, count in ((0.25, None), (0.25, 3), (0.0, None))
     ]
@@ -172,8 +176,8 @@ def test_presets_make_jobs(checkpoint):
 def test_pictures_of_another_machines_batches_are_taken_over(checkpoint, tmp_path, monkeypatch):
     starts = measuring.Starts("grey", np.full((3, 16, 16, 3), 0.5, np.float32), np.zeros(3, int))
     network = pagjax_checkpoints.load(checkpoint)
-    given = {"sigma": 0.25, "epsilon": 1.0, "num_steps": 1, "num_samples": 2, "seed": 0}
-    job = measuring.plan("tiny", network, starts, np.ones(3, int), **given)
+    given = Asked(sigma=0.25, epsilon=1.0, num_steps=1, num_samples=2)
+    job = measuring.job_of("tiny", network, starts, np.ones(3, int), given)
     made = measuring.make_pictures(tmp_path, network, job, starts, lambda progress: None)
     elsewhere = dataclasses.replace(job, batch_size=1)
     monkeypatch.setattr(measuring, "execute", None)
@@ -188,11 +192,12 @@ def test_pictures_of_another_machines_batches_are_taken_over(checkpoint, tmp_pat
 def test_accelerators_take_all_pictures_at_once(checkpoint, monkeypatch):
     starts = measuring.Starts("grey", np.full((100, 16, 16, 3), 0.5), np.zeros(100, int))
     network = pagjax_checkpoints.load(checkpoint)
-    given = {"sigma": 0.25, "epsilon": 1.0, "num_steps": 1, "num_samples": 20, "seed": 0}
+    given = Asked(sigma=0.25, epsilon=1.0, num_steps=1, num_samples=20)
     sizes = []
     for platform in ("cpu", "gpu"):
         monkeypatch.setattr(jax, "default_backend", lambda platform=platform: platform)
-        sizes.append(measuring.plan("tiny", network, starts, np.ones(100, int), **given).batch_size)
+        job = measuring.job_of("tiny", network, starts, np.ones(100, int), given)
+        sizes.append(job.batch_size)
         batches.in_batches(lambda x: sizes.append(len(x)) or x, starts.images)
     assert sizes[-2:] == [100, 100]
     assert max(sizes[:-2]) <= 16

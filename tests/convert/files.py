@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from pagjax.convert import layouts, torch_files, torch_resnets
 from pagjax.convert.conversion import Conversion, convert
 from pagjax.networks.base import base_network
-from tests.support import torch_networks
-from tests.support.torch_networks import Basic, Bottleneck, TorchResNet
+from peers import torch_networks
+from peers.torch_networks import Basic, Bottleneck, TorchResNet
 
 State = dict[str, Any]
 

@@ -17,7 +17,7 @@ from pagjax.checkpoints import CheckpointError, store
 from pagjax.convert.command import main
 from pagjax.convert.conversion import convert, read_labels
 from pagjax.networks import NORMALIZERS
-from tests.support import torch_networks
+from peers import torch_networks
 
 ROOT = Path(__file__).resolve().parents[1]
 

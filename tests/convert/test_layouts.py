@@ -8,7 +8,7 @@ import torch
 
 from pagjax.checkpoints import CheckpointError
 from pagjax.convert import layouts, torch_resnets
-from tests.support import torch_networks
+from peers import torch_networks
 
 
 def _state(network: torch.nn.Module) -> dict[str, np.ndarray]:

@@ -15,8 +15,8 @@ from pagjax.checkpoints import CheckpointError, store
 from pagjax.convert import torch_resnets
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
-from tests.support.torch_networks import Basic, Bottleneck, TorchResNet
-from tests.support.torch_preactivation import TorchPreActResNet, TorchWideResNet
+from peers.torch_networks import Basic, Bottleneck, TorchResNet
+from peers.torch_preactivation import TorchPreActResNet, TorchWideResNet
 
 State = dict[str, np.ndarray]
 

@@ -14,6 +14,7 @@ from pagjax.convert import layouts, torch_resnets, undecided
 from pagjax.convert.command import main
 from pagjax.networks import NORMALIZERS, Normalizer
 from pagjax.networks.normalizer import parse, spelled
+from peers import torch_networks
 from tests.convert.files import (
     Bottleneck,
     arrays,
@@ -23,7 +24,6 @@ from tests.convert.files import (
     torch_logits,
     with_pool,
 )
-from tests.support import torch_networks
 
 
 def _options(content, given=None, structure=None):

@@ -12,14 +12,14 @@ from pagjax.core import pgd
 from pagjax.core.gradients import GradientEstimate
 from pagjax.core.projections import ball_and_box
 from pagjax.presets import paper
-from tests.support import closed_forms
+from tests.support import closed_forms, loops
 
 KEY = jax.random.key(11)
 DEFAULT = {"sigma": 0.25, "epsilon": 0.5, "step_size": 0.1, "num_steps": 6, "num_samples": 4}
 
 
 def _run(network, start, targets, **changes):
-    return pagjax.targeted_pgd(network, start, targets, KEY, **{**DEFAULT, **changes})
+    return loops.targeted(network, start, targets, KEY, **{**DEFAULT, **changes})
 
 
 def test_a_linear_score_ends_at_the_known_point():
@@ -121,9 +121,7 @@ def test_images_do_not_depend_on_their_batch_or_chunks():
 
     def run(rows, **changes):
         targets = jnp.array([0, 1, 2])[rows]
-        return pagjax.targeted_pgd(
-            network, start[rows], targets, keys[rows], **{**DEFAULT, **changes}
-        )
+        return loops.targeted(network, start[rows], targets, keys[rows], **{**DEFAULT, **changes})
 
     together = run(slice(None))
     np.testing.assert_allclose(run(slice(2, 3)).images, together.images[2:], atol=2e-6)
@@ -192,7 +190,7 @@ def test_bad_arguments_are_named(changes, message):
 
 def test_the_papers_settings():
     tcm, ce = pagjax.TARGET_CLASS_MAX, pagjax.CROSS_ENTROPY
-    assert paper.settings(224, sigma=0.5, objective=tcm) == paper.Settings(40.0, 0.7, 300, 20)
+    assert paper.settings(224, sigma=0.5, objective=tcm) == pagjax.Recipe(0.5, 40.0, 0.7, 300, 20)
     assert paper.settings(224, sigma=0.5, objective=ce).step_size == 2.0
     assert paper.settings(224, sigma=0.0, objective=tcm).step_size == 2.8
     assert paper.settings(32, sigma=0.5, objective=tcm).epsilon == pytest.approx(40 / 7)

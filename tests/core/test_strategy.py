@@ -12,7 +12,7 @@ import pagjax
 from pagjax import presets
 from pagjax.core import pgd
 from pagjax.core.gradients import GradientEstimate
-from tests.support import closed_forms
+from tests.support import closed_forms, loops
 
 KEY = jax.random.key(7)
 GIVEN = {"sigma": 0.25, "epsilon": 0.5, "step_size": 0.1, "num_steps": 6, "num_samples": 4}
@@ -20,7 +20,7 @@ GIVEN = {"sigma": 0.25, "epsilon": 0.5, "step_size": 0.1, "num_steps": 6, "num_s
 
 def _run(start, targets, **changes):
     network = closed_forms.smooth_network(KEY)
-    return pagjax.targeted_pgd(network, start, targets, KEY, **{**GIVEN, **changes})
+    return loops.targeted(network, start, targets, KEY, **{**GIVEN, **changes})
 
 
 def test_momentum_averages_normalised_gradients_and_normalises_again():
@@ -80,7 +80,7 @@ def test_pieces_of_a_run_with_momentum_end_as_the_whole():
 def test_a_linear_score_settles_once_it_is_at_the_edge():
     weights = closed_forms.image(1)
     start = closed_forms.image(batch=1)
-    result = pagjax.targeted_pgd(
+    result = loops.targeted(
         closed_forms.linear(weights),
         start,
         [0],
@@ -119,7 +119,8 @@ def test_presets_scale_with_the_side_and_fast_costs_a_twentieth():
     assert paper.gradients >= 20 * fast.gradients
     assert fast.epsilon == paper.epsilon == pytest.approx(40 / 7)
     assert presets.settings("fast", 224, **given).step_size == pytest.approx(7 * fast.step_size)
-    assert paper.arguments()["strategy"] == pgd.PLAIN
+    assert paper.recipe().strategy == pgd.PLAIN
+    assert presets.recipe("fast", 32, sigma=0.25) == fast.recipe()
     with pytest.raises(ValueError, match="'slow'"):
         presets.settings("slow", 32, **given)
     with pytest.raises(ValueError, match="choose 16"):

@@ -15,8 +15,8 @@ import torch
 from pagjax.convert import torch_resnets
 from pagjax.networks import NORMALIZERS
 from pagjax.networks.base import BaseNetwork, Description, base_network
-from tests.support.torch_networks import Basic, Bottleneck, TorchResNet, randomise
-from tests.support.torch_preactivation import TorchPreActResNet, TorchWideResNet
+from peers.torch_networks import Basic, Bottleneck, TorchResNet, randomise
+from peers.torch_preactivation import TorchPreActResNet, TorchWideResNet
 
 SIZE = (21, 18)
 

@@ -13,7 +13,7 @@ import torch
 from pagjax.convert import torch_resnets
 from pagjax.networks import NORMALIZERS, Normalizer
 from pagjax.networks.base import BaseNetwork, Description, base_network
-from tests.support import torch_networks
+from peers import torch_networks
 
 # Small widths keep the tests quick; names, blocks and strides are the published ones.
 NETWORKS = {

@@ -24,9 +24,10 @@ _PNG = b"\x89PNG\r\n\x1a\n"  # the page looks at the first bytes
 
 
 def fake_pgd(
-    logits_fn: Any, start: Any, targets: Any, keys: Any, *, num_steps: int, state: Any, **_: Any
+    logits_fn: Any, start: Any, targets: Any, keys: Any, recipe: Any, *, state: Any, **_: Any
 ) -> Any:
     """Brightens a picture by its target and its noise, step by step."""
+    num_steps = recipe.num_steps
     if state is None:
         begun = [pgd.init(image) for image in start]
         state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *begun)

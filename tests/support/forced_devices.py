@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 import pagjax
-from benchmarks.scaling import collectives, compiled_text
 from pagjax.core.mesh import make_mesh, place
+from pagjax.core.program import collectives, lower
 from pagjax.presets import strategy
-from tests.support import closed_forms
+from tests.support import closed_forms, loops
 
 RUNS = {
     "uneven, log of a mean": {"num_samples": 7, "objective": pagjax.CROSS_ENTROPY, "chunk_size": 2},
@@ -21,6 +22,14 @@ RUNS = {
         "strategy": strategy(0.8, "linear", 4, 2),
     },
 }
+
+
+def compiled_text(num_images: int, num_samples: int, mesh) -> str:
+    def logits(images):
+        return jnp.tanh(images).mean((1, 2))
+
+    recipe = pagjax.Recipe(0.5, 1.0, 1.0, num_steps=3, num_samples=num_samples)
+    return lower(logits, (num_images, 8, 8, 3), recipe, mesh=mesh).compile().as_text()
 
 
 def main() -> None:
@@ -33,7 +42,7 @@ def main() -> None:
 
         def run(mesh, settings=settings):
             logits_fn = network if mesh is None else place(network, mesh)
-            result = pagjax.targeted_pgd(
+            result = loops.targeted(
                 logits_fn, start, targets, jax.random.key(0), mesh=mesh, **settings
             )
             leaves = jax.device_get((result.images, *result.trace))
@@ -46,10 +55,10 @@ def main() -> None:
             differences[f"{name}, {shape}"] = float(difference.max())
     programs = {
         f"{images} x {draws}": collectives(
-            compiled_text(8, 8, 16, make_mesh(images, draws, jax.devices()[: images * draws]))
+            compiled_text(8, 16, make_mesh(images, draws, jax.devices()[: images * draws]))
         )
         for images, draws in ((8, 1), (1, 1))
-    } | {"1 x 8": collectives(compiled_text(1, 8, 16, make_mesh(1, 16)))}
+    } | {"1 x 8": collectives(compiled_text(1, 16, make_mesh(1, 16)))}
     print(json.dumps({"differences": differences, "collectives": programs}))
 
 

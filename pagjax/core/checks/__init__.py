@@ -20,6 +20,7 @@ from pagjax.core.checks.numbers import check_length as check_length
 from pagjax.core.checks.numbers import check_non_negative as check_non_negative
 from pagjax.core.checks.numbers import diagonal as diagonal
 from pagjax.core.checks.numbers import draws_needed as draws_needed
+from pagjax.core.checks.numbers import is_noiseless as is_noiseless
 from pagjax.core.checks.numbers import largest_sigma as largest_sigma
 from pagjax.core.checks.targets import as_target as as_target
 from pagjax.core.checks.targets import as_targets as as_targets

@@ -91,9 +91,17 @@ def draws_needed(sigma: Any, num_samples: int, largest: float | None = LARGEST_S
     """The number of network evaluations an estimate takes: one where sigma is known to be 0."""
     check_count("num_samples", num_samples)
     check_length("sigma", sigma, largest)
-    if is_concrete(sigma) and float(sigma) == 0.0:
-        return 1
-    return int(num_samples)
+    return 1 if is_noiseless(sigma) else int(num_samples)
+
+
+def is_noiseless(sigma: Any) -> bool:
+    """Whether a noise level is known to be 0, so that one evaluation says all; traced ones aren't.
+
+    Example:
+        >>> is_noiseless(0), is_noiseless(0.25)
+        (True, False)
+    """
+    return is_concrete(sigma) and float(sigma) == 0.0
 
 
 def as_key(key: Any) -> Array:

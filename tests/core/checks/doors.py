@@ -16,6 +16,7 @@ from pagjax.alignment.agreement import gradient_agreement, gradients
 from pagjax.alignment.judges import judge_probabilities
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import BaseNetwork, Description, base_network
+from tests.support import loops
 
 KEY = jax.random.key(0)
 SIDE = 8
@@ -82,7 +83,7 @@ BATCH: dict[str, Callable[..., Any]] = {
     "smoothed_mean": smoothed(_mean),
     "judge_probabilities": smoothed(_judge),
     "targeted_pgd": targeted(
-        pagjax.targeted_pgd, epsilon=0.5, step_size=0.25, num_steps=2, num_samples=2
+        loops.targeted, epsilon=0.5, step_size=0.25, num_steps=2, num_samples=2
     ),
     "gradients": targeted(gradients, num_samples=2),
     "gradient_agreement": targeted(gradient_agreement, num_samples=2, repeats=2),

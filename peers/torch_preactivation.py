@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tests.support.torch_networks import _conv
+from peers.torch_networks import _conv
 
 
 class PreActivated(nn.Module):
