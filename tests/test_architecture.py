@@ -26,8 +26,10 @@ FLOORS = {
         "synthesis",
         "comparison",
         "figures",
+        "onnx_files",
+        "live_page",
     ],
-    "doors": ["synthesize", "train", "certify", "fit_seeds", "align"],
+    "doors": ["synthesize", "train", "certify", "fit_seeds", "align", "export", "explore"],
 }
 ORDER = [room for rooms in FLOORS.values() for room in rooms]
 # Inside the larger rooms, in the same sense.

@@ -84,7 +84,9 @@ def install(folder: Path, given: Path | None = None) -> None:
 def _fetch(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
-        raise RuntimeRefusedError(f"the page's runtime is fetched with npm, which is not here: {_how()}")
+        raise RuntimeRefusedError(
+            f"the page's runtime is fetched with npm, which is not here: {_how()}"
+        )
     command = [npm, "pack", f"{NAME}@{VERSION}", "--silent", "--pack-destination", str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, cwd=folder)

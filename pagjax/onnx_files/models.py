@@ -75,7 +75,10 @@ def step(network: BaseNetwork, *, half: bool, objective: ObjectiveName = "tcm") 
     graph.op("Identity", found.logits, output="logits")
     inputs = [[height, width, 3], ["draws", height, width, 3], [classes]]
     outputs = [[], [], [height, width, 3], [classes], ["draws", classes]]
-    named = dict(zip(STEP_INPUTS, inputs, strict=True)), dict(zip(STEP_OUTPUTS, outputs, strict=True))
+    named = (
+        dict(zip(STEP_INPUTS, inputs, strict=True)),
+        dict(zip(STEP_OUTPUTS, outputs, strict=True)),
+    )
     return _model(graph, "pagjax_step", *named)
 
 

@@ -49,10 +49,7 @@ def of(network: BaseNetwork) -> Rounding:
     narrow = fuse(network.network, _narrowed(network))[1]
     errors = []
     for index in range(_IMAGES):
-        exact, near = (
-            _answers(module, own, images[index] + noise)
-            for own in (variables, narrow)
-        )
+        exact, near = (_answers(module, own, images[index] + noise) for own in (variables, narrow))
         errors.append([_relative(a, b) for a, b in zip(near, exact, strict=True)])
     logits, gradient = np.max(errors, axis=0)
     return Rounding(float(logits), float(gradient))

@@ -29,21 +29,32 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+def _served(folder: Path, handler: type[SimpleHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager
-def opened(file: Path, *, width: int = 1280, height: int = 900) -> Iterator[Any]:
+def opened(
+    file: Path,
+    *,
+    width: int = 1280,
+    height: int = 900,
+    handler: type[SimpleHTTPRequestHandler] = _Quiet,
+    fragment: str = "",
+    expected: str | None = None,
+) -> Iterator[Any]:
     """A page of Playwright's, its folder served here; errors of its scripts fail the test.
 
-    Requests to anything but the page's own origin are refused and fail the test too.
+    Requests to anything but the page's own origin are refused and fail the test too. Errors that
+    hold the words `expected` are no failure, but there must be one.
     """
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="needs Playwright: pip install playwright"
@@ -52,7 +63,7 @@ def opened(file: Path, *, width: int = 1280, height: int = 900) -> Iterator[Any]
     if chromium is None:
         pytest.skip("needs Chromium on the PATH")
     errors: list[str] = []
-    with _served(file.parent) as origin, playwright.sync_playwright() as tool:
+    with _served(file.parent, handler) as origin, playwright.sync_playwright() as tool:
         browser = tool.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         page = browser.new_page(viewport={"width": width, "height": height})
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -66,7 +77,10 @@ def opened(file: Path, *, width: int = 1280, height: int = 900) -> Iterator[Any]
                 route.abort()
 
         page.route("**/*", serve)
-        page.goto(origin + file.name)
+        page.goto(origin + file.name + fragment)
         yield page
         browser.close()
+    if expected is not None:
+        assert any(expected in error for error in errors), errors
+        errors = [error for error in errors if expected not in error]
     assert not errors, errors
