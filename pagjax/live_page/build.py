@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import resources
@@ -53,6 +52,7 @@ def build(
     networks: Mapping[str, BaseNetwork | Callable[[], BaseNetwork]],
     *,
     given_runtime: Path | None = None,
+    kernels: files.Kernels = "auto",
     tell: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Writes the page; what of it is there and the same is kept.
@@ -60,6 +60,7 @@ def build(
     Args:
         folder: empty, missing, or a page that this made.
         networks: by name, or what gives them.
+        kernels: see `pagjax.onnx_files.export.export`.
         given_runtime: the runtime's package; None fetches it with npm, see `runtime.package`.
         tell: is told what is done.
 
@@ -74,13 +75,13 @@ def build(
     folder.mkdir(parents=True, exist_ok=True)
     runtime.install(folder / "runtime", given_runtime)
     (folder / NETWORKS).mkdir(exist_ok=True)
-    families: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    families: dict[tuple[int, tuple[str, ...]], list[dict[str, Any]]] = {}
     for name, given in networks.items():
         network = given if isinstance(given, BaseNetwork) else given()
         height, width, _ = network.image_shape
         if height != width:
             raise PageError(f"{name}: pictures of {height}x{width} pixels, the page takes squares")
-        made = _exported(folder, name, network)
+        made = _exported(folder, name, network, kernels)
         tell(f"{made['file']}: {made['bytes'] / 1e6:.1f} MB")
         families.setdefault((height, network.labels), []).append(made)
     page = {
@@ -121,7 +122,9 @@ def check_folder(folder: Path) -> None:
     raise PageError(f"--out {folder} holds other files: choose an empty or a new folder")
 
 
-def _exported(folder: Path, name: str, network: BaseNetwork) -> dict[str, Any]:
+def _exported(
+    folder: Path, name: str, network: BaseNetwork, kernels: files.Kernels
+) -> dict[str, Any]:
     """The network's file, made unless it is there, and what the page is told of it."""
     safe = "".join(c if c.isalnum() or c in ".-_" else "-" for c in Path(name).name)
     path = folder / NETWORKS / f"{safe}.onnx"
@@ -129,10 +132,10 @@ def _exported(folder: Path, name: str, network: BaseNetwork) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if listed.is_file() and path.is_file():
         told = json.loads(listed.read_text(encoding="utf-8"))
-    wanted = {"weights_sha256": digest, "version": __version__, "format": files.FORMAT}
-    wanted["sigma"] = network.training_sigma
+    wanted: dict[str, Any] = {"weights_sha256": digest, "version": __version__, "format": files.FORMAT}
+    wanted |= {"sigma": network.training_sigma, "asked": kernels}
     if {key: told.get(key) for key in wanted} != wanted or told["bytes"] != path.stat().st_size:
-        made = files.export(network, path, name=name)
+        made = files.export(network, path, name=name, kernels=kernels)
         told = {**wanted, "bytes": made.size, "sha256": made.sha256}
         atomic.write_json(listed, told)
     return {
@@ -146,12 +149,21 @@ def _exported(folder: Path, name: str, network: BaseNetwork) -> dict[str, Any]:
     }
 
 
+def _beginning(names: Sequence[str]) -> str:
+    """The words, up to a hyphen, with which all names begin."""
+    parts = [name.split("-") for name in names]
+    shared = 0
+    while all(len(own) > shared and own[shared] == parts[0][shared] for own in parts):
+        shared += 1
+    return "-".join(parts[0][:shared])
+
+
 def _family(
     number: int, size: int, labels: Sequence[str], members: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Networks of the same classes and size, which can stand side by side."""
     names = [member["name"] for member in members]
-    common = os.path.commonprefix([name + "-" for name in names]).rpartition("-")[0]
+    common = _beginning(names)
     name = common or f"family-{number + 1}"
     for member in members:
         own = member["name"].removeprefix(f"{common}-") if len(members) > 1 else member["name"]
@@ -176,6 +188,9 @@ def _family(
         "target": target,
         "sigma": best["sigma"],
         "first": [member["name"] for member in [best, *beside][:2]],
-        "presets": {own: asdict(presets.settings(own, size, **given)) for own in presets.NAMES},
+        "presets": {
+            own: {**asdict(presets.settings(own, size, **given)), "objective": "tcm"}
+            for own in presets.NAMES
+        },
         "networks": members,
     }

@@ -30,6 +30,7 @@ class Shown:
         )
 
     def __repr__(self) -> str:
+        """Where it is."""
         return f"pagjax live at {self.url}"
 
 

@@ -78,12 +78,13 @@ class Graph:
 
 
 def convolution(
-    graph: Graph, x: Value, kernel: np.ndarray, bias: np.ndarray, stride: int
+    graph: Graph, x: Value, weights_and_bias: tuple[np.ndarray, np.ndarray], stride: int
 ) -> tuple[Value, Back]:
-    """A convolution padded by half its size; its gradient reads the same kernel."""
+    """A convolution padded by half its size; its gradient reads the same kernel, HWIO."""
+    kernel, bias = weights_and_bias
     size, features = kernel.shape[0], kernel.shape[3]
     pad = size // 2
-    form = {"kernel_shape": [size, size], "strides": [stride, stride], "pads": [pad] * 4}
+    form: dict[str, Any] = {"kernel_shape": [size, size], "strides": [stride, stride], "pads": [pad] * 4}
     weights = graph.kernel(kernel)
     name = graph.op("Conv", x.name, weights, graph.constant(bias), **form)
     height, width = -(-x.height // stride), -(-x.width // stride)

@@ -54,7 +54,7 @@ def passes(graph: Graph, network: BaseNetwork, images: str) -> Passes:
     into_channels: Back | None = None
     if side is not None:
         x, into_channels = layers.blocks_to_channels(graph, x, side)
-    x, of_stem = layers.convolution(graph, x, *variables["stem"], config.stem_stride or 1)
+    x, of_stem = layers.convolution(graph, x, variables["stem"], config.stem_stride or 1)
     if not config.preactivation:
         x = _then(backs, layers.rectifier(graph, x))
     if config.max_pool:
@@ -124,10 +124,10 @@ def _block(
     for index, name in enumerate(names, start=1):
         if index > 1:
             y = _then(backs, layers.rectifier(graph, y))
-        y = _then(backs, layers.convolution(graph, y, *own[name], stride if index == on else 1))
+        y = _then(backs, layers.convolution(graph, y, own[name], stride if index == on else 1))
     beside: tuple[Value, Back] | None = None
     if "shortcut" in own:
-        beside = layers.convolution(graph, projected, *own["shortcut"], stride)
+        beside = layers.convolution(graph, projected, own["shortcut"], stride)
     elif x[1:] != y[1:]:
         missing = y.channels - x.channels
         low = missing // 2 if config.shortcut == "padding" else 0

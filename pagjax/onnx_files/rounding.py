@@ -66,8 +66,9 @@ def _answers(module: ResNet, variables: Any, images: Array) -> tuple[Array, Arra
 
 
 def _relative(near: Array, exact: Array) -> float:
-    near, exact = np.asarray(near, np.float64), np.asarray(exact, np.float64)
-    return float(np.linalg.norm(near - exact) / max(np.linalg.norm(exact), 1e-30))
+    wanted = np.asarray(exact, np.float64)
+    error = np.linalg.norm(np.asarray(near, np.float64) - wanted)
+    return float(error) / max(float(np.linalg.norm(wanted)), 1e-30)
 
 
 def _narrowed(network: BaseNetwork) -> dict[str, Any]:

@@ -26,12 +26,17 @@ def saved(folder: Path, name: str, sigma: float | None, seed: int) -> Path:
     description = Description(
         "tiny", config, len(LABELS), NORMALIZERS["cifar10"], (SIDE, SIDE), LABELS, sigma
     )
-    image = np.zeros((1, SIDE, SIDE, 3), np.float32)
-    variables = jax.jit(description.network().init)(jax.random.key(seed), image)
-    # Larger weights at the head: scores of different classes, not all near 0.
-    variables = jax.tree.map(jnp.asarray, variables)
-    head = variables["params"]["head"]
-    head["kernel"] = 4 * head["kernel"]
+    image = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)
+    shapes = jax.eval_shape(description.network().init, jax.random.key(0), image)
+    random = np.random.default_rng(seed)
+
+    def drawn(path: Any, leaf: Any) -> Any:
+        if jax.tree_util.keystr(path).endswith(("['var']", "['scale']")):
+            return jnp.asarray(random.uniform(0.5, 2, leaf.shape), jnp.float32)
+        scale = np.sqrt(2 / max(1, np.prod(leaf.shape[:-1])))
+        return jnp.asarray(scale * random.standard_normal(leaf.shape), jnp.float32)
+
+    variables = jax.tree_util.tree_map_with_path(drawn, shapes)
     return store.save(folder / name, description, variables)
 
 
@@ -59,5 +64,5 @@ def live(tmp_path_factory: Any, package: Path, checkpoints: dict[str, Path]) -> 
     """The page's folder."""
     folder = tmp_path_factory.mktemp("live") / "page"
     networks = {str(path): load(path) for path in checkpoints.values()}
-    build.build(folder, networks, given_runtime=package, tell=lambda _: None)
+    build.build(folder, networks, given_runtime=package, kernels="float32", tell=lambda _: None)
     return folder

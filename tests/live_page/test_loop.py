@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +15,6 @@ from pagjax.checkpoints import load
 from pagjax.core import draws
 from pagjax.core.projections import only_inside
 from pagjax.live_page.serve import Handler
-from pagjax.onnx_files.export import export
 from tests.live_page.conftest import SIDE
 from tests.support.browser import opened
 
@@ -28,7 +29,7 @@ async ({start, noise, mask, settings, sigma, steps}) => {
       if (data.type === "failed") fail(new Error(data.message));
       if (data.type === "loaded") {
         worker.postMessage({type: "begin", id: 1, start: new Float32Array(start), size: 16,
-          classes: 3, networks: [{name: "exact", sigma}], settings, exact: true,
+          classes: 3, networks: [{name: "tiny-gaussian-0.25", sigma}], settings, exact: true,
           mask: mask && new Uint8Array(mask), noise: noise.map((one) => new Float32Array(one))});
         worker.postMessage({type: "play"});
       }
@@ -40,7 +41,7 @@ async ({start, noise, mask, settings, sigma, steps}) => {
       }
     };
     worker.postMessage({type: "open", wanted: "wasm"});
-    worker.postMessage({type: "load", name: "exact", url: "networks/exact.onnx"});
+    worker.postMessage({type: "load", name: "tiny-gaussian-0.25", url: "networks/tiny-gaussian-0.25.onnx"});
   });
   worker.terminate();
   return all;
@@ -51,7 +52,6 @@ async ({start, noise, mask, settings, sigma, steps}) => {
 @pytest.mark.parametrize("how", ["plain", "momentum", "masked", "noiseless"])
 def test_ten_steps_are_those_of_targeted_pgd(live, checkpoints, how):
     network = load(checkpoints["tiny-gaussian-0.25"])
-    export(network, live / "networks" / "exact.onnx", kernels="float32")
     shape = (SIDE, SIDE, 3)
     start = np.random.default_rng(5).uniform(0.1, 0.9, shape).astype(np.float32)
     mask = (np.arange(SIDE * SIDE) % SIDE < 9).astype(np.uint8) if how == "masked" else None
@@ -63,22 +63,18 @@ def test_ten_steps_are_those_of_targeted_pgd(live, checkpoints, how):
         draws.gaussian(jax.random.fold_in(own, step), jnp.arange(DRAWS), shape, jnp.float32)
         for step in range(STEPS)
     ]
-    given = {} if mask is None else {
-        "projection": only_inside(jnp.asarray(mask.reshape(SIDE, SIDE, 1), bool))
-    }  # fmt: skip
-    wanted = pagjax.targeted_pgd(
-        network.logits_fn,
-        start[None],
-        [1],
-        key,
+    recipe = pagjax.Recipe(
         sigma=sigma,
         epsilon=EPSILON,
         step_size=0.4,
         num_steps=STEPS,
-        num_samples=DRAWS if sigma else 1,
+        num_samples=DRAWS,
         strategy=presets.strategy(momentum, schedule, STEPS),
-        **given,
     )
+    if mask is not None:
+        free = only_inside(jnp.asarray(mask.reshape(SIDE, SIDE, 1), bool))
+        recipe = dataclasses.replace(recipe, projection=free)
+    wanted = pagjax.targeted_pgd(network.logits_fn, start[None], [1], key, recipe)
     settings = {
         "target": 1, "epsilon": EPSILON, "stepSize": 0.4, "draws": DRAWS, "steps": STEPS,
         "momentum": momentum, "schedule": schedule, "seed": 0, "sampling": "independent",

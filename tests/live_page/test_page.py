@@ -26,7 +26,8 @@ DROP = """({content, name, type}) => {
   const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
   const given = new DataTransfer();
   if (name) given.items.add(new File([bytes], name, {type}));
-  window.dispatchEvent(new DragEvent("drop", {dataTransfer: given, bubbles: true, cancelable: true}));
+  const how = {dataTransfer: given, bubbles: true, cancelable: true};
+  window.dispatchEvent(new DragEvent("drop", how));
 }"""
 
 
@@ -175,7 +176,8 @@ def test_keys_alone_do_it_and_everything_has_a_name(live):
         page.focus("#crop")
         page.keyboard.press("+")
         assert "crop=" in page.evaluate("location.hash")
-        nameless = page.evaluate("""() => [...document.querySelectorAll("button, input, select, canvas[role]")]
+        nameless = page.evaluate("""() => [
+            ...document.querySelectorAll("button, input, select, canvas[role]")]
           .filter((one) => !(one.hidden || one.getAttribute("aria-label") || one.textContent.trim()
             || one.title || one.labels?.length || one.closest("[hidden]") || one.closest("dialog")))
           .map((one) => one.outerHTML)""")

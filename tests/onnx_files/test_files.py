@@ -215,7 +215,7 @@ def test_a_shipped_network_in_half_precision_is_within_its_bounds():
     given = _given(network, 2)
     found = _answers(models.step(network, half=True), given)
     _, gradient, logits = _expected(network, given, "tcm")
-    logits -= logits.mean(axis=1, keepdims=True)
+    logits = logits - logits.mean(axis=1, keepdims=True)
     own = found["logits"] - found["logits"].mean(axis=1, keepdims=True)
     assert _off(own, logits) < rounding.MOST_OF_LOGITS
     assert _off(found["gradient"], gradient) < rounding.MOST_OF_GRADIENT

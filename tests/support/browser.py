@@ -66,6 +66,7 @@ def opened(
     with _served(file.parent, handler) as origin, playwright.sync_playwright() as tool:
         browser = tool.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(180_000)  # of a machine that others use too
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
 

@@ -113,7 +113,7 @@ function hints() {
     ? `No chosen network was trained at sigma ${settings.sigma}: ${others.map(({ name: own }) => `${networkOf(own).title} at ${networkOf(own).sigma}`).join(", ")}. It may paint less well.`
     : noisy.length ? "Networks trained without noise run without it." : "These networks run without noise: sigma does nothing.";
   const groups = forLoop().sampling === "antithetic" ? settings.draws / 2 : settings.draws;
-  byId("error-note").textContent = groups < 2 ? "(one pair or draw has no standard error)" : "± standard error";
+  byId("error-note").textContent = groups < 2 ? "(no error from one pair)" : "± standard error";
 }
 
 /** Takes new settings: into the run under way, or, where they make another run, into a new one. */

@@ -4,7 +4,7 @@
 export const SLIDERS = [
   { name: "epsilon", label: "epsilon", title: "Radius of the l2 ball around the start", digits: 1 },
   { name: "stepSize", label: "step", title: "l2 length of a step", digits: 2 },
-  { name: "draws", label: "draws a step", title: "Noise draws a step", digits: 0 },
+  { name: "draws", label: "draws", title: "Noise draws a step", digits: 0 },
   { name: "steps", label: "steps", title: "Steps until it stops", digits: 0 },
   { name: "sigma", label: "sigma", title: "Noise level", digits: 2 },
 ];
