@@ -132,7 +132,11 @@ def _exported(
     told: dict[str, Any] = {}
     if listed.is_file() and path.is_file():
         told = json.loads(listed.read_text(encoding="utf-8"))
-    wanted: dict[str, Any] = {"weights_sha256": digest, "version": __version__, "format": files.FORMAT}
+    wanted: dict[str, Any] = {
+        "weights_sha256": digest,
+        "version": __version__,
+        "format": files.FORMAT,
+    }
     wanted |= {"sigma": network.training_sigma, "asked": kernels}
     if {key: told.get(key) for key in wanted} != wanted or told["bytes"] != path.stat().st_size:
         made = files.export(network, path, name=name, kernels=kernels)

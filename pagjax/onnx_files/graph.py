@@ -84,7 +84,7 @@ def convolution(
     kernel, bias = weights_and_bias
     size, features = kernel.shape[0], kernel.shape[3]
     pad = size // 2
-    form: dict[str, Any] = {"kernel_shape": [size, size], "strides": [stride, stride], "pads": [pad] * 4}
+    form: dict[str, Any] = {"kernel_shape": [size] * 2, "strides": [stride] * 2, "pads": [pad] * 4}
     weights = graph.kernel(kernel)
     name = graph.op("Conv", x.name, weights, graph.constant(bias), **form)
     height, width = -(-x.height // stride), -(-x.width // stride)

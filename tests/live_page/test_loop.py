@@ -1,4 +1,4 @@
-"""The loop in the browser is the core's: the same noise, the same pictures; its own noise is normal."""
+"""The loop in the browser is the core's: from the same noise the same pictures."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ async ({start, noise, mask, settings, sigma, steps}) => {
       }
     };
     worker.postMessage({type: "open", wanted: "wasm"});
-    worker.postMessage({type: "load", name: "tiny-gaussian-0.25", url: "networks/tiny-gaussian-0.25.onnx"});
+    const name = "tiny-gaussian-0.25";
+    worker.postMessage({type: "load", name, url: `networks/${name}.onnx`});
   });
   worker.terminate();
   return all;

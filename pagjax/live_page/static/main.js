@@ -19,6 +19,7 @@ let following = true; // whether the newest picture is shown, or one that was sc
 let plays = false; // wanted, once networks are there
 let drawing = false;
 let pixels = null;
+let computesWith = "wasm"; // or "webgpu"
 
 const engine = new Engine({ opened, progress, ready, failed, stepped, looked, finished });
 const start = new Start(byId("crop"), byId("zoom"), () => {
@@ -199,6 +200,7 @@ function pause() {
 // What the worker says.
 
 function opened({ backend, threads, why }) {
+  computesWith = backend;
   const word = backend === "webgpu" ? "WebGPU" : `WebAssembly, ${threads} ${threads === 1 ? "thread" : "threads"}`;
   byId("about").textContent = `pagjax ${page.version}; computing with ${word}. ${why}`;
 }
@@ -220,8 +222,9 @@ function ready() {
 
 function failed(about, message) {
   plays = false;
-  const gpu = about !== "worker" && settings.backend === "" && byId("about").textContent.includes("WebGPU");
-  if (gpu) {
+  const missing = /the server answers|fetch/i.test(message);
+  if (computesWith === "webgpu" && !missing) {
+    computesWith = "wasm";
     notice(`WebGPU failed here (${message}); the processor computes instead.`);
     settings.backend = "wasm";
     openEngine();
