@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pagjax.arguments import types
 from pagjax.jobs.command_line import guarded
@@ -14,13 +14,8 @@ from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
     from pagjax.alignment.intervals import Interval
-    from pagjax.networks.base import BaseNetwork
 
 OUT = Path("pagjax-alignment")
-EVALUATION_SAMPLES = 100
-
-if TYPE_CHECKING:
-    from pagjax.synthesis.plan import Asked
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,6 +58,13 @@ def parser() -> argparse.ArgumentParser:
         choices=["cover", "cohen"],
         default="cover",
         help="how pictures are brought to size, see certify (default: cover)",
+    )
+    parser.add_argument(
+        "--crop",
+        default="centre",
+        metavar="WHERE",
+        help="what is kept of pictures of --data: centre, top, bottom, left, right; x,y: a point "
+        "that comes to the middle; left,top,right,bottom: a box; as shares of width and height",
     )
     parser.add_argument("--split", default="test", help="to start from (default: test)")
     parser.add_argument(
@@ -125,128 +127,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
     from pagjax.comparison import places
+    from pagjax.comparison.compare import compare
+    from pagjax.comparison.settings import Comparison
     from pagjax.core.mesh import use_cores
-    from pagjax.io.files import locks
 
+    given = dict(vars(args))
+    out, overwrite = given.pop("out"), given.pop("overwrite")
     use_cores()
-    places.check(args, args.out)
-    with locks.held(args.out):
-        return _run(args)
-
-
-def _asked(args: argparse.Namespace) -> Asked:
-    from pagjax.synthesis.plan import Asked
-
-    return Asked(
-        preset=args.preset,
-        sigma=args.sigma,
-        epsilon=args.epsilon,
-        num_steps=args.steps,
-        num_samples=args.num_samples,
-        seed=args.seed,
-    )
-
-
-def _run(args: argparse.Namespace) -> int:
-    """Does so in a folder that is this job's alone."""
-    from pagjax import checkpoints
-    from pagjax.alignment.measure import as_csv
-    from pagjax.comparison import inputs, measuring, places
-    from pagjax.io.data.class_folders import Classes
-    from pagjax.io.files import atomic
-    from pagjax.jobs import environment
-    from pagjax.jobs.errors import JobError
-    from pagjax.synthesis import messages
-
-    if wrong := [count for count in args.agreement if count < 1]:
-        raise JobError(f"--agreement {wrong[0]}: at least 1")
-    environment.prepare()
-    inputs.check_names(args.networks)
-    networks = {name: checkpoints.load(name) for name in args.networks}
-    judges, digests, identities = inputs.read_judges(args, networks)
-    labels, shape = inputs.common_form(networks)
-    statistics = inputs.find_statistics(args, labels, shape[0])
-    classes = Classes.of(next(iter(networks.values())))
-    starts, train, source = inputs.read_starts(args, classes, shape)
-    targets = measuring.draw_targets(starts, len(labels), args.seed)
-    others = inputs.draw_others(targets, len(labels), args.seed)
-    fitted = None if statistics is None else inputs.statistics_digest(statistics)
-    folders = places.folder_names(networks)
-    settings = places.settings_of(
-        args,
-        networks={name: inputs.network_digest(network) for name, network in networks.items()},
-        judges=identities,
-        statistics=fitted,
-        starts=atomic.digest(starts.images, starts.classes),
-        data=source,
-    )
-    work = places.begin(
-        args.out, settings, places.names(folders.values()), overwrite=args.overwrite
-    )
-    neighbours = None
-    skipped = list(starts.skipped)
-    if train is not None:
-        neighbours = measuring.neighbours(
-            work / places.NEIGHBOURS,
-            starts,
-            targets,
-            others,
-            source,
-            train,
-            args.neighbours,
-            skipped.append,
-        )
-    summaries: dict[str, Mapping[str, Interval]] = {}
-    rows: list[dict[str, Any]] = []
-    for name, network in networks.items():
-        job = measuring.job_of(name, network, starts, targets, _asked(args))
-        folder = work / folders[name]
-        with messages.progress_bar(job) as report:
-            pictures = measuring.make_pictures(
-                folder, network, job, starts, report, mends=args.overwrite
-            )
-        asked, panel = inputs.impartial(judges, name, network)
-        measured = measuring.numbers(
-            folder,
-            network,
-            job,
-            starts,
-            pictures,
-            judges=asked,
-            identities={
-                "judges": {judge.name: [identities[judge.name], judge.sigma] for judge in asked},
-                "statistics": fitted,
-                **({"panel": panel} if len(panel) > 1 else {}),
-            },
-            statistics=statistics,
-            others=others,
-            neighbours=neighbours,
-            num_samples=EVALUATION_SAMPLES,
-            agreement_samples=args.agreement,
-        )
-        summaries[name] = measured.summary()
-        for number, row in enumerate(measured.rows()):
-            target = labels[targets[number]]
-            rows.append({"network": name, "start": number, "target": target, **row})
-    (work / places.RECORD).unlink(missing_ok=True)  # no record beside numbers of another run
-    atomic.write_bytes(work / places.TABLE, as_csv(rows))
-    record = {
-        "starts": starts.source,
-        "count": args.count,
-        "judges": digests,
-        "networks": {
-            name: {"sha256": _digest(network), "summary": _as_json(summaries[name])}
-            for name, network in networks.items()
-        },
-        "settings": settings,
-        "environment": environment.describe(),
-    }
-    atomic.write_json(work / places.RECORD, record)
-    places.end(args.out, work, settings)
+    summaries, skipped = compare(Comparison(**given), out, overwrite=overwrite)
     print(table(summaries, args.count))
     for why in dict.fromkeys(skipped):
         print(f"skipped: {why}", file=sys.stderr)
-    print(f"numbers: {args.out / places.TABLE}   record: {args.out / places.RECORD}")
+    print(f"numbers: {out / places.TABLE}   record: {out / places.RECORD}")
     return EXIT_SOME_SKIPPED if skipped else EXIT_DONE
 
 
@@ -263,16 +155,6 @@ def table(summaries: Mapping[str, Mapping[str, Interval]], count: int) -> str:
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
-
-
-def _digest(network: BaseNetwork) -> str:
-    from pagjax.checkpoints.identity import weights_digest
-
-    return weights_digest(network)
-
-
-def _as_json(summary: Mapping[str, Interval]) -> dict[str, Any]:
-    return {name: interval._asdict() for name, interval in summary.items()}
 
 
 if __name__ == "__main__":

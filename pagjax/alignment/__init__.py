@@ -11,7 +11,8 @@ from pagjax.alignment.coherence import number_of_features as number_of_features
 from pagjax.alignment.judges import Judge as Judge
 from pagjax.alignment.judges import PanelOpinion as PanelOpinion
 from pagjax.alignment.judges import judge_probabilities as judge_probabilities
+from pagjax.alignment.judges import log_odds as log_odds
 from pagjax.alignment.judges import panel as panel
 from pagjax.alignment.judges import transfer as transfer
-from pagjax.alignment.measure import Measurements as Measurements
 from pagjax.alignment.measure import measure as measure
+from pagjax.alignment.measurements import Measurements as Measurements

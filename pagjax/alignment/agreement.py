@@ -29,7 +29,7 @@ from pagjax.core.gradients import smoothed_gradient
 from pagjax.core.objectives import TARGET_CLASS_MAX, Objective, as_objective
 
 
-def gradients(
+def gradients(  # as `smoothed_gradient`, of a batch
     logits_fn: LogitsFn,
     images: Array,
     targets: Array,
@@ -90,7 +90,7 @@ def gradients(
     )
 
 
-def gradient_agreement(
+def gradient_agreement(  # as `gradients`, and how often
     logits_fn: LogitsFn,
     images: Array,
     targets: Array,
@@ -153,7 +153,7 @@ def gradient_agreement(
 
 
 @partial(jax.jit, static_argnames=("num_samples", "objective", "chunk_size", "images_at_once"))
-def _gradients(
+def _gradients(  # arrays, then what is static
     logits_fn: Partial,
     images: Array,
     targets: Array,

@@ -10,7 +10,7 @@ from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_images
 from pagjax.core.objectives import TARGET_CLASS_MAX, Objective
 
 
-def smoothgrad(
+def smoothgrad(  # as `gradients`, by the name that others know it by
     logits_fn: LogitsFn,
     images: Array,
     targets: Array,

@@ -120,6 +120,42 @@ def transfer(probabilities: Array, targets: Array) -> tuple[Array, Array]:
     return (as_large == 1) & jnp.isfinite(probabilities).all(axis=1), own
 
 
+def log_odds(probabilities: Array, targets: Array) -> Array:
+    """How sure a judge is of the target, on a scale that does not end at 1.
+
+    The log of the target's probability over that of all other classes together, in nats: 0 where
+    they are even. Pictures to which a judge gives 0.999 and 0.999999 differ by 0.001 in probability
+    and by 6.9 here. The sum is taken over the other classes and not as ``1 - p``, which rounds to 0
+    in single precision from 17 on; what is below the smallest normal number counts as that one, so
+    that the scale ends at 87.3 on both sides.
+
+    Args:
+        probabilities: shape ``[batch, classes]``, such as `judge_probabilities` gives.
+        targets: class indices, shape ``[batch]``.
+
+    Returns:
+        Log-odds of shape ``[batch]``; not a number where a probability is none.
+
+    Raises:
+        ValueError: for targets that are not one class per picture.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> sure = jnp.array([[0.5, 0.25, 0.25], [1.0, 5e-10, 5e-10]])
+        >>> [round(float(value), 3) for value in log_odds(sure, jnp.array([0, 0]))]
+        [0.0, 20.723]
+    """
+    targets = as_targets(targets, probabilities.shape[0], probabilities.shape[1])
+    is_target = jnp.arange(probabilities.shape[1]) == targets[:, None]
+    tiny = jnp.finfo(probabilities.dtype).tiny
+
+    def log_share(chosen: Array) -> Array:
+        share = jnp.where(chosen, probabilities, 0).sum(axis=1)
+        return jnp.log(jnp.where(share < tiny, tiny, share))  # a maximum would drop NaN
+
+    return log_share(is_target) - log_share(~is_target)
+
+
 class PanelOpinion(NamedTuple):
     """What several judges think together, arrays of shape ``[batch]``.
 

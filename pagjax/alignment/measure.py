@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,10 +12,11 @@ import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
-from pagjax.alignment import bayes, coherence, directions, intervals, roughness
+from pagjax.alignment import bayes, coherence, directions, roughness
 from pagjax.alignment.agreement import gradient_agreement, gradients
 from pagjax.alignment.batches import draws_at_once, in_batches
-from pagjax.alignment.judges import Judge, judge_probabilities, panel, transfer
+from pagjax.alignment.judges import Judge, judge_probabilities, log_odds, panel, transfer
+from pagjax.alignment.measurements import HITS, Measurements
 from pagjax.core import draws
 from pagjax.core.checks import (
     UNIT_BOX,
@@ -33,38 +31,9 @@ from pagjax.core.checks import (
 from pagjax.core.class_gaussians import ClassGaussian, repeat_pixels
 from pagjax.core.outputs import probabilities
 from pagjax.core.smoothing import smoothed_mean
-from pagjax.wording.escapes import csv_cell
-
-HITS = "_hit"
-"""Columns of zeros and ones, whose means are shares, end so."""
-
-_SHARES = ("probability", "probability_start", "panel_share", "panel_agreement")
 
 
-@dataclass(frozen=True)
-class Measurements:
-    """Numbers of a set of pictures.
-
-    Attributes:
-        columns: arrays of shape ``[pictures]`` by name, see `measure`.
-    """
-
-    columns: dict[str, np.ndarray]
-
-    def rows(self) -> list[dict[str, float]]:
-        """A row of numbers for every picture."""
-        names = list(self.columns)
-        return [
-            dict(zip(names, map(float, values), strict=True))
-            for values in zip(*self.columns.values(), strict=True)
-        ]
-
-    def summary(self, alpha: float = 0.05) -> dict[str, intervals.Interval]:
-        """The mean of every column with its interval: exact for shares, Student's for the rest."""
-        return {name: _interval(name, values, alpha) for name, values in self.columns.items()}
-
-
-def measure(
+def measure(  # a keyword for each kind of number, and each may be left out
     logits_fn: LogitsFn,
     starts: Array,
     results: Array,
@@ -93,7 +62,8 @@ def measure(
       Nyquist frequency; ``total_variation``: relative, see `roughness`.
     - ``correlation_length``: of the perturbation, in pixels; ``features``: how many features of
       that length its area holds, 1 for a single object; see `coherence`.
-    - ``judge_<name>_hit``, ``judge_<name>_probability``: what a `Judge` says of x*.
+    - ``judge_<name>_hit``, ``judge_<name>_probability``, ``judge_<name>_log_odds``: what a `Judge`
+      says of x*; the last in nats, see `log_odds`, where probabilities have come to 1.
     - with two judges or more that are ``on_panel``: ``panel_probability``, ``panel_share``,
       ``panel_agreement``, see `panel`.
     - with `statistics`: ``gradient_to_mean``, ``change_to_mean``: cosine of the smoothed gradient
@@ -156,36 +126,24 @@ def measure(
     streams = [jax.random.fold_in(key, number) for number in range(5)]
     keys = [draws.image_keys(stream, starts.shape[0]) for stream in streams]
     chunk_size = chunk_size or draws_at_once(starts)
+    estimate: dict[str, Any] = {"sigma": sigma, "chunk_size": chunk_size, "bounds": bounds}
     columns: dict[str, Array] = {}
-
-    def evaluated(pictures: Array, keys: Array) -> Array:
-        return smoothed_mean(
+    for suffix, pictures in (("_start", starts), ("", results)):
+        said = partial(
+            smoothed_mean,
             _logits_and_probabilities,
             logits_fn,
-            pictures,
-            keys,
-            sigma=sigma,
             num_samples=num_samples,
-            chunk_size=chunk_size,
-            bounds=bounds,
+            **estimate,
         )
-
-    for suffix, pictures in (("_start", starts), ("", results)):
-        both = in_batches(evaluated, pictures, keys[0])
+        both = in_batches(said, pictures, keys[0])
         of_target = jnp.take_along_axis(both, targets[:, None, None], axis=2)[:, :, 0]
         columns |= {f"logit{suffix}": of_target[:, 0], f"probability{suffix}": of_target[:, 1]}
     change = results - starts
     columns |= _of_change(change)
     columns |= _judged(judges, results, targets, keys[1], num_samples, bounds)
     if statistics is not None or neighbours is not None:
-        ascent = partial(
-            gradients,
-            logits_fn,
-            sigma=sigma,
-            num_samples=gradient_samples,
-            chunk_size=chunk_size,
-            bounds=bounds,
-        )
+        ascent = partial(gradients, logits_fn, num_samples=gradient_samples, **estimate)
         gradient = in_batches(ascent, starts, targets, keys[2])
         vectors = {"gradient": gradient, "change": change}
         if others is None:
@@ -195,46 +153,11 @@ def measure(
             if sigma > 0:
                 columns |= _to_bayes(gradient, starts, targets, others, statistics, sigma)
         if neighbours is not None:
-            for name, vector in vectors.items():
-                columns |= {
-                    f"{name}_to_nearest{suffix}": directions.alignment(vector, starts, images)
-                    for suffix, images in zip(("", "_other"), neighbours, strict=True)
-                }
+            columns |= _to_nearest(vectors, starts, neighbours)
     for count in agreement_samples:
-        agree = partial(
-            gradient_agreement,
-            logits_fn,
-            sigma=sigma,
-            num_samples=count,
-            chunk_size=chunk_size,
-            bounds=bounds,
-        )
+        agree = partial(gradient_agreement, logits_fn, num_samples=count, **estimate)
         columns[f"agreement_{count}"] = in_batches(agree, starts, targets, keys[4])
     return Measurements({name: np.asarray(v, np.float64) for name, v in columns.items()})
-
-
-def as_csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    """Rows as CSV with the columns of all of them; a number that a row lacks is left empty.
-
-    Text that a spreadsheet would run is not, see `pagjax.wording.escapes.csv_cell`.
-    """
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, names, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        told = {k: f"{v:.6g}" if isinstance(v, float) else csv_cell(v) for k, v in row.items()}
-        writer.writerow(told)
-    return buffer.getvalue().encode()
-
-
-def _interval(name: str, values: np.ndarray, alpha: float) -> intervals.Interval:
-    if name.endswith(HITS):
-        return intervals.share_interval(values > 0, alpha)
-    value, low, high = intervals.mean_interval(values, alpha)
-    if name.endswith(_SHARES):  # no mean of probabilities lies outside [0, 1]
-        low, high = max(low, 0.0), min(high, 1.0)
-    return intervals.Interval(value, low, high)
 
 
 def _judged(
@@ -253,6 +176,7 @@ def _judged(
         columns |= {
             f"judge_{judge.name}{HITS}": hits,
             f"judge_{judge.name}_probability": shares,
+            f"judge_{judge.name}_log_odds": log_odds(opinion, targets),
         }
         members += [opinion] if judge.on_panel else []
     if len(members) > 1:
@@ -285,6 +209,16 @@ def _to_class_means(
         f"{name}_to_mean{suffix}": directions.alignment(vector, starts, means[classes])
         for name, vector in vectors.items()
         for suffix, classes in (("", targets), ("_other", others))
+    }
+
+
+def _to_nearest(
+    vectors: dict[str, Array], starts: Array, neighbours: tuple[Array, Array]
+) -> dict[str, Array]:
+    return {
+        f"{name}_to_nearest{suffix}": directions.alignment(vector, starts, images)
+        for name, vector in vectors.items()
+        for suffix, images in zip(("", "_other"), neighbours, strict=True)
     }
 
 

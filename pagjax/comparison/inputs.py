@@ -1,38 +1,37 @@
-"""What `python -m pagjax.align` works on: judges, starts, neighbours' images, statistics."""
+"""What a comparison works on: judges, starts, neighbours' images, statistics."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pagjax import checkpoints
 from pagjax.alignment import Judge
-from pagjax.alignment.directions import other_classes
 from pagjax.checkpoints.identity import network_digest, weights_digest
-from pagjax.comparison import jury, measuring
-from pagjax.comparison.measuring import OTHERS, Starts
+from pagjax.comparison import jury
+from pagjax.comparison.settings import CENTRE, Comparison
+from pagjax.comparison.starts import Starts, from_data
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.io.files import atomic
+from pagjax.io.pictures import crops
 from pagjax.jobs.errors import JobError
 from pagjax.jobs.targets import resolve_target
 from pagjax.networks.base import BaseNetwork
 from pagjax.seeds import starts, store
 from pagjax.seeds.store import ClassStatistics
+from pagjax.synthesis.inputs import check_crop
 
 LOW_PASS = "low_pass"
 
 
 def read_judges(
-    args: argparse.Namespace, networks: Mapping[str, BaseNetwork]
+    asked: Comparison, networks: Mapping[str, BaseNetwork]
 ) -> tuple[dict[str, BaseNetwork], dict[str, str], dict[str, str]]:
     """Judging networks, digests of their weights and of all they are, by their judgements' names.
 
@@ -42,13 +41,13 @@ def read_judges(
     makers = {weights_digest(network) for network in networks.values()}
     judges: dict[str, BaseNetwork] = {}
     digests: dict[str, str] = {}
-    named = [*zip(jury.kinds(len(args.judge or ())), args.judge or (), strict=True)]
+    named = [*zip(jury.kinds(len(asked.judge or ())), asked.judge or (), strict=True)]
     if not named:
         print("no robust judge: its numbers are left out", file=sys.stderr)
-    if args.vanilla_judge is None:
+    if asked.vanilla_judge is None:
         print("no vanilla judge: its numbers are left out", file=sys.stderr)
     else:
-        named.append((jury.VANILLA, args.vanilla_judge))
+        named.append((jury.VANILLA, asked.vanilla_judge))
     for kind, name in named:
         judge = checkpoints.load(name)
         digest = weights_digest(judge)
@@ -112,20 +111,18 @@ def common_form(networks: Mapping[str, BaseNetwork]) -> tuple[tuple[str, ...], t
     return first.labels, first.image_shape
 
 
-def find_statistics(
-    args: argparse.Namespace, labels: Sequence[str], side: int
-) -> ClassStatistics | None:
+def find_statistics(asked: Comparison, labels: Sequence[str], side: int) -> ClassStatistics | None:
     """Gaussians of the networks' classes; None where there are none and the starts need none."""
-    if args.statistics is not None:
-        found = store.load(args.statistics)
+    if asked.statistics is not None:
+        found = store.load(asked.statistics)
         found.scale_to(side)  # or refuses
         if found.labels != tuple(labels):
-            raise JobError(f"--statistics {args.statistics} is of other classes than the networks")
+            raise JobError(f"--statistics {asked.statistics} is of other classes than the networks")
         return found
     try:
         return store.for_labels(labels, side)
     except store.StatisticsError:
-        if args.data is None:
+        if asked.data is None:
             raise
         print("no class statistics: numbers that need them are left out", file=sys.stderr)
         return None
@@ -158,49 +155,67 @@ def data_digest(data: str, split: str, data_dir: Path | None) -> str:
     return atomic.digest_json([split, told])
 
 
+def crop_of(asked: Comparison) -> str:
+    """What is kept of the data's pictures, in one form, see `pagjax.io.pictures.crops.parse`.
+
+    Raises:
+        JobError: for a crop that is none, and where it would change nothing.
+    """
+    crop = check_crop(asked.crop, ())
+    if crop == CENTRE:
+        return crop
+    if asked.data is None:
+        raise JobError(f"--crop {asked.crop}: class seeds are whole; it is for pictures of --data")
+    if asked.preprocessing == "cohen" and len(crops.parse(crop)) == 2:
+        raise JobError(
+            f"--crop {asked.crop}: --preprocessing cohen keeps the centre; give a box as "
+            "left,top,right,bottom, or --preprocessing cover"
+        )
+    return crop
+
+
 def read_starts(
-    args: argparse.Namespace,
+    asked: Comparison,
     classes: Classes,
     shape: Sequence[int],
+    crop: str = CENTRE,
 ) -> tuple[Starts, Callable[[], LabelledImages] | None, str]:
     """Where pictures start, what opens the images among which neighbours are looked for, and which.
 
-    The last says which images those are, by a digest, so that others are looked among anew.
+    The last says which images those are, by a digest, so that others are looked among anew. All are
+    cropped as `crop_of` says.
     """
-    if args.count < 1 or args.neighbours < 0:
-        raise JobError(f"--count {args.count} --neighbours {args.neighbours}: at least 1 and 0")
+    if asked.count < 1 or asked.neighbours < 0:
+        raise JobError(f"--count {asked.count} --neighbours {asked.neighbours}: at least 1 and 0")
     labels = classes.labels
-    if args.data is None:
+    if asked.data is None:
         print("no --data: starting from draws of the class statistics", file=sys.stderr)
-        each = -(-args.count // len(labels))
+        each = -(-asked.count // len(labels))
         names, own_classes = starts.names(
-            labels, labels, args.statistics, count=each, seed=args.seed, side=shape[0]
+            labels, labels, asked.statistics, count=each, seed=asked.seed, side=shape[0]
         )
         order = [kind * each + number for number in range(each) for kind in range(len(labels))]
-        chosen = order[: args.count]
+        chosen = order[: asked.count]
         images = np.stack([starts.read(names[i], (shape[0], shape[1])) for i in chosen])
         own = np.array([resolve_target(own_classes[i], labels) for i in chosen])
         return Starts("class seeds", images, own), None, ""
     how: dict[str, Any] = {
         "classes": classes,
-        "preprocessing": args.preprocessing,
-        "class_name": args.class_name,
+        "preprocessing": asked.preprocessing,
+        "class_name": asked.class_name,
+        "crop": crops.parse(crop),
     }
-    data = open_data(args.data, args.split, shape[0], args.data_dir, **how)
-    found = measuring.from_data(data, args.count, args.seed)
+    data = open_data(asked.data, asked.split, shape[0], asked.data_dir, **how)
+    found = from_data(data, asked.count, asked.seed)
     for line in data.notes:
         print(line, file=sys.stderr)
-    if not args.neighbours:
+    if not asked.neighbours:
         return found, None, ""
-    opened = partial(open_data, args.data, args.train_split, shape[0], args.data_dir, **how)
-    digest = data_digest(args.data, args.train_split, args.data_dir)
-    source = f"{args.data} {args.train_split} {digest}"
-    if args.preprocessing != "cover":
-        source += f" {args.preprocessing}"
+    opened = partial(open_data, asked.data, asked.train_split, shape[0], asked.data_dir, **how)
+    digest = data_digest(asked.data, asked.train_split, asked.data_dir)
+    source = f"{asked.data} {asked.train_split} {digest}"
+    if asked.preprocessing != "cover":
+        source += f" {asked.preprocessing}"
+    if crop != CENTRE:
+        source += f" {crop}"
     return found, opened, source
-
-
-def draw_others(targets: np.ndarray, num_classes: int, seed: int) -> np.ndarray:
-    """For every picture a class that is not its target, for the cosines that chance gives."""
-    key = jax.random.fold_in(jax.random.key(seed), OTHERS)
-    return np.asarray(other_classes(key, jnp.asarray(targets), num_classes))

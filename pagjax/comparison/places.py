@@ -1,15 +1,15 @@
-"""Which files `python -m pagjax.align` makes in its folder, and where it works meanwhile."""
+"""Which files a comparison makes in its folder, and where it works meanwhile."""
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pagjax.comparison.measuring import MEASURED, NUMBERS, PICTURES, SETTINGS
+from pagjax.comparison.settings import Comparison
 from pagjax.io.files import atomic, ownership, replacing
 from pagjax.io.files.errors import RefusedError
 from pagjax.io.pictures.images import unique_names
@@ -57,13 +57,19 @@ def ours(folder: Path) -> set[str]:
     return found | (names(made) - {RECORD, TABLE})
 
 
-def check(args: argparse.Namespace, folder: Path) -> None:
+def check(asked: Comparison, folder: Path) -> None:
     """Refuses a folder that is not this command's alone, before anything is written there.
 
     Raises:
         RefusedError: naming what is in the way.
     """
-    named = [*args.networks, *(args.judge or ()), args.vanilla_judge, args.data, args.statistics]
+    named = [
+        *asked.networks,
+        *(asked.judge or ()),
+        asked.vanilla_judge,
+        asked.data,
+        asked.statistics,
+    ]
     ownership.check_output(
         folder,
         [name for name in named if name is not None],
@@ -124,12 +130,3 @@ def _is_job(path: Path) -> bool:
         return isinstance(found, dict) and {"checkpoint_sha256", "pairs"} <= set(found)
     except (OSError, ValueError):
         return False
-
-
-def settings_of(args: argparse.Namespace, **identities: Any) -> dict[str, Any]:
-    """The arguments that determine results, and digests of what they name."""
-    left_out: Sequence[str] = ("out", "overwrite", "data_dir")
-    told = {name: value for name, value in vars(args).items() if name not in left_out}
-    if told["judge"] is not None and len(told["judge"]) == 1:
-        told["judge"] = told["judge"][0]  # as it was when there was one
-    return told | identities

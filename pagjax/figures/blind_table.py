@@ -12,7 +12,7 @@ import numpy as np
 
 from pagjax.alignment import Measurements
 from pagjax.alignment.blind import Answer, BlindTestError, recognised
-from pagjax.alignment.measure import as_csv
+from pagjax.alignment.measurements import as_csv
 from pagjax.figures import numbers, places, told
 from pagjax.figures.recipes import Variant
 from pagjax.io.files import atomic

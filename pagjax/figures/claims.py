@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 JUDGED, HIT = "judge_robust_probability", "judge_robust_hit"
+SURE = "judge_robust_log_odds"  # goes on where the probability has come to 1
 _SEEN, _LITTLE = 0.5, 0.05
 _GRAIN, _FEATURES = "high_frequencies", "features"
 
@@ -70,8 +71,9 @@ THREE_TRAININGS = (
 
 OBJECTIVES = (
     Claim(
-        "The robust judge gives the target more with target class max than with cross-entropy.",
-        JUDGED,
+        "The robust judge is surer of the target (log-odds) with target class max than with "
+        "cross-entropy.",
+        SURE,
         of="target class max",
         minus="cross-entropy",
         least=0,

@@ -14,6 +14,7 @@ from pagjax.figures.starts import Starts
 from pagjax.io.lettering.fonts import said
 
 Row = Mapping[str, Any]
+_ABREAST = 5  # seeds of a grid; more stand in further rows, so that pictures need not shrink
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,19 @@ class Cell:
         picture: shape ``[height, width, 3]`` in [0, 1].
         row: the picture's numbers; None for a starting image.
         frames: the way to it, 8 bits ``[frames, height, width, 3]``; None for a starting image.
+        name: said below a starting image, where nothing above the column says it.
     """
 
     picture: np.ndarray
     row: Row | None = None
     frames: np.ndarray | None = None
+    name: str = ""
 
     @property
     def caption(self) -> str:
         """The judge's probability of the target, or without a judge the smoothed network's own."""
         if self.row is None:
-            return ""
+            return self.name
         told = f"own {self.row['probability']:.2f}"
         if "judge_robust_probability" in self.row:
             told = f"judge {self.row['judge_robust_probability']:.2f}"
@@ -74,8 +77,7 @@ def arrange(
     ]
     targets = [said(labels[target]) for target in panels[0].targets]
     if recipe.layout == "seeds":
-        above = tuple(map(Cell, starts.pictures))
-        return Grid(("seed", "result"), tuple(targets), (above, tuple(cells[0])))
+        return _seeds(starts.pictures, cells[0], targets)
     if recipe.layout == "targets":
         columns = len(panels[0].job.targets)
         rows = [
@@ -87,3 +89,14 @@ def arrange(
     columns_of = [[Cell(start) for start in starts.pictures], *cells]
     variants = tuple(variant.label for variant in recipe.variants)
     return Grid(pairs, ("start", *variants), tuple(zip(*columns_of, strict=True)))
+
+
+def _seeds(pictures: np.ndarray, results: Sequence[Cell], targets: Sequence[str]) -> Grid:
+    """Seeds above their results; where they stand in several rows, each class below its seed."""
+    if len(targets) <= _ABREAST:
+        above = tuple(map(Cell, pictures))
+        return Grid(("seed", "result"), tuple(targets), (above, tuple(results)))
+    seeds = [Cell(picture, name=name) for picture, name in zip(pictures, targets, strict=True)]
+    bands = [slice(first, first + _ABREAST) for first in range(0, len(seeds), _ABREAST)]
+    rows = [tuple(cells[band]) for band in bands for cells in (seeds, list(results))]
+    return Grid(("seed", "result") * len(bands), ("",) * _ABREAST, tuple(rows))

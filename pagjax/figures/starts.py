@@ -16,7 +16,7 @@ from pagjax.io.data import folder_data
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import open_data
 from pagjax.io.files.errors import DataError
-from pagjax.io.pictures import samples
+from pagjax.io.pictures import crops, samples
 from pagjax.jobs.errors import JobError
 from pagjax.seeds import store
 from pagjax.seeds.starts import draw
@@ -80,7 +80,7 @@ def choose(
         seed: of the choice among a data set's images.
         side: side in pixels.
         data_dir: where TFDS prepared data.
-        crop: what is kept of files, see `pagjax.synthesis.job.Job`.
+        crop: what is kept of pictures, see `pagjax.synthesis.job.Job`.
 
     Raises:
         JobError: if nothing usable was given.
@@ -89,7 +89,7 @@ def choose(
         return _without_data(labels, count, part, side)
     if len(given) == 1 and not Path(given[0]).exists() and not given[0].startswith(samples.PREFIX):
         classes = Classes(tuple(labels))
-        return _of_data_set(given[0], classes, count, part, seed, side, data_dir)
+        return _of_data_set(given[0], classes, count, part, seed, side, data_dir, crop)
     classes = Classes(tuple(labels))
     own = _own_classes(Path(given[0]), classes) if len(given) == 1 else {}
     found = read_pictures(given, (side, side), crop)
@@ -140,10 +140,12 @@ def _of_data_set(
     seed: int,
     side: int,
     data_dir: Path | None,
+    crop: str,
 ) -> Starts:
+    kept = crops.CENTRE if crop == SUBJECT else crops.parse(crop)
     split = "validation" if name.startswith("imagenet") else "test"
     try:
-        data = open_data(name, split, side, data_dir, classes=classes)
+        data = open_data(name, split, side, data_dir, classes=classes, crop=kept)
     except ValueError as error:
         raise JobError(
             f"--images {name}: no file, and no data set that is ready: {error}"

@@ -6,16 +6,17 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
+from pagjax.figures import compact
 from pagjax.figures.claims import Claim
+from pagjax.figures.compact import Shown
 from pagjax.io.files.errors import RefusedError
 from pagjax.jobs import records
 
 RECORD = "record.json"
 _MOST_BYTES = 2**28
 _LARGEST_SIDE = 4096
-_KINDS = {b"\x89PNG\r\n\x1a\n": "png", b"GIF87a": "gif", b"GIF89a": "gif"}
 _CLAIM: dict[str, Any] = {
     "words": str,
     "column": str,
@@ -30,14 +31,14 @@ _NEEDED = ("words", "column")
 class Way(NamedTuple):
     """A strip of iterates: its picture, what it shows, how many frames of which side."""
 
-    picture: str
+    picture: Shown
     label: str
     frames: int
     side: int
 
 
 class Told(NamedTuple):
-    """A figure as its folder tells it; the picture and the ways' are ``(type, bytes)``."""
+    """A figure as its folder tells it, its pictures as a page carries them."""
 
     number: int
     title: str
@@ -46,8 +47,8 @@ class Told(NamedTuple):
     command: str
     claims: tuple[Claim, ...]
     rows: tuple[dict[str, Any], ...]
-    picture: tuple[str, bytes]
-    ways: tuple[tuple[tuple[str, bytes], Way], ...]
+    picture: Shown
+    ways: tuple[Way, ...]
     means: tuple[dict[str, str], ...]
 
 
@@ -68,14 +69,7 @@ def read(folder: Path) -> Told:
     number = records.field(file, record, "figure", int)
     if not 0 <= number < 1000:
         raise RefusedError(f"{file}: figure is {number}, no figure's number")
-    ways = []
-    for way in objects(file, record, "ways"):
-        name = records.field(file, way, "file", str)
-        frames, side = (records.field(file, way, part, int) for part in ("frames", "side"))
-        if not (1 <= frames <= _LARGEST_SIDE and 1 <= side <= _LARGEST_SIDE):
-            raise RefusedError(f"{file}: a way of {frames} frames of {side} pixels")
-        one = Way(name, records.field(file, way, "label", str), frames, side)
-        ways.append((picture(folder, name, file), one))
+    ways = tuple(_way(folder, file, way) for way in objects(file, record, "ways"))
     claims = tuple(_claim(file, claim) for claim in objects(file, record, "claims"))
     rows = tuple(_row(file, row) for row in objects(file, record, "rows"))
     for claim in claims:
@@ -85,23 +79,30 @@ def read(folder: Path) -> Told:
         **texts,
         claims=claims,
         rows=rows,
-        picture=picture(folder, "figure.png", file),
-        ways=tuple(ways),
+        picture=_picture(folder, "figure.png", file),
+        ways=ways,
         means=_means(folder),
     )
 
 
-def picture(folder: Path, name: str, record: Path) -> tuple[str, bytes]:
-    """A PNG or GIF of a figure's own folder: its type by content, and its bytes.
+def _picture(folder: Path, name: str, record: Path) -> Shown:
+    shown = compact.sheet(inside(folder, name, record))
+    return shown if shown is not None else _no_picture(name, record)
 
-    Raises:
-        RefusedError: for a path that leaves the folder, and for other files.
-    """
-    content = inside(folder, name, record).read_bytes()
-    for head, kind in _KINDS.items():
-        if content.startswith(head):
-            return kind, content
-    raise RefusedError(f"{record}: {name[:80]!r} is neither PNG nor GIF")
+
+def _way(folder: Path, record: Path, way: dict[str, Any]) -> Way:
+    name = records.field(record, way, "file", str)
+    frames, side = (records.field(record, way, part, int) for part in ("frames", "side"))
+    if not (1 <= frames <= _LARGEST_SIDE and 1 <= side <= _LARGEST_SIDE):
+        raise RefusedError(f"{record}: a way of {frames} frames of {side} pixels")
+    label = records.field(record, way, "label", str)
+    found = compact.strip(inside(folder, name, record), frames, side)
+    shown, frames = found if found is not None else _no_picture(name, record)
+    return Way(shown, label, frames, side)
+
+
+def _no_picture(name: str, record: Path) -> NoReturn:
+    raise RefusedError(f"{record}: {name[:80]!r} is no PNG, GIF or JPEG")
 
 
 def inside(folder: Path, name: str, record: Path) -> Path:

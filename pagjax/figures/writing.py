@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pagjax.alignment.measure import as_csv
+from pagjax.alignment.measurements import as_csv
 from pagjax.figures import drawing, grid, places
 from pagjax.figures.cast import Named
 from pagjax.figures.observations import hold

@@ -8,9 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
-from pagjax.alignment import Judge, intervals, judge_probabilities, measure, panel, transfer
+from pagjax.alignment import (
+    Judge,
+    intervals,
+    judge_probabilities,
+    log_odds,
+    measure,
+    panel,
+    transfer,
+)
 from pagjax.alignment.batches import in_batches
 
 
@@ -35,6 +43,26 @@ def test_transfer_counts_only_a_sole_largest_probability():
     np.testing.assert_allclose(own, [0.6, 0.5, 0.3, 1.0])
     with pytest.raises(ValueError, match="2 classes"):
         transfer(shares, jnp.array([0, 0, 0, 2]))
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0, 25.0])
+def test_log_odds_are_the_margin_of_the_logits_however_sure(scale):
+    """Against float64: the target's logit less the log of the sum of the others' exponentials."""
+    rng = np.random.default_rng(0)
+    logits, targets = scale * rng.uniform(-1, 1, (40, 6)), rng.integers(0, 6, 40)
+    own = np.eye(6, dtype=bool)[targets]
+    margin = logits[own] - special.logsumexp(logits[~own].reshape(40, 5), axis=1)
+    found = log_odds(jax.nn.softmax(jnp.asarray(logits, jnp.float32)), jnp.asarray(targets))
+    np.testing.assert_allclose(found, margin, rtol=1e-4, atol=1e-4)
+
+
+def test_log_odds_end_and_do_not_hide_what_is_no_number():
+    shares = jnp.array([[1.0, 0.0], [0.0, 1.0], [jnp.nan, 1.0], [0.5, 0.5]])
+    found = np.asarray(log_odds(shares, jnp.zeros(4, int)))
+    np.testing.assert_allclose(found[[0, 1, 3]], [87.34, -87.34, 0], atol=0.01)
+    assert np.isnan(found[2])
+    with pytest.raises(ValueError, match="2 classes"):
+        log_odds(shares, jnp.array([0, 0, 0, 2]))
 
 
 def test_a_low_pass_judge_sees_block_means():

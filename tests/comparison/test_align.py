@@ -17,7 +17,9 @@ from pagjax import align, synthesize
 from pagjax import checkpoints as pagjax_checkpoints
 from pagjax.alignment import batches
 from pagjax.checkpoints import store as checkpoints
-from pagjax.comparison import inputs, measuring, places
+from pagjax.comparison import inputs, measuring
+from pagjax.comparison import starts as begun
+from pagjax.comparison.settings import Comparison
 from pagjax.io.files.atomic import read_arrays
 from pagjax.jobs.errors import JobError
 from pagjax.seeds import starts, store
@@ -134,6 +136,11 @@ def test_a_judge_that_makes_pictures_judges_those_of_others(checkpoint, judge, c
     assert f"{judge} does not judge its own pictures: no robust" in capsys.readouterr().err
 
 
+def _comparison(**changes) -> Comparison:
+    given = vars(align.parser().parse_args(["--networks", "tiny"]))
+    return Comparison(**{k: v for k, v in given.items() if k not in ("out", "overwrite")} | changes)
+
+
 def test_a_panel_hears_each_network_once_and_one_judge_is_recorded_as_before(checkpoint, judge):
     networks = {str(checkpoint): pagjax_checkpoints.load(checkpoint)}
     third = checkpoints.save(
@@ -141,22 +148,21 @@ def test_a_panel_hears_each_network_once_and_one_judge_is_recorded_as_before(che
         checkpoints.restore(judge)[0],
         jax.tree.map(lambda leaf: np.asarray(leaf) * 1.5, checkpoints.restore(judge)[1]),
     )
-    args = argparse.Namespace(judge=[str(judge), str(third)], vanilla_judge=str(third))
-    judges, digests, identities = inputs.read_judges(args, networks)
+    asked = _comparison(judge=[str(judge), str(third)], vanilla_judge=str(third))
+    judges, digests, identities = inputs.read_judges(asked, networks)
     assert list(judges) == ["robust", "robust_2", "vanilla"]
     assert set(digests) == set(identities) == {*judges, "low_pass"}
     seated, panel = inputs.impartial(judges, "tiny", networks[str(checkpoint)])
     assert panel == ["robust", "robust_2"]  # the vanilla one is the second again
     assert [one.name for one in seated] == ["robust", "robust_2", "vanilla", "low_pass"]
-    args.judge = [str(judge), str(judge)]
     with pytest.raises(JobError, match="given twice"):
-        inputs.read_judges(args, networks)
+        inputs.read_judges(_comparison(judge=[str(judge), str(judge)]), networks)
     for given, told in ((None, None), (["a"], "a"), (["a", "b"], ["a", "b"])):
-        assert places.settings_of(argparse.Namespace(judge=given)) == {"judge": told}
+        assert _comparison(judge=given).to_json()["judge"] == told
 
 
 def test_presets_make_jobs(checkpoint):
-    starts = measuring.Starts("grey", np.full((3, 16, 16, 3), 0.5), np.zeros(3, int))
+    starts = begun.Starts("grey", np.full((3, 16, 16, 3), 0.5), np.zeros(3, int))
     network = pagjax_checkpoints.load(checkpoint)
     jobs = [
         measuring.job_of(
@@ -174,7 +180,7 @@ def test_presets_make_jobs(checkpoint):
 
 
 def test_pictures_of_another_machines_batches_are_taken_over(checkpoint, tmp_path, monkeypatch):
-    starts = measuring.Starts("grey", np.full((3, 16, 16, 3), 0.5, np.float32), np.zeros(3, int))
+    starts = begun.Starts("grey", np.full((3, 16, 16, 3), 0.5, np.float32), np.zeros(3, int))
     network = pagjax_checkpoints.load(checkpoint)
     given = Asked(sigma=0.25, epsilon=1.0, num_steps=1, num_samples=2)
     job = measuring.job_of("tiny", network, starts, np.ones(3, int), given)
@@ -190,7 +196,7 @@ def test_pictures_of_another_machines_batches_are_taken_over(checkpoint, tmp_pat
 
 
 def test_accelerators_take_all_pictures_at_once(checkpoint, monkeypatch):
-    starts = measuring.Starts("grey", np.full((100, 16, 16, 3), 0.5), np.zeros(100, int))
+    starts = begun.Starts("grey", np.full((100, 16, 16, 3), 0.5), np.zeros(100, int))
     network = pagjax_checkpoints.load(checkpoint)
     given = Asked(sigma=0.25, epsilon=1.0, num_steps=1, num_samples=20)
     sizes = []
@@ -205,14 +211,13 @@ def test_accelerators_take_all_pictures_at_once(checkpoint, monkeypatch):
 
 def test_nearest_images_are_kept_with_what_they_were_looked_for(tmp_path):
     data = tiny.data(60)
-    starts = measuring.from_data(data, 4, seed=0)
+    starts = begun.from_data(data, 4, seed=0)
     targets, others = (starts.classes + 1) % 3, (starts.classes + 2) % 3
     opened = []
 
     def look(file, source, own=others):
-        return measuring.neighbours(
-            file, starts, targets, own, source, lambda: opened.append(source) or data, 2
-        )
+        wanted = begun.Wanted(starts, targets, own, 2)
+        return begun.neighbours(file, wanted, source, lambda: opened.append(source) or data)
 
     file = tmp_path / "neighbours.npz"
     found = look(file, "tiny train")

@@ -15,6 +15,7 @@ from pagjax.figures.cast import Cast
 from pagjax.figures.make import Choice
 from pagjax.figures.recipes import recipes
 from pagjax.jobs.errors import JobError
+from pagjax.seeds import store
 
 KNOWN = recipes()
 
@@ -87,6 +88,16 @@ def _pairs(number, **chosen):
     told = []
     begun, _, targets = make._pairs(KNOWN[number], Choice(**chosen), network, 8, told.append)
     return begun, targets, [(one.words, one.is_input) for one in told]
+
+
+def test_a_crop_without_images_is_told():
+    network = SimpleNamespace(labels=store.load("cifar10").labels, image_shape=(32, 32, 3))
+    for number, images in ((2, ("sample:cat",)), (2, ()), (3, ()), (3, ("sample:cat",))):
+        told = []
+        choice = Choice(images=images, rows=1, crop="top")
+        make._pairs(KNOWN[number], choice, network, 32, told.append)
+        ignored = [one for one in told if one.words.startswith("--crop top: not used")]
+        assert len(ignored) == (number == 3 or not images)
 
 
 def test_images_and_targets_that_a_figure_leaves_out_are_told():

@@ -15,7 +15,7 @@ from pagjax.arguments.certification import parser
 from pagjax.certified_logs import job as jobs
 from pagjax.certified_logs import logs
 from pagjax.checkpoints import CheckpointError, store
-from pagjax.comparison import measuring
+from pagjax.comparison import starts as begun
 from pagjax.convert import probe
 from pagjax.figures import starts
 from pagjax.io.data.class_folders import Classes
@@ -201,19 +201,19 @@ def test_figures_know_the_classes_of_class_folders(folder):
 def test_alignment_draws_others_for_damaged_pictures(folder):
     (folder / "red" / "0.png").write_bytes(b"no picture")
     data = open_data(str(folder), "test", 8, classes=Classes(LABELS))
-    begun = measuring.from_data(data, 5, seed=0)
-    assert sorted(begun.classes.tolist()) == [0, 1, 1, 2, 2]
-    assert "red/0.png" in begun.skipped[0]
-    for image, own in zip(begun.images, begun.classes, strict=True):
+    found = begun.from_data(data, 5, seed=0)
+    assert sorted(found.classes.tolist()) == [0, 1, 1, 2, 2]
+    assert "red/0.png" in found.skipped[0]
+    for image, own in zip(found.images, found.classes, strict=True):
         assert own == 1 or image[0, 0].argmax() == own
     with pytest.raises(JobError, match="has 5 images"):
-        measuring.from_data(data, 6, seed=0)
+        begun.from_data(data, 6, seed=0)
     why: list[str] = []
-    found = measuring.nearest_images(begun.images, begun.classes, data, 1, why.append)
-    assert found.shape == (5, 1, 8, 8, 3)
+    nearest = begun.nearest_images(found.images, found.classes, data, 1, why.append)
+    assert nearest.shape == (5, 1, 8, 8, 3)
     assert len(why) == 1
     with pytest.raises(JobError, match=r"1 images of red.*--neighbours 1"):
-        measuring.nearest_images(begun.images, begun.classes, data, 2, why.append)
+        begun.nearest_images(found.images, found.classes, data, 2, why.append)
 
 
 def test_probing_matches_by_name_never_by_place(folder):

@@ -8,10 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from pagjax import align
+from pagjax.comparison import inputs as comparison_inputs
+from pagjax.comparison import places as comparison_places
+from pagjax.io.data.class_folders import Classes
+from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.io.pictures import crops, images, samples
 from pagjax.jobs.errors import JobError
 from pagjax.synthesis import inputs
 from pagjax.synthesis.job import SUBJECT, Job
+from tests.support import tiny_checkpoint
 
 JOB = {
     "checkpoint": "a",
@@ -118,3 +124,85 @@ def test_jobs_record_a_crop_only_where_it_matters():
     assert Job.from_json(old).crop == "centre"
     new = Job(**JOB, crop="top").to_json()
     assert Job.from_json(new).crop == new["crop"] == "top"
+
+
+@pytest.fixture
+def bands(banded, tmp_path):
+    """A folder of data whose pictures, of one class a band, are all `banded`."""
+    for split, number in (("test", 2), ("train", 3)):
+        for label in tiny_checkpoint.LABELS:
+            folder = tmp_path / "data" / split / label
+            folder.mkdir(parents=True)
+            for index in range(number):
+                (folder / f"{index}.png").write_bytes(banded.read_bytes())
+    banded.unlink()
+    return tmp_path / "data"
+
+
+def _align(*given):
+    return align.parser().parse_args(["--networks", "a", *given])
+
+
+@pytest.mark.parametrize(("crop", "colour"), [("left", 0), ("centre", 1), ("0.7,0,1,1", 2)])
+def test_labelled_pictures_show_what_a_crop_says(bands, crop, colour):
+    """As `synthesize` would: starts and the images among which neighbours are looked for."""
+    args = _align("--data", str(bands), "--crop", crop, "--count", "4")
+    kept = comparison_inputs.crop_of(args)
+    classes = Classes(tiny_checkpoint.LABELS)
+    starts, train, source = comparison_inputs.read_starts(args, classes, (16, 16, 3), kept)
+    assert source.endswith(f" {kept}") == (crop != "centre")
+    for shown in (starts.images, train().images([0, 8]) / 255):
+        assert shown[..., colour].mean() > 0.97
+        assert np.delete(shown, colour, axis=-1).mean() < 0.02
+
+
+@pytest.mark.parametrize("kind", ["array", "picture"])
+def test_data_sets_are_cropped_as_files_are(banded, kind):
+    picture = Image.open(banded).convert("RGB")
+    held = np.asarray(picture) if kind == "array" else picture
+    for crop in ("left", "0.7,0,1,1"):
+        data = LabelledImages(
+            "a", ("a",), np.zeros(1, int), 30, lambda _: [held], crop=crops.parse(crop)
+        )
+        seen = data.images([0])[0] / 255
+        np.testing.assert_allclose(
+            seen, images.read(banded, (30, 30), crop=crops.parse(crop)), atol=1 / 255
+        )
+    square = np.asarray(picture.crop((0, 0, 30, 30)))
+    whole, half = (
+        LabelledImages("a", ("a",), np.zeros(1, int), 30, lambda _: [square], crop=crop)
+        for crop in ((0.0, 0.5), (0.0, 0.0, 0.5, 0.5))
+    )
+    np.testing.assert_array_equal(whole.images([0])[0], square)
+    assert half.images([0]).shape == (1, 30, 30, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--crop", "middle", "--data", "x"], "--crop 'middle': one of centre, top"),
+        (["--crop", "top"], "--crop top: class seeds are whole"),
+        (
+            ["--crop", "top", "--data", "x", "--preprocessing", "cohen"],
+            "--crop top: --preprocessing cohen keeps the centre",
+        ),
+    ],
+)
+def test_align_refuses_a_crop_that_would_change_nothing(given, told, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert align.main(["--networks", "a", *given, "--out", str(out)]) == 2
+    assert told in capsys.readouterr().err
+    assert not out.exists() or not list(out.glob("[!.]*"))
+
+
+def test_a_box_goes_with_either_preprocessing(bands):
+    args = _align("--data", str(bands), "--crop", "0,0,0.3,1", "--preprocessing", "cohen")
+    kept = comparison_inputs.crop_of(args)
+    data = open_data(str(bands), "test", 16, preprocessing="cohen", crop=crops.parse(kept))
+    assert data.images([0])[0, ..., 0].mean() > 250
+
+
+def test_runs_of_the_centre_are_recorded_as_before_there_were_crops():
+    args = _align("--data", "x", "--crop", "center")
+    assert comparison_inputs.crop_of(args) == "centre"
+    assert "crop" not in comparison_places.settings_of(args)

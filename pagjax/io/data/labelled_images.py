@@ -15,6 +15,7 @@ from PIL import Image
 from pagjax.io.data import folder_data, tfds_data
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.files.errors import DataError, ImageError
+from pagjax.io.pictures import crops
 from pagjax.io.pictures.images import Preprocessing, fit, read
 
 # Below this many bytes, decoded images stay in memory; ImageNet's are decoded again every epoch.
@@ -37,6 +38,7 @@ class LabelledImages:
         held: all images decoded, ``[images, side, side, 3]``, where they fit into memory.
         files: every image's file, where the data is a folder.
         preprocessing: how images are brought to `side`, see `pagjax.io.pictures.images.fit`.
+        crop: what is kept of images, see `pagjax.io.pictures.crops`.
         wordnet_ids: of the classes, or None.
         notes: what people should know of how the data was read, a line each.
         skipped: why pictures were left out, a line each.
@@ -51,6 +53,7 @@ class LabelledImages:
     held: np.ndarray | None = None
     files: tuple[Path, ...] | None = None
     preprocessing: Preprocessing = "cover"
+    crop: crops.Crop = crops.CENTRE
     wordnet_ids: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
@@ -162,11 +165,12 @@ class LabelledImages:
 
     def _bring_to_side(self, picture: Any) -> np.ndarray:
         same = isinstance(picture, np.ndarray) and picture.shape == (self.side, self.side, 3)
-        if same and self.preprocessing == "cover":
+        if same and self.preprocessing == "cover" and len(self.crop) == 2:
             return np.asarray(picture)
         if isinstance(picture, np.ndarray):
             picture = Image.fromarray(picture.squeeze())
-        fitted = fit(picture, (self.side, self.side), preprocessing=self.preprocessing)
+        size = (self.side, self.side)
+        fitted = fit(picture, size, preprocessing=self.preprocessing, crop=self.crop)
         return np.rint(fitted * 255).astype(np.uint8)
 
 
@@ -179,6 +183,7 @@ def open_data(
     classes: Classes | None = None,
     class_name: str | None = None,
     preprocessing: Preprocessing = "cover",
+    crop: crops.Crop = crops.CENTRE,
 ) -> LabelledImages:
     """A data set by TFDS name, or a folder of class folders.
 
@@ -193,6 +198,8 @@ def open_data(
             order.
         class_name: the class that all pictures of a flat folder are of.
         preprocessing: how images are brought to `side`, see `pagjax.io.pictures.images.fit`.
+        crop: what is kept of images that are not square, or a box of all, see
+            `pagjax.io.pictures.crops`.
 
     Returns:
         A `LabelledImages`.
@@ -210,9 +217,12 @@ def open_data(
             labels=found.classes.labels,
             targets=np.array(found.targets, np.int32),
             side=side,
-            read=lambda indices: [_pixels(found.files[i], side, preprocessing) for i in indices],
+            read=lambda indices: [
+                _pixels(found.files[i], side, preprocessing, crop) for i in indices
+            ],
             files=tuple(found.files),
             preprocessing=preprocessing,
+            crop=crop,
             wordnet_ids=found.classes.wordnet_ids,
             notes=tuple(found.notes),
         )
@@ -228,14 +238,15 @@ def open_data(
         side=side,
         read=source.read,
         preprocessing=preprocessing,
+        crop=crop,
         wordnet_ids=source.classes.wordnet_ids,
         notes=tuple(source.notes),
         spans=source.spans,
     )
 
 
-def _pixels(file: Path, side: int, preprocessing: Preprocessing) -> np.ndarray:
-    picture = read(file, (side, side), preprocessing=preprocessing)
+def _pixels(file: Path, side: int, preprocessing: Preprocessing, crop: crops.Crop) -> np.ndarray:
+    picture = read(file, (side, side), preprocessing=preprocessing, crop=crop)
     return np.rint(picture * 255).astype(np.uint8)
 
 
