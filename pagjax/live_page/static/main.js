@@ -79,6 +79,7 @@ function buildPanels() {
   panels = chosen().map((network, colour) => new Panel(network, family, colour));
   byId("panels").replaceChildren(...panels.map(({ element }) => element));
   byId("panels").classList.toggle("one", panels.length === 1);
+  byId("panels").classList.toggle("four", panels.length === 4);
   for (const { now } of panels) {
     brush.attach(now);
     now.tabIndex = brush.on ? 0 : -1;
@@ -187,6 +188,7 @@ function play() {
     anew({ goesOn: true });
   } else {
     engine.play();
+    say("Playing.");
   }
   refresh();
 }
@@ -194,6 +196,7 @@ function play() {
 function pause() {
   plays = false;
   engine.pause();
+  say("Paused.");
   refresh();
 }
 
@@ -279,9 +282,8 @@ function refresh() {
     if (probabilities) panel.showProbabilities(probabilities, run.settings.target);
     const last = series.objective.at(-1);
     panel.showNumbers(series.broken ? "The gradient was not finite: such steps move nothing."
-      : last === undefined ? "" : `score ${last.toFixed(2)}${Number.isFinite(series.error.at(-1)) ? ` ± ${series.error.at(-1).toFixed(2)}` : ""}, distance ${series.distance.at(-1).toFixed(2)}`);
+      : last === undefined ? "" : `score ${last.toFixed(2)}${Number.isFinite(series.error.at(-1)) && series.error.at(-1) > 0 ? ` ± ${series.error.at(-1).toFixed(2)}` : ""}, distance ${series.distance.at(-1).toFixed(2)}`);
   }
-  if (engine.playing) say(`Step ${run.step} of ${settings.steps}.`);
   const lines = panels.map(({ network }, colour) => ({ ...run.series.get(network.name), colour }));
   draw(byId("objective"), lines.map(({ objective, error, colour }) => ({ values: objective, errors: error, colour })), settings.steps, at);
   draw(byId("distance"), lines.map(({ distance, colour }) => ({ values: distance, errors: null, colour })), settings.steps, at, settings.epsilon);

@@ -30,7 +30,6 @@ export class Panel {
     this.now = made("canvas");
     this.start = made("canvas");
     this.changes = made("canvas");
-    this.overlay = made("canvas", { className: "overlay" });
     this.bars = made("ol", { className: "bars" });
     this.bars.setAttribute("aria-label", `Smoothed probabilities, ${network.title}`);
     this.numbers = made("p", { className: "numbers" });
@@ -40,11 +39,11 @@ export class Panel {
       "article",
       { className: "panel" },
       made("h2", { textContent: network.title }),
+      made("div", { className: "now" }, this.now),
       made("div", {},
-        made("div", { className: "now" }, this.now),
         made("div", { className: "small" }, figure(this.start, "start"),
-          figure(this.changes, `difference × ${AMPLIFIED}`))),
-      made("div", {}, this.bars, this.numbers),
+          figure(this.changes, `difference × ${AMPLIFIED}`)),
+        this.bars, this.numbers),
     );
     this.element.dataset.network = network.name;
     this.element.style.setProperty("--colour", `var(--n${colour})`);
