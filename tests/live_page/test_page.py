@@ -202,7 +202,7 @@ def test_what_is_no_picture_gives_a_message(live):
 
 
 def test_a_missing_network_gives_a_message(live):
-    with _shown(live, fragment="#networks=tiny-gaussian-0.25", expected="404") as page:
+    with _shown(live, fragment="#networks=tiny-gaussian-0.25") as page:
         _ready(page)
         file = live / "networks" / "tiny-vanilla.onnx"
         hidden = file.rename(live / "networks" / "elsewhere")
@@ -232,3 +232,66 @@ def test_a_brush_paints_where_the_pointer_goes(live):
         changed = np.abs(_now(page).astype(int) - start).max(axis=2) > 0
         assert changed[: SIDE // 2, : SIDE // 2].any()
         assert not changed[SIDE // 2 + 3 :].any()
+
+
+def test_pictures_are_chosen_pasted_and_shipped_and_a_missing_camera_is_told(live, tmp_path):
+    file = tmp_path / "chosen.png"
+    file.write_bytes(_picture())
+    pixels = np.asarray(Image.open(file))
+    paste = DROP.replace("new DragEvent", "new ClipboardEvent")
+    paste = paste.replace('"drop", how', '"paste", {clipboardData: given}')
+    with _shown(live) as page:
+        _ready(page)
+        page.set_input_files("#file", file)
+        page.wait_for_function("!location.hash.includes('start=')")
+        assert (_now(page)[..., :3] == pixels).all()
+        page.click("#photographs button[data-start='photograph:cat']")
+        page.wait_for_function("location.hash.includes('start=photograph%3Acat')")
+        assert (_now(page)[..., :3] != pixels).any()
+        content = base64.b64encode(_picture()).decode()
+        page.evaluate(paste, {"content": content, "name": "pasted.png", "type": "image/png"})
+        page.wait_for_function("!location.hash.includes('start=')")
+        assert (_now(page)[..., :3] == pixels).all()
+        page.click("#webcam")
+        page.wait_for_selector("#notices p")
+        assert "No webcam" in page.inner_text("#notices")
+
+
+def test_presets_and_changes_on_the_way(live):
+    with _shown(live, fragment="#steps=600") as page:
+        _ready(page)
+        page.click("#paper")
+        assert page.get_attribute("#paper", "aria-pressed") == "true"
+        assert page.input_value("#slider-draws") == "20"
+        assert page.inner_text("#error-note") == "± standard error"
+        page.click("#fast")
+        assert page.input_value("#slider-draws") == "2"
+        _slide(page, "steps", 600)
+        page.click("#play")
+        _steps(page, 3)
+        _slide(page, "epsilon", 1.5)
+        page.click("#play")
+        assert page.inner_text("#status") == "Paused."
+        _, record = _saved(page, "record")
+        told = json.loads(record)
+        assert told["settings_changed_at_steps"]
+        assert told["job"]["epsilon"] == 1.5
+        assert "Settings changed on the way" in page.inner_text("#notices")
+        page.click("#back")
+        assert page.inner_text("#shown") == "0 of 600"
+
+
+def test_a_plain_server_gives_threads_too_and_then_none_is_needed(live):
+    with opened(live / "index.html", fragment="#networks=tiny-vanilla") as page:
+        page.wait_for_function("window.crossOriginIsolated")
+        _ready(page)
+        assert "threads" in page.inner_text("#about")
+        page.reload()
+        _ready(page)
+        page.context.set_offline(True)
+        page.reload()
+        _ready(page)
+        before = _now(page)
+        page.click("#targets button:nth-child(2)")
+        _steps(page, 3)
+        assert (_now(page) != before).any()

@@ -458,7 +458,28 @@ async function restore() {
   else anew();
 }
 
+/**
+ * Where the server does not isolate the page, a service worker does, and the page is opened again:
+ * once, and not in a frame, which only its own page could isolate.
+ *
+ * @returns whether the page is about to be opened again.
+ */
+async function isolated() {
+  const workers = navigator.serviceWorker;
+  if (crossOriginIsolated || !workers || window.top !== window || sessionStorage.getItem("isolated")) return false;
+  try {
+    sessionStorage.setItem("isolated", "tried");
+    await workers.register("isolation.js");
+    await workers.ready;
+  } catch {
+    return false; // one thread computes, and the page says so
+  }
+  location.reload();
+  return true;
+}
+
 async function main() {
+  if (await isolated()) return;
   try {
     const answer = await fetch("page.json");
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
