@@ -6,37 +6,44 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE
 
 
-def parser() -> argparse.ArgumentParser:
+COSTS = "half a minute for a shipped network; with --kernels float32 a few seconds."
+
+
+def parser() -> Parser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pagjax.export",
-        description="Writes one step of the loop as an ONNX file: from an image, noise draws and "
+    parser = parser_of(
+        "export",
+        "Writes one step of the loop as an ONNX file: from an image, noise draws and "
         "weights of the target classes to the objective, its standard error and its gradient. "
-        "The normaliser is inside; labels, sigma and size stand in the file.",
+        "The normaliser is inside; labels, sigma and size stand in the file. Noise is in pixel units of [0, 1].",
+        costs=COSTS,
     )
-    parser.add_argument("network", metavar="NETWORK", help="a shipped network's name, or a folder")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: NETWORK.onnx, here")
-    parser.add_argument(
+    what = parser.add_argument_group("what")
+    what.add_argument("network", metavar="NETWORK", help="a shipped network's name, or a folder")
+    where = parser.add_argument_group("where")
+    where.add_argument("--out", type=Path, metavar="FILE", help="default: NETWORK.onnx, here")
+    what.add_argument(
         "--forward", action="store_true", help="logits of images alone, without a gradient"
     )
-    parser.add_argument(
+    what.add_argument(
         "--objective",
         choices=["tcm", "ce"],
         default="tcm",
         help="tcm: mean target logit; ce: log of the mean probability (default: tcm)",
     )
-    parser.add_argument(
+    what.add_argument(
         "--kernels",
         choices=["auto", "float16", "float32"],
         default="auto",
         help="float16 halves the file; auto does so where logits and gradients stay within half a "
         "percent and five percent (default: auto)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace FILE")
+    where.add_argument("--overwrite", action="store_true", help="replace FILE")
     return parser
 
 

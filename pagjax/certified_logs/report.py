@@ -19,6 +19,7 @@ from pagjax.certification import (
 from pagjax.certified_logs import logs
 from pagjax.certified_logs.reading import sigma_of as sigma_of
 from pagjax.wording.escapes import csv_cell, latex, one_line
+from pagjax.wording.tables import aligned
 
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0)
 OF_CARD = ("method", "data", "split", "num_draws", "alpha", "radii", "precision")
@@ -85,7 +86,8 @@ def names_of(paths: Sequence[Path]) -> list[str]:
 
 def text_table(summaries: Sequence[Summary]) -> str:
     """Columns aligned for a terminal: accuracy and its interval in percent."""
-    return "\n".join(_aligned([_head(summaries), *(_cells(s, summaries) for s in summaries)]))
+    rows = [_head(summaries), *(_cells(s, summaries) for s in summaries)]
+    return "\n".join(aligned(rows, numbers=True))
 
 
 def latex_table(summaries: Sequence[Summary]) -> str:
@@ -176,14 +178,3 @@ def _interval(share: Share) -> str:
 
 def _percent(share: float) -> str:
     return "--" if math.isnan(share) else f"{100 * share:.2f}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            text.ljust(width) if column == 0 else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -16,6 +16,7 @@ from pagjax.checkpoints.identity import network_digest, weights_digest
 from pagjax.comparison import jury
 from pagjax.comparison.settings import CENTRE, Comparison
 from pagjax.comparison.starts import Starts, from_data
+from pagjax.io.data import tfds_data
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.io.files import atomic
@@ -147,9 +148,7 @@ def data_digest(data: str, split: str, data_dir: Path | None) -> str:
     if folder.is_dir():
         folder = folder / split if (folder / split).is_dir() else folder
     else:
-        import tensorflow_datasets as tfds
-
-        folder = Path(tfds.builder(data, data_dir=data_dir).data_path)
+        folder = Path(tfds_data.library(data).builder(data, data_dir=data_dir).data_path)
     found = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
     told = [[str(path.relative_to(folder)), s.st_size, s.st_mtime_ns] for path, s in found]
     return atomic.digest_json([split, told])

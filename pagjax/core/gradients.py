@@ -31,6 +31,7 @@ from pagjax.core.checks import (
 )
 from pagjax.core.objectives import Objective, as_objective
 from pagjax.core.sampling import Sampling, group_size, sample
+from pagjax.wording import shown
 
 
 class GradientEstimate(NamedTuple):
@@ -47,6 +48,12 @@ class GradientEstimate(NamedTuple):
     value: Array
     standard_error: Array
     gradient: Array
+
+    def __repr__(self) -> str:
+        """The value with its standard error, and the gradient's shape."""
+        value, error = shown.array(self.value), shown.array(self.standard_error)
+        told = f"value {value}, standard error {error}, gradient {shown.array(self.gradient)}"
+        return f"GradientEstimate({told})"
 
 
 class _Sums(NamedTuple):

@@ -47,10 +47,11 @@ def opened(
     *,
     width: int = 1280,
     height: int = 900,
+    root: Path | None = None,
     handler: type[SimpleHTTPRequestHandler] = _Quiet,
     fragment: str = "",
 ) -> Iterator[Any]:
-    """A page of Playwright's, its folder served here; errors of its scripts fail the test.
+    """A page of Playwright's, its folder or `root` served here; errors of scripts fail the test.
 
     Requests to anything but the page's own origin are refused and fail the test too.
     """
@@ -61,7 +62,8 @@ def opened(
     if chromium is None:
         pytest.skip("needs Chromium on the PATH")
     errors: list[str] = []
-    with _served(file.parent, handler) as origin, playwright.sync_playwright() as tool:
+    root = root or file.parent
+    with _served(root, handler) as origin, playwright.sync_playwright() as tool:
         browser = tool.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         page = browser.new_page(viewport={"width": width, "height": height})
         page.set_default_timeout(180_000)  # of a machine that others use too
@@ -76,7 +78,7 @@ def opened(
                 route.abort()
 
         page.route("**/*", serve)
-        page.goto(origin + file.name + fragment)
+        page.goto(origin + file.relative_to(root).as_posix() + fragment)
         yield page
         browser.close()
     assert not errors, errors
