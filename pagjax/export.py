@@ -10,7 +10,6 @@ from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE
 
-
 COSTS = "half a minute for a shipped network; with --kernels float32 a few seconds."
 
 
@@ -20,7 +19,8 @@ def parser() -> Parser:
         "export",
         "Writes one step of the loop as an ONNX file: from an image, noise draws and "
         "weights of the target classes to the objective, its standard error and its gradient. "
-        "The normaliser is inside; labels, sigma and size stand in the file. Noise is in pixel units of [0, 1].",
+        "The normaliser is inside; labels, sigma and size stand in the file. Noise is in pixel "
+        "units of [0, 1].",
         costs=COSTS,
     )
     what = parser.add_argument_group("what")

@@ -84,7 +84,7 @@ def build(
         made = _exported(folder, name, network, kernels)
         tell(f"{made['file']}: {made['bytes'] / 1e6:.1f} MB")
         families.setdefault((height, network.labels), []).append(made)
-    page = {
+    page: dict[str, Any] = {
         "version": __version__,
         "runtime": {"name": runtime.NAME, "version": runtime.VERSION, "sha512": runtime.SHA512},
         "families": [

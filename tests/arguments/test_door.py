@@ -103,6 +103,7 @@ def _needed(name: str) -> list[str]:
         "train": ["x"],
         "checkpoints": ["x"],
         "export": ["x"],
+        "explore": ["x"],
         "figures": ["1"],
     }.get(name, [])
 
