@@ -15,7 +15,7 @@ from PIL import Image
 import pagjax
 from pagjax import explore, synthesize
 from pagjax.live_page import build, runtime, serve
-from pagjax.live_page.notebook import Shown
+from pagjax.live_page.notebook import Shown, show
 from tests.live_page.conftest import SIDE
 
 
@@ -84,6 +84,15 @@ def test_a_notebook_gets_a_frame(tmp_path):
     shown = Shown("http://127.0.0.1:1/", tmp_path, 700)
     assert '<iframe src="http://127.0.0.1:1/"' in shown._repr_html_()
     assert 'height="700"' in shown._repr_html_()
+
+
+def test_a_network_is_shown(tmp_path, checkpoints, package):
+    network = pagjax.load(checkpoints["tiny-vanilla"])
+    shown = show({"mine": network}, folder=tmp_path / "page", runtime=package)
+    with urllib.request.urlopen(shown.url + "page.json") as answer:
+        (family,) = json.load(answer)["families"]
+    assert family["networks"][0]["title"] == "mine"
+    assert shown.url in repr(shown)
 
 
 def test_pictures_that_are_not_square_are_refused(tmp_path, monkeypatch):

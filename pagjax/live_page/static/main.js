@@ -370,6 +370,8 @@ async function save(how) {
   const network = run.networks.find((one) => one.name === name);
   const file = `${run.name}-to-${family.labels[run.settings.target].split(",")[0].replace(/\W+/g, "-")}-${name}`;
   const frame = engine.frameAt(Number(byId("scrub").value));
+  say("Making the file.");
+  await new Promise((done) => { setTimeout(done, 30); }); // that this is seen before the work
   if (how === "png") await savePicture(frame.pixels.get(name), run.size, file);
   if (how === "gif") saveAnimation(run.frames.map(({ pixels: own }) => own.get(name)), run.size, file);
   if (how === "record") {

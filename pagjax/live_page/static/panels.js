@@ -38,11 +38,11 @@ export class Panel {
     this.element = made(
       "article",
       { className: "panel" },
-      made("h2", { textContent: network.title }),
+      made("h2", { textContent: network.title, title: network.title }),
       made("div", { className: "now" }, this.now),
       made("div", {},
         made("div", { className: "small" }, figure(this.start, "start"),
-          figure(this.changes, `difference × ${AMPLIFIED}`)),
+          figure(this.changes, `change × ${AMPLIFIED}`)),
         this.bars, this.numbers),
     );
     this.element.dataset.network = network.name;
