@@ -130,3 +130,24 @@ def test_the_pages_own_noise_is_normal_and_repeats(live):
     assert (pairs[::2] == -pairs[1::2]).all()
     assert (pairs[0] == single[0]).all()
     assert not np.allclose(single[0], -single[1])
+
+
+def test_a_right_gradient_is_known_from_its_slope(live, checkpoints):
+    """What the page asks of WebGPU before it believes it."""
+    script = """async () => {
+      const worker = new Worker("worker.js", {type: "module"});
+      const found = await new Promise((done, fail) => {
+        worker.onmessage = ({data}) => {
+          if (data.type === "failed") fail(new Error(data.message));
+          if (data.type === "slope") done(data.slope);
+        };
+        const name = "tiny-gaussian-0.25";
+        worker.postMessage({type: "open", wanted: "wasm"});
+        worker.postMessage({type: "load", name, url: `networks/${name}.onnx`});
+        worker.postMessage({type: "slope", name, size: 16, classes: 3});
+      });
+      worker.terminate();
+      return found;
+    }"""
+    with opened(live / "index.html", handler=Handler) as page:
+        assert page.evaluate(script) == pytest.approx(1, abs=0.1)

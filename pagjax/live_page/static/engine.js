@@ -30,12 +30,12 @@ export class Engine {
     this.worker.postMessage({ type: "open", wanted });
   }
 
-  load(networks) {
+  load(networks, { size, labels }) {
     for (const { name, file } of networks) {
       if (this.asked.has(name)) continue;
       this.asked.add(name);
       this.progress.set(name, 0);
-      this.worker.postMessage({ type: "load", name, url: file });
+      this.worker.postMessage({ type: "load", name, url: file, size, classes: labels.length });
     }
     this.tell.progress();
   }

@@ -57,7 +57,7 @@ function anew({ goesOn = false } = {}) {
   following = true;
   buildPanels();
   for (const panel of panels) panel.show(pixels, pixels, size, brush.mask);
-  engine.load(chosen());
+  engine.load(chosen(), family);
   engine.begin({
     start: pixels, floats: asFloats(pixels), size, classes: family.labels.length, networks: chosen(),
     settings: forLoop(), mask: brush.mask, name: start.name,
@@ -182,7 +182,7 @@ function play() {
   plays = true;
   following = true;
   if (!engine.has(chosen())) {
-    engine.load(chosen());
+    engine.load(chosen(), family);
     say("It plays once the networks are loaded.");
   } else if (engine.run.step >= settings.steps) {
     anew({ goesOn: true });

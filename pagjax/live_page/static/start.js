@@ -115,6 +115,14 @@ export class Start {
 
   /** The square as 8-bit pixels [size, size, 4]. */
   pixels(size) {
+    const key = [size, ...this.crop].join();
+    if (this.kept?.source !== this.source || this.kept.key !== key) {
+      this.kept = { source: this.source, key, pixels: this.cut(size) };
+    }
+    return this.kept.pixels;
+  }
+
+  cut(size) {
     const [left, top, side] = this.square();
     let now = document.createElement("canvas");
     let extent = Math.max(size, Math.round(side));

@@ -6,6 +6,9 @@ import { draws } from "./random.js";
 // Draws at once: as many as keep what a network holds between its passes small.
 const PIXELS_AT_ONCE = 4 * 128 * 128;
 
+const NEAR = 0.02; // l2 length over which a score is nearly linear
+const OFF = 0.4;
+
 let ort = null;
 let backend = "wasm";
 const networks = new Map(); // name -> {session, url}
@@ -74,7 +77,28 @@ async function fetched(url, tell) {
   return content;
 }
 
-async function load({ name, url }) {
+/**
+ * The slope of a network's score along its gradient, over the gradient's length: 1 where both passes
+ * are right. Graphics drivers may compute wrongly without a word.
+ */
+async function slope(session, size, classes) {
+  const dims = [size, size, 3];
+  const middle = Float32Array.from({ length: size * size * 3 }, (_, i) => 0.5 + 0.2 * Math.sin(i * 0.37));
+  const weights = new Float32Array(classes);
+  weights[0] = 1;
+  const given = {
+    noise: new ort.Tensor("float32", new Float32Array(middle.length), [1, ...dims]),
+    target_weights: new ort.Tensor("float32", weights, [classes]),
+  };
+  const at = async (image) => session.run({ image: new ort.Tensor("float32", image, dims), ...given });
+  const gradient = Float32Array.from((await at(middle)).gradient.data);
+  const length = norm(gradient);
+  const moved = (far) => middle.map((value, i) => value + (far * gradient[i]) / length);
+  const [up, down] = [await at(moved(NEAR)), await at(moved(-NEAR))];
+  return (up.objective.data[0] - down.objective.data[0]) / (2 * NEAR * length);
+}
+
+async function load({ name, url, size, classes }) {
   if (networks.has(name)) {
     post({ type: "loaded", name });
     return;
@@ -82,6 +106,10 @@ async function load({ name, url }) {
   const content = await fetched(url, (loaded, total) => post({ type: "loading", name, loaded, total }));
   const options = { executionProviders: [backend], graphOptimizationLevel: "all" };
   const session = await ort.InferenceSession.create(content, options);
+  if (backend === "webgpu") {
+    const found = await slope(session, size, classes);
+    if (!(Math.abs(found - 1) < OFF)) throw new Error(`the gradient computed there is wrong (slope ${found.toFixed(2)})`);
+  }
   networks.set(name, session);
   post({ type: "loaded", name });
 }
@@ -203,6 +231,9 @@ async function play() {
 self.onmessage = ({ data }) => {
   const { type } = data;
   if (type === "open") enqueue(() => open(data), "runtime");
+  if (type === "slope") {
+    enqueue(async () => post({ type, slope: await slope(networks.get(data.name), data.size, data.classes) }), type);
+  }
   if (type === "load") enqueue(() => load(data), data.name);
   if (type === "begin") {
     begin(data); // at once: a run under way sees that it is no longer wanted
