@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pagjax import checkpoints
 from pagjax.certified_logs import reading, report
-from pagjax.certified_logs.job import settings_file
 from pagjax.certified_logs.logs import LogError
 from pagjax.certified_logs.report import Summary
 from pagjax.checkpoints import shipped
@@ -29,12 +28,9 @@ def fill(name: str, logs: Sequence[Path], summaries: Sequence[Summary]) -> None:
     digest = weights_digest(checkpoints.load(name))
     entries = []
     for path, summary in zip(logs, summaries, strict=True):
-        settings = reading.settings_of(path) or {}
-        if settings.get("checkpoint_sha256") != digest:
+        job = reading.job_of(path)
+        if job is None or job.checkpoint_sha256 != digest:
             raise LogError(f"{path} is not a log of {name}'s weights, by the settings beside it")
-        missing = [name for name in report.OF_CARD if name not in settings]
-        if missing:
-            raise LogError(f"{settings_file(path)}: job.{missing[0]} is missing")
         if summary.average_radius is not None:
-            entries.append(report.card_entry(summary, settings))
+            entries.append(report.card_entry(summary, job))
     record.write_card(shipped.path(name), {**shipped.card(name), "certified": entries})

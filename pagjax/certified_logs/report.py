@@ -17,13 +17,12 @@ from pagjax.certification import (
     certified_accuracy,
 )
 from pagjax.certified_logs import logs
+from pagjax.certified_logs.job import LogJob
 from pagjax.certified_logs.reading import sigma_of as sigma_of
 from pagjax.wording.escapes import csv_cell, latex, one_line
 from pagjax.wording.tables import aligned
 
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0)
-OF_CARD = ("method", "data", "split", "num_draws", "alpha", "radii", "precision")
-"""What a card takes from a log's settings, see `card_entry`."""
 
 
 @dataclass(frozen=True)
@@ -122,24 +121,24 @@ def csv_table(summaries: Sequence[Summary]) -> str:
     return buffer.getvalue().rstrip("\n")
 
 
-def card_entry(summary: Summary, settings: dict[str, Any]) -> dict[str, Any]:
+def card_entry(summary: Summary, job: LogJob) -> dict[str, Any]:
     """A network's certified accuracies as JSON values for its card.
 
     Args:
         summary: of a log of certificates.
-        settings: its job, see `pagjax.certified_logs.job.read_settings`.
+        job: its job, see `pagjax.certified_logs.reading.job_of`.
     """
     return {
         "sigma": summary.sigma,
-        "method": settings["method"],
-        "data": settings["data"],
-        "split": settings["split"],
+        "method": job.method,
+        "data": job.data,
+        "split": job.split,
         "images": summary.images,
-        "draws": settings["num_draws"],
-        "alpha": settings["alpha"],
-        "staged": settings["radii"] is not None,
-        "precision": settings["precision"],
-        "platform": settings.get("platform"),
+        "draws": job.num_draws,
+        "alpha": job.alpha,
+        "staged": job.radii is not None,
+        "precision": job.precision,
+        "platform": job.platform,
         "certified_accuracy": [
             {"radius": radius, **share._asdict()}
             for radius, share in zip(summary.radii, summary.accuracies, strict=True)

@@ -55,12 +55,12 @@ def read_judges(
         if makers == {digest}:
             raise JobError(
                 f"{name} makes all pictures here and cannot judge them: name a judge that is not "
-                "the only one of --networks"
+                "the only one of `networks`"
             )
         if judge.labels != next(iter(networks.values())).labels:
             raise JobError(f"{name} knows other classes than the networks: name another judge")
         if kind != jury.VANILLA and digest in digests.values():
-            raise JobError(f"--judge {name} is given twice: a panel hears each network once")
+            raise JobError(f"`judge={name}` is given twice: a panel hears each network once")
         judges[kind], digests[kind] = judge, digest
     identities = {kind: network_digest(judge) for kind, judge in judges.items()}
     if jury.VANILLA in judges:
@@ -99,7 +99,7 @@ def check_names(names: Sequence[str]) -> None:
         short = Path(name).resolve().name
         if short in seen:
             told = "is given twice" if seen[short] == name else f"and {seen[short]} are one name"
-            raise JobError(f"--networks {name}: {told}, {short}: call the folders differently")
+            raise JobError(f"`networks={name}`: {told}, {short}: call the folders differently")
         seen[short] = name
 
 
@@ -118,7 +118,7 @@ def find_statistics(asked: Comparison, labels: Sequence[str], side: int) -> Clas
         found = store.load(asked.statistics)
         found.scale_to(side)  # or refuses
         if found.labels != tuple(labels):
-            raise JobError(f"--statistics {asked.statistics} is of other classes than the networks")
+            raise JobError(f"`statistics={asked.statistics}` is of other classes than the networks")
         return found
     try:
         return store.for_labels(labels, side)
@@ -164,11 +164,11 @@ def crop_of(asked: Comparison) -> str:
     if crop == CENTRE:
         return crop
     if asked.data is None:
-        raise JobError(f"--crop {asked.crop}: class seeds are whole; it is for pictures of --data")
+        raise JobError(f"`crop={asked.crop}`: class seeds are whole; it is for pictures of `data`")
     if asked.preprocessing == "cohen" and len(crops.parse(crop)) == 2:
         raise JobError(
-            f"--crop {asked.crop}: --preprocessing cohen keeps the centre; give a box as "
-            "left,top,right,bottom, or --preprocessing cover"
+            f"`crop={asked.crop}`: `preprocessing=cohen` keeps the centre; give a box as "
+            "left,top,right,bottom, or `preprocessing=cover`"
         )
     return crop
 
@@ -185,10 +185,10 @@ def read_starts(
     cropped as `crop_of` says.
     """
     if asked.count < 1 or asked.neighbours < 0:
-        raise JobError(f"--count {asked.count} --neighbours {asked.neighbours}: at least 1 and 0")
+        raise JobError(f"`count={asked.count}` `neighbours={asked.neighbours}`: at least 1 and 0")
     labels = classes.labels
     if asked.data is None:
-        print("no --data: starting from draws of the class statistics", file=sys.stderr)
+        print("no data set: starting from draws of the class statistics", file=sys.stderr)
         each = -(-asked.count // len(labels))
         names, own_classes = starts.names(
             labels, labels, asked.statistics, count=each, seed=asked.seed, side=shape[0]
