@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format types docs docs-fast clean
+.PHONY: demo live test lint format types docs docs-fast clean
 
 .venv/run.stamp: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -20,6 +20,13 @@ BIN := .venv/bin
 
 demo: .venv/run.stamp
 	$(BIN)/python -m pagjax.synthesize
+
+live: .venv/live.stamp
+	$(BIN)/python -m pagjax.explore
+
+.venv/live.stamp: .venv/run.stamp
+	$(BIN)/pip install --quiet --editable '.[explore]'
+	touch $@
 
 test: lint types .venv/test.stamp
 	$(BIN)/python -m pytest -n 2 --dist worksteal

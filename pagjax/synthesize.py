@@ -110,12 +110,16 @@ def _check_output(args: argparse.Namespace, repeated: dict[str, Any] | None) -> 
     from pagjax.io.pictures import samples
     from pagjax.jobs import state
     from pagjax.seeds import starts
-    from pagjax.synthesis import results
+    from pagjax.synthesis import page_records, results
 
     job = {} if repeated is None else repeated["job"]
     given = [*(args.images or ()), *job.get("images", ())]
     named = [args.checkpoint, args.statistics, job.get("checkpoint")]
-    inputs = [text for text in given if not text.startswith((samples.PREFIX, starts.PREFIX))]
+    inputs = [
+        text.removeprefix(page_records.PREFIX)
+        for text in given
+        if not text.startswith((samples.PREFIX, starts.PREFIX))
+    ]
     check_output(
         args.out,
         [*inputs, *(name for name in named if name is not None)],

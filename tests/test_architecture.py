@@ -46,11 +46,21 @@ FLOORS = {
         "synthesis": "pictures: the job and its plan, inputs, the run, results",
         "comparison": "networks compared by the numbers of their pictures",
         "figures": "the paper's figures, the gallery, the blind test",
+        "onnx_files": "networks and their gradient step as files for other runtimes",
+        "live_page": "the page on which pictures are dragged towards classes, and its folder",
     },
     "doors": {
         **{
             name: f"`python -m pagjax.{name}`: parses, calls, draws, records"
-            for name in ("synthesize", "train", "certify", "fit_seeds", "align")
+            for name in (
+                "synthesize",
+                "train",
+                "certify",
+                "fit_seeds",
+                "align",
+                "export",
+                "explore",
+            )
         },
         "__main__": "`pagjax NAME`: finds the command",
     },

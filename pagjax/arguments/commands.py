@@ -38,6 +38,11 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             "draw the paper's figures, each with its numbers, and a page of them",
         ),
         Command(
+            "explore",
+            "pagjax.explore",
+            "make and open a page on which pictures are dragged towards classes",
+        ),
+        Command(
             "fit-seeds",
             "pagjax.fit_seeds",
             "fit a Gaussian to each class of a data set, to start pictures from",
@@ -61,6 +66,11 @@ GROUPS: dict[str, tuple[Command, ...]] = {
             "convert",
             "pagjax.convert.__main__",
             "turn a published PyTorch checkpoint into one of pagjax's",
+        ),
+        Command(
+            "export",
+            "pagjax.export",
+            "write a network, or its gradient step, as an ONNX file",
         ),
         Command("train", "pagjax.train", "train a base network for smoothing, and measure it"),
     ),

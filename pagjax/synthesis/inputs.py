@@ -19,6 +19,7 @@ from pagjax.jobs.errors import JobError
 from pagjax.jobs.targets import resolve_target
 from pagjax.networks.base import BaseNetwork
 from pagjax.seeds import starts
+from pagjax.synthesis import page_records
 from pagjax.synthesis.job import SUBJECT, Job, make_pairs
 
 
@@ -129,6 +130,9 @@ def _read_images(
     found: list[tuple[str, np.ndarray | None]] = []
     for text in given:
         try:
+            if text.startswith(page_records.PREFIX):
+                found.append((text, page_records.read(text, size)))
+                continue
             if text.startswith(starts.PREFIX):
                 found.append((text, starts.read(text, size)))
                 continue
@@ -200,6 +204,8 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     cure = "name the record.json of a run of pagjax.synthesize"
     record = atomic.read_json(path, cure)
+    if page_records.is_one(record):
+        record = page_records.complete(path, record)
     if not isinstance(record, dict) or not isinstance(record.get("job"), dict):
         raise JobError(f"{path} is no record of a run (no job in it): {cure}")
     if not isinstance(record.get("x_star_sha256"), str):

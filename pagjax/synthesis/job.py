@@ -22,6 +22,7 @@ from pagjax.core.recipe import Recipe
 from pagjax.core.sampling import Sampling, group_size
 from pagjax.core.targeted import draws_at_once
 from pagjax.jobs.errors import JobError
+from pagjax.synthesis import page_records
 from pagjax.synthesis.recorded import unlike
 from pagjax.wording.numbers import MOST_SIGMA, check_in_box, check_length
 
@@ -31,7 +32,7 @@ SUBJECT = "subject"
 
 # Settings that older records lack, and what they meant without them. Left out where they still mean
 # that, so that the same job has the same record as before.
-_LATER: dict[str, Any] = {"crop": "centre"}
+_LATER: dict[str, Any] = {"crop": "centre", "mask": None}
 _ALWAYS = object()
 
 
@@ -59,6 +60,7 @@ class Job:
         momentum, schedule, settles_after: see `pagjax.presets.strategy`.
         crop: what is kept of the starting images, see `pagjax.io.pictures.crops.parse`;
             `SUBJECT` shows the shipped samples at their subject and all else at the centre.
+        mask: where pixels may change, see `pagjax.synthesis.page_records.inside`; None everywhere.
     """
 
     checkpoint: str
@@ -87,6 +89,7 @@ class Job:
     schedule: presets.Schedule = "constant"
     settles_after: int | None = None
     crop: str = "centre"
+    mask: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses lengths that cannot be in pixel units of [0, 1].
@@ -140,6 +143,12 @@ class Job:
         """Whether the base network itself is followed."""
         return is_noiseless(self.sigma)
 
+    def _projection(self) -> Projection:
+        projection = PROJECTIONS[self.projection]
+        if self.mask is None:
+            return projection
+        return page_records.inside(self.mask, self.image_size, projection)
+
     def recipe(self) -> Recipe:
         """What determines each picture, with the draws of every step.
 
@@ -157,7 +166,7 @@ class Job:
             strategy=presets.strategy(
                 self.momentum, self.schedule, self.num_steps, self.settles_after
             ),
-            projection=PROJECTIONS[self.projection],
+            projection=self._projection(),
             bounds=(0.0, 1.0) if self.clip else None,
             noise=self.noise,
         )

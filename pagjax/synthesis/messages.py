@@ -14,7 +14,7 @@ from pagjax.core.checks import draws_needed
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 from pagjax.networks.base import BaseNetwork
 from pagjax.presets import paper
-from pagjax.synthesis import results
+from pagjax.synthesis import page_records, results
 from pagjax.synthesis.execute import Progress
 from pagjax.synthesis.job import Job
 
@@ -46,7 +46,9 @@ def conclude(
     for name in broken:
         print(f"warning: non-finite gradients on the way to {name}", file=sys.stderr)
     print(f"sheet: {out / results.SHEET}   record: {out / results.RECORD}")
-    if repeated is not None:
+    if repeated is not None and page_records.is_one(repeated):
+        print("\n".join(page_records.told(repeated)))
+    elif repeated is not None:
         same = repeated["x_star_sha256"] == record["x_star_sha256"]
         print("the same bits as recorded" if same else "not bit for bit as recorded")
     if num_skipped:

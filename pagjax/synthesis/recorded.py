@@ -61,6 +61,8 @@ def unlike(name: str, value: Any) -> str | None:
         is_list = isinstance(value, (list, tuple)) and bool(value)
         right = is_list and all(_all(pair, int) and len(pair) == 2 for pair in value)
         return None if right else "a list of pairs"
+    if name == "mask":
+        return None if value is None or isinstance(value, str) else "a text, or null"
     if name in ("checkpoint", "checkpoint_sha256"):
         return None if isinstance(value, str) else "a text"
     return None

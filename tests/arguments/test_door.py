@@ -102,6 +102,8 @@ def _needed(name: str) -> list[str]:
         "convert": ["x", "y"],
         "train": ["x"],
         "checkpoints": ["x"],
+        "export": ["x"],
+        "explore": ["x"],
         "figures": ["1"],
     }.get(name, [])
 

@@ -29,19 +29,27 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+def _served(folder: Path, handler: type[SimpleHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager
 def opened(
-    file: Path, *, width: int = 1280, height: int = 900, root: Path | None = None
+    file: Path,
+    *,
+    width: int = 1280,
+    height: int = 900,
+    root: Path | None = None,
+    handler: type[SimpleHTTPRequestHandler] = _Quiet,
+    fragment: str = "",
 ) -> Iterator[Any]:
     """A page of Playwright's, its folder or `root` served here; errors of scripts fail the test.
 
@@ -55,9 +63,10 @@ def opened(
         pytest.skip("needs Chromium on the PATH")
     errors: list[str] = []
     root = root or file.parent
-    with _served(root) as origin, playwright.sync_playwright() as tool:
+    with _served(root, handler) as origin, playwright.sync_playwright() as tool:
         browser = tool.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(180_000)  # of a machine that others use too
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
 
@@ -69,7 +78,7 @@ def opened(
                 route.abort()
 
         page.route("**/*", serve)
-        page.goto(origin + file.relative_to(root).as_posix())
+        page.goto(origin + file.relative_to(root).as_posix() + fragment)
         yield page
         browser.close()
     assert not errors, errors
