@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format types clean
+.PHONY: demo test lint format types docs docs-fast clean
 
 .venv/run.stamp: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -11,7 +11,11 @@ BIN := .venv/bin
 	touch $@
 
 .venv/test.stamp: .venv/run.stamp
-	$(BIN)/pip install --quiet --editable '.[test]'
+	$(BIN)/pip install --quiet --editable '.[test,docs]'
+	touch $@
+
+.venv/docs.stamp: .venv/run.stamp
+	$(BIN)/pip install --quiet --editable '.[docs,notebooks]'
 	touch $@
 
 demo: .venv/run.stamp
@@ -31,5 +35,13 @@ format: .venv/test.stamp
 types: .venv/test.stamp
 	$(BIN)/mypy
 
+# The site, docs/_build/html, with the notebooks executed; those that have not changed are not run again.
+docs: .venv/docs.stamp
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+# The same without executing the notebooks; the tests build it too.
+docs-fast: .venv/docs.stamp
+	PAGJAX_NOTEBOOKS=off $(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build *.egg-info docs/_build docs/notebooks docs/reference

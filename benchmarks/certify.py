@@ -118,9 +118,11 @@ def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
+    from pagjax.certification.sampling import DrawStream
     from pagjax.certification.votes import count_votes
     from pagjax.convert import torch_resnets
     from pagjax.core.mesh import make_mesh, place, use_cores
+    from pagjax.core.outputs import vote
     from pagjax.networks import NORMALIZERS
     from pagjax.networks.base import Description, base_network
 
@@ -139,15 +141,17 @@ def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
 
     def votes(num_draws: int, chunk_size: int | None = args.batch) -> float:
         def count() -> None:
-            count_votes(
+            stream = DrawStream(
+                vote,
                 logits_fn,
                 image,
                 jax.random.key(0),
                 sigma=SIGMA,
-                num_draws=num_draws,
+                most=num_draws,
                 chunk_size=chunk_size,
                 mesh=mesh,
             )
+            count_votes(stream, num_draws)
 
         return _rate(count, num_draws)
 

@@ -11,10 +11,26 @@
 # %% [markdown]
 # # Quick start
 #
+# [![Open in Colab][badge]][colab]
+#
+# [badge]: https://colab.research.google.com/assets/colab-badge.svg
+# [colab]: https://colab.research.google.com/github/pagjax/pagjax/blob/main/notebooks/1_quick_start.ipynb
+#
 # Load a network for ten ImageNet classes, smooth it, follow the gradient of a target class, look.
 # All lengths (`sigma`, `epsilon`, `step_size`) are l2 lengths of images with pixels in [0, 1].
 
+# %% tags=["remove-cell"]
+# Where pagjax is missing, as in Colab, this installs it.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("pagjax") is None:
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "pagjax[notebooks]"], check=True)
+
 # %%
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
@@ -57,8 +73,8 @@ for name, row in zip(names, np.asarray(probabilities), strict=True):
 targets = jnp.array(
     [network.labels.index(name) for name in ("golf ball", "church", "English springer")]
 )
-preset = pagjax.presets.settings("fast", size[0], sigma=sigma, objective=pagjax.TARGET_CLASS_MAX)
-print(preset)
+recipe = pagjax.presets.recipe("fast", size[0], sigma=sigma)
+print(f"radius {recipe.epsilon:.1f}, {recipe.num_steps} steps of {recipe.num_samples} draws")
 
 
 def paint(begun, projection=pagjax.projections.ball_then_box):
@@ -68,9 +84,7 @@ def paint(begun, projection=pagjax.projections.ball_then_box):
         begun,
         targets,
         key,
-        sigma=sigma,
-        projection=projection,
-        **preset.arguments(),
+        replace(recipe, projection=projection),
     )
 
 

@@ -11,6 +11,11 @@
 # %% [markdown]
 # # The paper's story, figure by figure
 #
+# [![Open in Colab][badge]][colab]
+#
+# [badge]: https://colab.research.google.com/assets/colab-badge.svg
+# [colab]: https://colab.research.google.com/github/pagjax/pagjax/blob/main/notebooks/2_the_papers_story.ipynb
+#
 # Kaur, Cohen and Lipton (2019) observed that large targeted perturbations of *smoothed* networks
 # look like the target class, as those of adversarially trained networks do, and those of ordinary
 # networks do not. Here are small forms of their figures; `python -m pagjax.figures all` draws them
@@ -21,6 +26,15 @@
 # attacks that made none of the pictures. A vanilla judge is a warning beside it: adversarial grain
 # carries over between vanilla networks, so it sees the target where nobody else does. The same
 # judge of blurred pictures is a check.
+
+# %% tags=["remove-cell"]
+# Where pagjax is missing, as in Colab, this installs it.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("pagjax") is None:
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "pagjax[notebooks]"], check=True)
 
 # %%
 import csv

@@ -11,9 +11,23 @@
 # %% [markdown]
 # # Certify along the way
 #
+# [![Open in Colab][badge]][colab]
+#
+# [badge]: https://colab.research.google.com/assets/colab-badge.svg
+# [colab]: https://colab.research.google.com/github/pagjax/pagjax/blob/main/notebooks/4_certify_and_synthesise.ipynb
+#
 # A smoothed classifier comes with a proof: around an image there is an l2 ball in which its
 # prediction cannot change (Cohen, Rosenfeld and Kolter 2019). On the way from a photograph to the
 # target class the certified class changes hands, and the ball shrinks to nothing and grows again.
+
+# %% tags=["remove-cell"]
+# Where pagjax is missing, as in Colab, this installs it.
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("pagjax") is None:
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "pagjax[notebooks]"], check=True)
 
 # %%
 import jax
@@ -37,6 +51,9 @@ key = jax.random.key(0)
 # The loop can be left and entered again: `state` continues it, bit for bit.
 
 # %%
+recipe = pagjax.Recipe(
+    sigma=SIGMA, epsilon=40 * 32 / 224, step_size=0.2, num_steps=6, num_samples=8
+)
 state, way = None, [start[0]]
 for _ in range(8):
     found = pagjax.targeted_pgd(
@@ -44,11 +61,7 @@ for _ in range(8):
         start,
         jnp.array([target]),
         key,
-        sigma=SIGMA,
-        epsilon=40 * 32 / 224,
-        step_size=0.2,
-        num_steps=6,
-        num_samples=8,
+        recipe,
         state=state,
     )
     state = found.state

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +21,7 @@ from pagjax.jobs.exit_status import EXIT_REFUSED as EXIT_REFUSED
 from pagjax.jobs.exit_status import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
-    from pagjax.certified_logs.job import Job
-    from pagjax.io.data.labelled_images import LabelledImages
+    from pagjax.certified_logs.job import LogJob
     from pagjax.io.pictures.images import Preprocessing
     from pagjax.networks.base import BaseNetwork
 
@@ -40,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Certifies what the arguments say; returns the exit status."""
     from pagjax import checkpoints
+    from pagjax.certified_logs import filling
     from pagjax.certified_logs.job import check_draws
     from pagjax.core.mesh import use_cores
     from pagjax.io.data.class_folders import Classes
@@ -54,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     side = network.image_shape[0]
     jobs_planned = _plan(args, network)
     for job in jobs_planned:
-        check_draws(job)
+        check_draws(job, "--num-draws")
     data = open_data(
         args.data,
         args.split,
@@ -73,7 +71,15 @@ def run(args: argparse.Namespace) -> int:
     planned = {_log(args, job.sigma): job for job in jobs_planned}
     if len(planned) < len(jobs_planned):
         raise JobError(f"--sigma {' '.join(map(str, args.sigma))}: two of them name the same log")
-    _fill(args, planned, network, data, damaged, indices)
+    filling.fill(
+        planned,
+        network,
+        data,
+        damaged,
+        indices,
+        overwrite=args.overwrite,
+        chunk_size=args.chunk_size,
+    )
     if not processes.is_first():
         return EXIT_DONE
     status = report(report_parser().parse_args([str(log) for log in planned]))
@@ -87,84 +93,12 @@ def run(args: argparse.Namespace) -> int:
     return status
 
 
-def _fill(
-    args: argparse.Namespace,
-    planned: Mapping[Path, Job],
-    network: BaseNetwork,
-    data: LabelledImages,
-    damaged: Mapping[int, str],
-    indices: Sequence[int],
-) -> None:
-    """Brings logs, which are this process's alone meanwhile, to their last line."""
-    import jax
-
-    from pagjax.certified_logs import overwriting, resuming, settings
-    from pagjax.core.mesh import make_mesh, place
-    from pagjax.jobs import processes
-
-    mesh = make_mesh(1, next(iter(planned.values())).num_draws, jax.local_devices())
-    logits_fn = place(network.logits_fn, mesh)
-    with ExitStack() as stack, processes.losses_end_the_job("the same command"):
-
-        def lock() -> bool:
-            for log in planned:
-                overwriting.lock(stack, log)
-            return overwriting.finish(planned, stack)
-
-        # Where a kill came in the last moments of this very command, its logs are in their places.
-        anew = not processes.from_first(lock) and args.overwrite
-        of_data = settings.Data.of(data, damaged) if processes.is_first() else None
-
-        def begin(log: Path, job: Job) -> tuple[str, list[int]]:
-            where = overwriting.take_up(log, job) if anew else log
-            return str(where), sorted(resuming.begin(where, job, data, of_data))
-
-        for log, job in planned.items():
-            where, done = processes.from_first(partial(begin, log, job))
-            left = [index for index in indices if index not in set(done)]
-            if processes.is_first():
-                print(f"{log}: {len(left)} images, {job.num_draws:,} draws, sigma {job.sigma:g}")
-            _fill_one(args, job, logits_fn, data, left, Path(where), mesh, len(indices))
-        if anew:
-            processes.from_first(partial(overwriting.install, planned))
-        processes.wait_for_all("logs")
-
-
-def _fill_one(
-    args: argparse.Namespace,
-    job: Job,
-    logits_fn: Any,
-    data: LabelledImages,
-    left: Sequence[int],
-    log: Path,
-    mesh: Any,
-    total: int,
-) -> None:
-    from tqdm import tqdm
-
-    from pagjax.certified_logs import job as jobs
-    from pagjax.jobs import processes
-
-    hidden = not processes.is_first()
-    with tqdm(total=total, initial=total - len(left), unit="image", disable=hidden) as bar:
-        jobs.run(
-            job,
-            logits_fn,
-            data,
-            left,
-            log,
-            mesh=mesh,
-            chunk_size=args.chunk_size,
-            report=lambda line: bar.update(),
-        )
-
-
 def _log(args: argparse.Namespace, sigma: float) -> Path:
     out: Path = args.out / f"{'predict' if args.predict else 'certify'}-sigma_{sigma:g}.tsv"
     return out
 
 
-def _tell(notes: Sequence[str], damaged: Mapping[int, str], job: Job) -> None:
+def _tell(notes: Sequence[str], damaged: Mapping[int, str], job: LogJob) -> None:
     """Says how the data was read, and which images have no certificate to come."""
     from pagjax.jobs import processes
 
@@ -185,25 +119,21 @@ def _preprocessing(
     args: argparse.Namespace, network: BaseNetwork, sigmas: Sequence[float]
 ) -> Preprocessing:
     """What was asked for, else what the logs were begun with, else what suits the network."""
-    from pagjax.certified_logs import overwriting
-    from pagjax.certified_logs.resuming import preprocessing_of
+    from pagjax.certified_logs import overwriting, resuming
 
     if args.preprocessing is not None:
         chosen: Preprocessing = args.preprocessing
         return chosen
     logs = [_log(args, sigma) for sigma in sigmas]
-    begun = [preprocessing_of(overwriting.being_made(o) if args.overwrite else o) for o in logs]
-    stem, side = network.metadata["config"].get("stem"), network.image_shape[0]
-    of_imagenet = side >= 200 and (stem == "imagenet" or len(network.labels) == 1000)
-    usual: Preprocessing = "cohen" if of_imagenet else "cover"
-    return next((how for how in begun if how is not None), usual)
+    begun = [overwriting.being_made(log) if args.overwrite else log for log in logs]
+    return resuming.preprocessing_for(network, begun)
 
 
-def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
+def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[LogJob]:
     """A job per noise level."""
     import jax
 
-    from pagjax.certified_logs.job import Job
+    from pagjax.certified_logs.job import LogJob
     from pagjax.checkpoints.identity import function_digest, weights_digest
     from pagjax.jobs.errors import JobError
 
@@ -219,7 +149,7 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
     digest = weights_digest(network)
     preprocessing = _preprocessing(args, network, sigmas)
     return [
-        Job(
+        LogJob(
             checkpoint=str(args.checkpoint),
             checkpoint_sha256=digest,
             network_sha256=function_digest(network),
@@ -246,7 +176,7 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[Job]:
 
 def report(args: argparse.Namespace) -> int:
     """Prints tables, draws curves, fills cards; returns the exit status."""
-    from pagjax.certified_logs import plot, reading, report
+    from pagjax.certified_logs import cards, plot, reading, report
     from pagjax.certified_logs.logs import LogError
     from pagjax.io.files import atomic
 
@@ -281,32 +211,8 @@ def report(args: argparse.Namespace) -> int:
     if args.card is not None:
         if left_out:
             raise LogError(f"--card {args.card}: lines of the logs were left out: mend them first")
-        _fill_card(args.card, args.logs, summaries)
+        cards.fill(args.card, args.logs, summaries)
     return EXIT_SOME_SKIPPED if left_out else EXIT_DONE
-
-
-def _fill_card(name: str, paths: Sequence[Path], summaries: Sequence[Any]) -> None:
-    """Replaces the certified accuracies in a network's card by those of its logs."""
-    from pagjax import checkpoints
-    from pagjax.certified_logs import reading, report
-    from pagjax.certified_logs.job import settings_file
-    from pagjax.certified_logs.logs import LogError
-    from pagjax.checkpoints import shipped
-    from pagjax.checkpoints.identity import weights_digest
-    from pagjax.training import record
-
-    digest = weights_digest(checkpoints.load(name))
-    entries = []
-    for path, summary in zip(paths, summaries, strict=True):
-        settings = reading.settings_of(path) or {}
-        if settings.get("checkpoint_sha256") != digest:
-            raise LogError(f"{path} is not a log of {name}'s weights, by the settings beside it")
-        missing = [name for name in report.OF_CARD if name not in settings]
-        if missing:
-            raise LogError(f"{settings_file(path)}: job.{missing[0]} is missing")
-        if summary.average_radius is not None:
-            entries.append(report.card_entry(summary, settings))
-    record.write_card(shipped.path(name), {**shipped.card(name), "certified": entries})
 
 
 if __name__ == "__main__":

@@ -9,67 +9,77 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagjax.arguments import types
+from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
     from pagjax.io.data.class_folders import Classes
 
+COSTS = (
+    "the time to read and decode the images, which are read class by class; memory does not grow "
+    "with their number."
+)
 
-def parser() -> argparse.ArgumentParser:
+
+def parser() -> Parser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pagjax.fit_seeds",
-        description="Fits a Gaussian to the images of each class, from whose draws "
-        "`python -m pagjax.synthesize --class` starts. Images are streamed; what is written holds "
+    parser = parser_of(
+        "fit-seeds",
+        "Fits a Gaussian to the images of each class, from whose draws "
+        "`pagjax synthesize --class` starts. Images are streamed; what is written holds "
         "means and principal directions, no image. Interrupt it at any time: the same command goes "
         "on with the classes that are left.",
+        costs=COSTS,
     )
-    parser.add_argument("data", help="TFDS name, or a folder of class folders")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="what to write")
-    parser.add_argument("--split", default="train", help="default: train")
-    parser.add_argument(
+    what = parser.add_argument_group("what")
+    what.add_argument("data", help="TFDS name, or a folder of class folders")
+    what.add_argument("--split", default="train", help="default: train")
+    what.add_argument(
         "--checkpoint",
         metavar="NAME_OR_PATH",
         help="fit this network's classes, in its order (default: the data's, folders by alphabet)",
     )
-    parser.add_argument(
+    what.add_argument(
         "--class",
         dest="class_name",
         metavar="NAME",
         help="all pictures of a folder without class folders are of this class",
     )
-    parser.add_argument(
+    what.add_argument(
         "--preprocessing",
         choices=["cover", "cohen"],
         default="cover",
         help="how pictures are brought to size, see certify (default: cover)",
     )
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
-    parser.add_argument(
+    what.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
+    what.add_argument(
         "--image-size", type=types.count, default=224, metavar="PIXELS", help="side (default: 224)"
     )
-    parser.add_argument(
+    how = parser.add_argument_group("how")
+    how.add_argument(
         "--factor",
         type=types.count,
         metavar="F",
         help="fit block means of F x F pixels (default: 1 up to 32 pixels, 4 above)",
     )
-    parser.add_argument(
+    how.add_argument(
         "--regulariser",
         type=types.length,
         default=1e-4,
         metavar="V",
         help="variance added to every pixel, in squared pixel units of [0, 1] (default: 0.0001)",
     )
-    parser.add_argument(
+    how.add_argument(
         "--share",
         type=types.part,
         default=0.9,
         metavar="S",
         help="share of the variance that is kept; 1 fits the exact covariance (default: 0.9)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace FILE and start anew")
+    where = parser.add_argument_group("where")
+    where.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="what to write")
+    where.add_argument("--overwrite", action="store_true", help="replace FILE and start anew")
     return parser
 
 

@@ -67,10 +67,10 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
         network = checkpoints.load(repeated["job"]["checkpoint"])
         job, images = inputs.recorded_job(repeated, network)
     else:
-        _fill_demo(args)
+        args = _with_demo(args)
         network = checkpoints.load(args.checkpoint)
         job, images, skipped = _plan(args, network)
-    if args.certify is not None and not job.sigma:
+    if args.certify is not None and job.is_noiseless:
         raise JobError("--certify needs noise: pass --sigma above 0")
     if args.certify is not None:
         certified.check_draws(args.certify)
@@ -137,20 +137,13 @@ def _plan(
 
     height, width = network.image_shape[:2] if args.image_size is None else (args.image_size,) * 2
     inputs.check_size(network, (height, width))
+    images, targets, pairs = args.images, args.targets, args.pairs
     if args.classes:
-        args.images, args.targets = starts.names(
-            args.classes,
-            network.labels,
-            args.statistics,
-            count=args.count,
-            seed=args.seed,
-            side=height,
-        )
-        args.pairs = "one-to-one"
-    crop = inputs.check_crop(args.crop, args.images)
-    given = inputs.read_inputs(
-        args.images, args.targets, args.pairs, (height, width), network.labels, crop
-    )
+        seeds = {"count": args.count, "seed": args.seed, "side": height}
+        images, targets = starts.names(args.classes, network.labels, args.statistics, **seeds)
+        pairs = "one-to-one"
+    crop = inputs.check_crop(args.crop, images)
+    given = inputs.read_inputs(images, targets, pairs, (height, width), network.labels, crop)
     asked = Asked(
         preset=args.preset or "paper",
         sigma=args.sigma,
@@ -219,24 +212,23 @@ def _take_up(
     )
 
 
-def _fill_demo(args: argparse.Namespace) -> None:
+def _with_demo(args: argparse.Namespace) -> argparse.Namespace:
+    """The arguments with the demo's where nothing is given, and its network where none is."""
     from pagjax.jobs.errors import JobError
 
+    said = vars(args) | {"checkpoint": args.checkpoint or DEMO_CHECKPOINT}
     if args.classes:
         if args.images or args.targets:
             raise JobError("--class brings its own images and targets: leave out the others")
-        args.checkpoint = args.checkpoint or DEMO_CHECKPOINT
-        return
-    given = [name for name in ("checkpoint", "images", "targets") if getattr(args, name)]
-    if not given:
-        args.checkpoint, args.images, args.targets = DEMO_CHECKPOINT, DEMO_IMAGES, DEMO_TARGETS
+        return argparse.Namespace(**said)
+    if not (args.checkpoint or args.images or args.targets):
+        said["targets"] = DEMO_TARGETS
         if args.preset is None:
-            args.preset, args.steps = "fast", args.steps or DEMO_STEPS
+            said |= {"preset": "fast", "steps": args.steps or DEMO_STEPS}
             print("a fiftieth of the paper's gradients: --preset paper spends them all")
-    args.checkpoint = args.checkpoint or DEMO_CHECKPOINT
-    args.images = args.images or DEMO_IMAGES
-    if not args.targets:
+    if not said["targets"]:
         raise JobError("which classes to paint? pass --targets, labels or indices")
+    return argparse.Namespace(**said | {"images": args.images or DEMO_IMAGES})
 
 
 if __name__ == "__main__":

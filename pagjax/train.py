@@ -11,89 +11,91 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pagjax.arguments import types as types
+from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
+from pagjax.arguments.training import GROUPS
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE as EXIT_DONE
 from pagjax.jobs.exit_status import EXIT_REFUSED as EXIT_REFUSED
 from pagjax.jobs.exit_status import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
-    from pagjax.training.recipes import Recipe
+    from pagjax.training.recipes import NamedSettings
     from pagjax.training.settings import Settings
 
 DRAWS = 100
-_HELP = {
-    "data": "TFDS name, or a folder of class folders",
-    "procedure": "vanilla, gaussian, adversarial, smoothadv, stability, consistency or macer",
-    "sigma": "noise level, l2 units of pixels in [0, 1]",
-    "epsilon": "l2 radius of the attack in training, same units",
-    "num_noise": "noise draws of an image in a step",
-    "init": "checkpoint to start from: a shipped name, or a folder",
-    "evaluate_on_training": "measure accuracies on the training images, for data without others; "
-    "the card says so",
-    "average": "decay per step of the averaged weights, which are kept; 0 keeps the last",
-    "average_from": "epoch from which on it takes equal shares instead; 0 for never",
-    "average_every": "steps between two of those",
-    "precision": "float32 or bfloat16 activations",
-}
+COSTS = (
+    "the shipped recipes take three to five minutes on an H200; on two cores CIFAR-10's judge and "
+    "SmoothAdv, with fewer epochs, 40 to 70 minutes."
+)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pagjax.train",
-        description="Trains a base network for smoothing. Interrupt it at any time: the same "
-        "command goes on from the last saved state, with the same images in the same order.",
+    parser = parser_of(
+        "train",
+        "Trains a base network for smoothing. Interrupt it at any time: the same "
+        "command goes on from the last saved state, with the same images in the same order. "
+        "Settings override the recipe's. Lengths (sigma, epsilon) are l2 lengths in pixel units "
+        "of [0, 1].",
+        costs=COSTS,
     )
-    parser.add_argument("recipe", nargs="?", help="named settings, see --list")
-    parser.add_argument("--list", action="store_true", help="list the recipes and stop")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="state, metrics and checkpoint")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
-    parser.add_argument(
+    what = parser.add_argument_group("what")
+    what.add_argument("recipe", nargs="?", help="named settings, see --list")
+    what.add_argument("--list", action="store_true", help="list the recipes and stop")
+    where = parser.add_argument_group("where")
+    where.add_argument("--out", type=Path, metavar="DIR", help="state, metrics and checkpoint")
+    where.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
+    where.add_argument(
         "--overwrite",
         action="store_true",
         help="forget the run that DIR holds; interrupted, the same command goes on with its own",
     )
-    parser.add_argument(
+    end = parser.add_argument_group("the end of a training")
+    end.add_argument(
         "--draws",
         type=types.count,
         default=DRAWS,
         metavar="N",
         help=f"noise draws of the final evaluation (default: {DRAWS})",
     )
-    parser.add_argument(
+    end.add_argument(
         "--evaluate",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="without it the checkpoint is written with no card; the same command with it goes on",
     )
-    parser.add_argument(
+    end.add_argument(
         "--stop-after",
         type=types.count,
         metavar="STEPS",
         help="stop early, state saved, no evaluation",
     )
     add_processes(parser)
-    group = parser.add_argument_group("settings", "each overrides the recipe's")
-    for name, (kind, default) in _setting_types().items():
-        flag = "--" + name.replace("_", "-")
-        told = f"{_HELP[name]} " if name in _HELP else ""
-        if kind is bool:
-            group.add_argument(
-                flag, action=argparse.BooleanOptionalAction, default=None, help=told or None
-            )
-        elif kind is tuple:
-            member = types.real if name == "drops" else types.count
-            group.add_argument(flag, nargs="*", type=member, metavar="N", help=told)
-        else:
-            shown = "required without a recipe" if default is None else f"default: {default}"
-            group.add_argument(
-                flag,
-                type=_reader(name, kind),
-                metavar=kind.__name__.upper(),
-                help=told + f"({shown})",
-            )
+    settings = _setting_types()
+    for title, members in GROUPS.items():
+        group = parser.add_argument_group(f"settings: {title}")
+        for name, told in members.items():
+            _add_setting(group, name, *settings[name], told)
     return parser
+
+
+def _add_setting(
+    group: argparse._ArgumentGroup, name: str, kind: Any, default: Any, told: str
+) -> None:
+    flag = "--" + name.replace("_", "-")
+    if kind is bool:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=told)
+    elif kind is tuple:
+        member = types.real if name == "drops" else types.count
+        group.add_argument(flag, nargs="*", type=member, metavar="N", help=told)
+    else:
+        shown = f"default: {default:g}" if kind is float else f"default: {default}"
+        if default is None:
+            shown = "required without a recipe" if name == "data" else "default: none"
+        metavar = {float: "X", int: "N"}.get(kind, "NAME")
+        reader = _reader(name, kind)
+        group.add_argument(flag, type=reader, metavar=metavar, help=f"{told} ({shown})")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -124,14 +126,14 @@ def run(args: argparse.Namespace) -> int:
     return status
 
 
-def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
+def _run(args: argparse.Namespace, chosen: NamedSettings, name: str) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax.io.files.errors import RefusedError
     from pagjax.jobs import environment, processes
-    from pagjax.training import images, loop, run_folder
+    from pagjax.training import images, loop, progress_bar, run_folder
     from pagjax.training.settings import TrainingError
 
-    settings = chosen.settings
+    settings, training = chosen.settings, run_folder.Run(args.out, name, chosen)
     processes.from_first(partial(run_folder.begin, args.out, settings, overwrite=args.overwrite))
     environment.prepare()
     start = run_folder.network_of_init(settings.init)
@@ -145,7 +147,7 @@ def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
             f"{settings.data}, {settings.epochs:g} epochs"
         )
     with processes.losses_end_the_job("the same command", (RefusedError, TrainingError)):
-        with _bar() as report:
+        with progress_bar.shown() as report:
             state = loop.train(
                 settings,
                 data,
@@ -157,24 +159,15 @@ def _run(args: argparse.Namespace, chosen: Recipe, name: str) -> int:
             )
         table = ""
         if args.stop_after is None and not args.evaluate:
-            run_folder.write_checkpoint(args.out, name, chosen, state, data.classes)
+            run_folder.write_checkpoint(training, state, data.classes)
         elif args.stop_after is None:
-            with _bar() as report:
+            with progress_bar.shown() as report:
                 table = run_folder.finish(
-                    args.out,
-                    name,
-                    chosen,
+                    training,
                     state,
                     data,
                     test,
-                    command=[
-                        "python",
-                        "-m",
-                        "pagjax.train",
-                        *_argv(args),
-                        "--out",
-                        args.out.absolute().name,
-                    ],
+                    command=_command(args),
                     num_draws=args.draws,
                     report=report.evaluation,
                 )
@@ -205,8 +198,8 @@ def _reader(name: str, kind: type) -> Callable[[str], Any]:
     return own.get(name) or {float: types.real, int: types.whole}.get(kind, kind)
 
 
-def _recipe(args: argparse.Namespace) -> tuple[Recipe, str]:
-    from pagjax.training.recipes import Recipe, recipe
+def _recipe(args: argparse.Namespace) -> tuple[NamedSettings, str]:
+    from pagjax.training.recipes import NamedSettings, recipe
     from pagjax.training.settings import Settings, TrainingError
 
     given = {name: getattr(args, name) for name in _setting_types()}
@@ -218,14 +211,15 @@ def _recipe(args: argparse.Namespace) -> tuple[Recipe, str]:
     if "data" not in given:
         raise TrainingError("train on what? pass a recipe (--list shows them) or --data")
     settings: Settings = Settings(**given)
-    return Recipe(
+    return NamedSettings(
         settings, "as the command says", settings.epsilon
     ), args.out.name if args.out else ""
 
 
-def _argv(args: argparse.Namespace) -> list[str]:
-    """The arguments that determine the network, without this machine's paths."""
-    words = [] if args.recipe is None else [args.recipe]
+def _command(args: argparse.Namespace) -> list[str]:
+    """The command that makes the same network, without this machine's paths."""
+    words = ["python", "-m", "pagjax.train"]
+    words += [] if args.recipe is None else [args.recipe]
     if args.draws != DRAWS:
         words += ["--draws", str(args.draws)]
     for name in _setting_types():
@@ -239,81 +233,15 @@ def _argv(args: argparse.Namespace) -> list[str]:
             words += [flag, *map(str, value)]
         else:
             words += [flag, Path(value).name if Path(str(value)).is_dir() else str(value)]
-    return words
+    return [*words, "--out", args.out.absolute().name]
 
 
-def _list(by_name: dict[str, Recipe]) -> None:
+def _list(by_name: dict[str, NamedSettings]) -> None:
     from pagjax.checkpoints import shipped
 
     for name, recipe in by_name.items():
         state = "shipped" if name in shipped.names() else "not run here"
         print(f"{name:36} {state}: {recipe.purpose}; {recipe.expected}")
-
-
-def _bar() -> _Bar | _NoBar:
-    from pagjax.jobs import processes
-
-    return _Bar() if processes.is_first() else _NoBar()
-
-
-class _NoBar:
-    """Of processes but the first."""
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def __call__(self, *_: object) -> None:
-        """Keeps no record."""
-
-    evaluation = __call__
-
-
-class _Bar:
-    """A progress bar with loss, accuracy, images a second and time left."""
-
-    def __init__(self) -> None:
-        from tqdm import tqdm
-
-        self.begun = False
-        self.bar = tqdm(unit="step", desc="compiling", mininterval=1)
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
-
-    def __call__(self, out: Path, progress: Any) -> None:
-        from pagjax.training import record
-
-        if not self.begun:
-            record.resume(out, progress.step)
-            self.begun = True
-        record.append(out, progress)
-        if self.bar.total != progress.steps:
-            # Steps of an earlier process say nothing about this one's speed.
-            self.bar.reset(total=progress.steps)
-            self.bar.initial = progress.step
-        self.bar.set_description(f"epoch {progress.epoch:.2f}", refresh=False)
-        speed = progress.images_per_second
-        told = f"loss {progress.loss:.3f}, accuracy {progress.accuracy:.3f}"
-        if speed is not None:
-            told += f", {speed:.0f} images/s"
-        if progress.test_accuracy is not None:
-            self.bar.write(f"epoch {progress.epoch:.2f}: {told}, test {progress.test_accuracy:.3f}")
-        self.bar.set_postfix_str(told, refresh=False)
-        self.bar.update(progress.step - self.bar.n)
-
-    def evaluation(self, what: str, done: int, total: int) -> None:
-        """Shows how far the evaluation is."""
-        if self.bar.desc != f"{what}: ":
-            self.bar.unit = "image"
-            self.bar.set_description(what, refresh=False)
-            self.bar.reset(total=total)
-        self.bar.update(done - self.bar.n)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pagjax"
 FLOORS = {
     "wording": {
         "wording": "how numbers and names of users are read and told; imports nothing",
-        "arguments": "types of command-line values, arguments that several commands share",
+        "arguments": "which commands there are, types of their values, arguments that several "
+        "share, refusals in one line",
     },
     "core": {
         "core": "the mathematics on arrays and keys: checks, draws, smoothing, gradients, "
@@ -47,8 +48,11 @@ FLOORS = {
         "figures": "the paper's figures, the gallery, the blind test",
     },
     "doors": {
-        name: f"`python -m pagjax.{name}`: parses, calls, draws, records"
-        for name in ("synthesize", "train", "certify", "fit_seeds", "align")
+        **{
+            name: f"`python -m pagjax.{name}`: parses, calls, draws, records"
+            for name in ("synthesize", "train", "certify", "fit_seeds", "align")
+        },
+        "__main__": "`pagjax NAME`: finds the command",
     },
 }
 ORDER = [room for rooms in FLOORS.values() for room in rooms]

@@ -16,3 +16,20 @@ from pagjax.alignment.judges import panel as panel
 from pagjax.alignment.judges import transfer as transfer
 from pagjax.alignment.measure import measure as measure
 from pagjax.alignment.measurements import Measurements as Measurements
+
+__all__ = (
+    "Judge",
+    "Measurements",
+    "PanelOpinion",
+    "bayes_classifier",
+    "bayes_gradient",
+    "correlation_length",
+    "gradient_agreement",
+    "gradients",
+    "judge_probabilities",
+    "log_odds",
+    "measure",
+    "number_of_features",
+    "panel",
+    "transfer",
+)

@@ -9,6 +9,8 @@ from pagjax.alignment.agreement import gradients
 from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_images
 from pagjax.core.objectives import TARGET_CLASS_MAX, Objective
 
+__all__ = ("heatmap", "smoothgrad")
+
 
 def smoothgrad(  # as `gradients`, by the name that others know it by
     logits_fn: LogitsFn,

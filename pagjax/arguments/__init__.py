@@ -1,1 +1,1 @@
-"""What commands are told: types of values, and arguments that several commands share."""
+"""How commands are called: which there are, what they take, and how that is read and refused."""

@@ -6,6 +6,7 @@ independent Gaussian draws; variance-reduced draws are not taken.
 
 from pagjax.certification.bounds import MeanBound as MeanBound
 from pagjax.certification.bounds import check_alpha as check_alpha
+from pagjax.certification.bounds import clopper_pearson_interval as clopper_pearson_interval
 from pagjax.certification.bounds import clopper_pearson_lower as clopper_pearson_lower
 from pagjax.certification.bounds import clopper_pearson_upper as clopper_pearson_upper
 from pagjax.certification.bounds import empirical_bernstein_margin as empirical_bernstein_margin
@@ -28,3 +29,30 @@ from pagjax.certification.summary import Share as Share
 from pagjax.certification.summary import abstention_rate as abstention_rate
 from pagjax.certification.summary import average_certified_radius as average_certified_radius
 from pagjax.certification.summary import certified_accuracy as certified_accuracy
+
+__all__ = (
+    "ABSTAIN",
+    "Certificate",
+    "MeanBound",
+    "Prediction",
+    "Share",
+    "abstains",
+    "abstention_rate",
+    "average_certified_radius",
+    "certified_accuracy",
+    "certified_radius",
+    "certify",
+    "certify_class",
+    "certify_soft",
+    "check_alpha",
+    "check_radii",
+    "clopper_pearson_lower",
+    "clopper_pearson_upper",
+    "empirical_bernstein_margin",
+    "hoeffding_margin",
+    "least_draws",
+    "least_soft_draws",
+    "mean_margins",
+    "predict",
+    "smoothed_range",
+)

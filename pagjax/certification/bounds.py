@@ -64,6 +64,17 @@ def clopper_pearson_upper(successes: int, trials: int, alpha: float) -> float:
     return 1 - clopper_pearson_lower(trials - successes, trials, alpha)
 
 
+def clopper_pearson_interval(successes: int, trials: int, alpha: float) -> tuple[float, float]:
+    """Both bounds at once: the probability lies outside with probability <= alpha.
+
+    Example:
+        >>> [round(bound, 4) for bound in clopper_pearson_interval(10, 10, 0.05)]
+        [0.6915, 1.0]
+    """
+    low = clopper_pearson_lower(successes, trials, alpha / 2)
+    return low, clopper_pearson_upper(successes, trials, alpha / 2)
+
+
 def hoeffding_margin(num_samples: int, alpha: float) -> float:
     """How far a mean of draws in [0, 1] exceeds its expectation with probability <= alpha.
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pagjax.wording import shown
+
 ABSTAIN = -1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """A prediction and the l2 ball in which it is proven constant.
 
@@ -32,8 +34,23 @@ class Certificate:
     totals: np.ndarray
     num_draws: int
 
+    def __repr__(self) -> str:
+        """Class, radius and bound of each image, at most six of them."""
+        return _told("Certificate", self._lines(), np.ndim(self.prediction) > 0)
 
-@dataclass(frozen=True)
+    def _lines(self) -> list[str]:
+        fields = self.prediction, self.radius, self.lower_bound, self.num_draws
+        rows = zip(*map(np.ravel, np.broadcast_arrays(*fields)), strict=True)
+        return [
+            f"class {label}, l2 radius {radius:.4g}, probability at least {lower:.4g} "
+            f"({draws:,} draws)"
+            if label != ABSTAIN
+            else f"abstains ({draws:,} draws)"
+            for label, radius, lower, draws in rows
+        ]
+
+
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """What a hard-smoothed classifier is found to predict.
 
@@ -46,3 +63,21 @@ class Prediction:
 
     prediction: int
     counts: np.ndarray
+
+    def __repr__(self) -> str:
+        """Class and votes of each image, at most six of them."""
+        counts = np.reshape(self.counts, (-1, np.shape(self.counts)[-1]))
+        lines = [
+            f"class {label}, {votes[label]:,} of {votes.sum():,} votes"
+            if label != ABSTAIN
+            else f"abstains, at most {votes.max():,} of {votes.sum():,} votes"
+            for label, votes in zip(np.ravel(self.prediction), counts, strict=True)
+        ]
+        return _told("Prediction", lines, np.ndim(self.prediction) > 0)
+
+
+def _told(name: str, lines: list[str], batched: bool) -> str:
+    if not batched:
+        return f"{name}({lines[0]})"
+    count = f"{len(lines)} image{'s' if len(lines) != 1 else ''}"
+    return f"{name} of {count}\n{shown.several(lines)}".rstrip()

@@ -17,18 +17,17 @@ from jax.sharding import Mesh
 from jax.typing import ArrayLike
 from scipy import stats
 
-from pagjax.certification import staged
 from pagjax.certification.batch import of_each
 from pagjax.certification.bounds import check_alpha
 from pagjax.certification.certificate import ABSTAIN, Certificate, Prediction
-from pagjax.certification.least import check_enough, least_draws
-from pagjax.certification.radius import check_sigma
-from pagjax.certification.sampling import DrawStream
+from pagjax.certification.least import least_draws
+from pagjax.certification.plan import CertificationPlan
 from pagjax.certification.votes import Votes, count_votes
-from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_count, largest_sigma
+from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_count
 from pagjax.core.outputs import vote
 
 
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def certify(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -90,23 +89,42 @@ def certify(
         >>> done.prediction, round(done.radius, 2)
         (1, 1.23)
     """
-    check_sigma(sigma, largest_sigma(bounds))
-    check_count("num_selection", num_selection)
-    _check_draws("num_estimation", num_estimation, alpha, radii)
+    plan = CertificationPlan(
+        sigma=sigma,
+        num_draws=num_estimation,
+        alpha=alpha,
+        num_selection=num_selection,
+        radii=None if radii is None else tuple(radii),
+        chunk_size=chunk_size,
+        mesh=mesh,
+        bounds=bounds,
+    )
+    return certify_by(plan, logits_fn, images, key, label, draws="num_estimation")
+
+
+def certify_by(
+    plan: CertificationPlan,
+    logits_fn: LogitsFn,
+    images: ArrayLike,
+    key: Array,
+    label: Any = None,
+    *,
+    draws: str = "num_draws",
+) -> Certificate:
+    """`certify` by a plan; `draws` is what its draws are called in messages."""
+    _check(plan, draws)
     network = as_partial(logits_fn)
-    stages = staged.plan(num_estimation, alpha, staged=radii is not None)
-    shared: dict[str, Any] = {"sigma": sigma, "chunk_size": chunk_size, "mesh": mesh}
 
     def one(image: Array, key: Array, label: int | None) -> Certificate:
         first, second = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
-        selection = count_votes(network, image, first, num_draws=num_selection, **shared)
-        evidence = Votes(int(selection.argmax()), sigma)
-        stream = DrawStream(vote, network, image, second, most=num_estimation, **shared)
-        return staged.run(evidence, stream, stages, radii, label)
+        selection = plan.stream(vote, network, image, first, plan.num_selection)
+        target = int(count_votes(selection, plan.num_selection).argmax())
+        return plan.certificate(Votes(target, plan.sigma), network, image, second, label)
 
-    return of_each(one, network, images, key, bounds=bounds, classes=label)
+    return of_each(one, network, images, key, bounds=plan.bounds, classes=label)
 
 
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def certify_class(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -136,20 +154,26 @@ def certify_class(
     Returns:
         A `Certificate`; ``totals[target] / num_draws`` is the share of the draws that say `target`.
     """
-    check_sigma(sigma, largest_sigma(bounds))
-    _check_draws("num_draws", num_draws, alpha, radii)
+    plan = CertificationPlan(
+        sigma=sigma,
+        num_draws=num_draws,
+        alpha=alpha,
+        radii=None if radii is None else tuple(radii),
+        chunk_size=chunk_size,
+        mesh=mesh,
+        bounds=bounds,
+    )
+    _check(plan, "num_draws")
     network = as_partial(logits_fn)
-    stages = staged.plan(num_draws, alpha, staged=radii is not None)
-    shared: dict[str, Any] = {"sigma": sigma, "chunk_size": chunk_size, "mesh": mesh}
 
     def one(image: Array, key: Array, target: int | None) -> Certificate:
         assert target is not None
-        stream = DrawStream(vote, network, image, key, most=num_draws, **shared)
-        return staged.run(Votes(target, sigma), stream, stages, radii, label)
+        return plan.certificate(Votes(target, sigma), network, image, key, label)
 
     return of_each(one, network, images, key, bounds=bounds, classes=target)
 
 
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def predict(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -176,25 +200,33 @@ def predict(
         >>> predict(always, black, jax.random.key(0), sigma=0.5, num_draws=11).prediction
         1
     """
-    check_sigma(sigma, largest_sigma(bounds))
-    check_count("num_draws", num_draws)
-    check_enough("num_draws", num_draws, least_draws(alpha, "predict"), alpha)
+    plan = CertificationPlan(
+        sigma, num_draws, alpha, chunk_size=chunk_size, mesh=mesh, bounds=bounds
+    )
+    return predict_by(plan, logits_fn, images, key)
+
+
+def predict_by(
+    plan: CertificationPlan, logits_fn: LogitsFn, images: ArrayLike, key: Array
+) -> Prediction:
+    """`predict` by a plan."""
+    plan.check("num_draws")
+    plan.check_enough("num_draws", least_draws(plan.alpha, "predict"))
     network = as_partial(logits_fn)
 
     def one(image: Array, key: Array, _: int | None) -> Prediction:
-        counts = count_votes(
-            network, image, key, sigma=sigma, num_draws=num_draws, chunk_size=chunk_size, mesh=mesh
-        )
-        unsure = bool(abstains(counts, num_draws, alpha))
+        stream = plan.stream(vote, network, image, key, plan.num_draws)
+        counts = count_votes(stream, plan.num_draws)
+        unsure = bool(abstains(counts, plan.num_draws, plan.alpha))
         return Prediction(ABSTAIN if unsure else int(counts.argmax()), counts)
 
-    return of_each(one, network, images, key, bounds=bounds)
+    return of_each(one, network, images, key, bounds=plan.bounds)
 
 
-def _check_draws(name: str, count: int, alpha: float, radii: Sequence[float] | None) -> None:
-    check_count(name, count)
-    staged.check_radii(radii or ())
-    check_enough(name, count, least_draws(alpha, staged=radii is not None), alpha)
+def _check(plan: CertificationPlan, draws: str) -> None:
+    plan.check(draws)
+    check_count("num_selection", plan.num_selection)
+    plan.check_enough(draws, least_draws(plan.alpha, staged=plan.in_stages))
 
 
 def abstains(votes: np.ndarray, num_draws: int, alpha: float) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -11,28 +11,19 @@ from jax import Array
 from jax.sharding import Mesh
 from jax.typing import ArrayLike
 
-from pagjax.certification import staged
 from pagjax.certification.batch import of_each
-from pagjax.certification.bounds import MeanBound, check_alpha, check_bound, mean_margins
+from pagjax.certification.bounds import MeanBound, mean_margins
 from pagjax.certification.certificate import ABSTAIN, Certificate
-from pagjax.certification.least import check_enough, least_soft_draws
-from pagjax.certification.radius import certified_radius, check_sigma, signed_radius
-from pagjax.certification.sampling import DrawStream
+from pagjax.certification.least import least_soft_draws
+from pagjax.certification.plan import CertificationPlan
+from pagjax.certification.plan import Rivals as Rivals
+from pagjax.certification.radius import certified_radius, signed_radius
 from pagjax.certification.staged import DOUBT, Stage
-from pagjax.core.checks import (
-    UNIT_BOX,
-    Bounds,
-    LogitsFn,
-    as_partial,
-    check_count,
-    largest_sigma,
-    num_classes,
-)
+from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_count, num_classes
 from pagjax.core.outputs import probabilities
 
-Rivals = Literal["bounded", "rest"]
 
-
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def certify_soft(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -66,29 +57,16 @@ def certify_soft(
     upper ones. The draws are independent; variance-reduced ones would void the bounds and are not
     taken.
 
+    Arguments that are not named here, the result and errors are `pagjax.certification.certify`'s.
+
     Args:
         logits_fn: images ``[n, height, width, channels]`` to logits ``[n, classes]``, whose softmax
             is averaged.
-        images: shape ``[batch, height, width, channels]``, or one image of rank 3, in [0, 1]; see
-            `pagjax.core.checks.as_images`.
-        key: a typed key, or one per image; selection and estimation fold different numbers into it.
-        sigma: noise level in pixel units of [0, 1], above 0, at most 2.
         num_selection: draws that choose the class, for ``rivals="rest"`` alone.
         num_estimation: draws that bound probabilities, at least `least_soft_draws` of alpha.
-        alpha: failure probability, in (0, 1).
         bound: ``"hoeffding"``, ``"bernstein"`` (empirical), or ``"better"``: the narrower of both
             for each class, with alpha split between them.
         rivals: how the other classes are bounded, see above.
-        radii, label: see `pagjax.certification.certify`.
-        chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
-        mesh: from `pagjax.core.mesh.make_mesh`, along whose draws they are split.
-        bounds: lowest and highest pixel value, or None for pixels in other units.
-
-    Returns:
-        A `Certificate`; of a batch, one whose fields are arrays.
-
-    Raises:
-        ValueError: as `pagjax.certification.certify`, and for an unknown bound.
 
     Reference: Kaur, Cohen and Lipton (2019), theorem 1; Hoeffding (1963); Maurer and Pontil (2009).
 
@@ -100,38 +78,56 @@ def certify_soft(
         >>> done.prediction, round(done.radius, 2), round(0.5 * 1.2816, 2)
         (1, 0.63, 0.64)
     """
-    check_alpha(alpha)
-    check_sigma(sigma, largest_sigma(bounds))
-    check_bound(bound)
-    check_count("num_estimation", num_estimation)
-    staged.check_radii(radii or ())
-    if rivals not in ("bounded", "rest"):
-        raise ValueError(f"rivals = {rivals!r}: choose bounded or rest")
+    plan = CertificationPlan(
+        sigma=sigma,
+        num_draws=num_estimation,
+        alpha=alpha,
+        num_selection=num_selection,
+        radii=None if radii is None else tuple(radii),
+        bound=bound,
+        rivals=rivals,
+        chunk_size=chunk_size,
+        mesh=mesh,
+        bounds=bounds,
+    )
+    return certify_soft_by(plan, logits_fn, images, key, label, draws="num_estimation")
 
-    if rivals == "rest":
-        check_count("num_selection", num_selection)
+
+def certify_soft_by(
+    plan: CertificationPlan,
+    logits_fn: LogitsFn,
+    images: ArrayLike,
+    key: Array,
+    label: Any = None,
+    *,
+    draws: str = "num_draws",
+) -> Certificate:
+    """`certify_soft` by a plan; `draws` is what its draws are called in messages."""
+    plan.check(draws)
+    if plan.rivals == "rest":
+        check_count("num_selection", plan.num_selection)
     network = as_partial(logits_fn)
-    stages = staged.plan(num_estimation, alpha, staged=radii is not None)
-    shared: dict[str, Any] = {"sigma": sigma, "chunk_size": chunk_size, "mesh": mesh}
 
     def one(image: Array, key: Array, label: int | None) -> Certificate:
-        sides = 1 if rivals == "rest" else 2 * num_classes(network, image[None])
-        least = least_soft_draws(alpha, bound, sides, staged=radii is not None)
-        check_enough("num_estimation", num_estimation, least, alpha)
+        sides = 1 if plan.rivals == "rest" else 2 * num_classes(network, image[None])
+        least = least_soft_draws(plan.alpha, plan.bound, sides, staged=plan.in_stages)
+        plan.check_enough(draws, least)
         first, second = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
-        target = None
-        if rivals == "rest":
-            chosen = Means(sigma, bound)
-            stream = DrawStream(probabilities, network, image, first, most=num_selection, **shared)
-            for outputs in stream.take(num_selection):
-                chosen.add(outputs)
-            chosen.check_usable()
-            target = int(chosen.sums.argmax())
-        evidence = Means(sigma, bound, target)
-        stream = DrawStream(probabilities, network, image, second, most=num_estimation, **shared)
-        return staged.run(evidence, stream, stages, radii, label)
+        target = _selected(plan, network, image, first) if plan.rivals == "rest" else None
+        evidence = Means(plan.sigma, plan.bound, target)
+        return plan.certificate(evidence, network, image, second, label)
 
-    return of_each(one, network, images, key, bounds=bounds, classes=label)
+    return of_each(one, network, images, key, bounds=plan.bounds, classes=label)
+
+
+def _selected(plan: CertificationPlan, network: LogitsFn, image: Array, key: Array) -> int:
+    """The class of the largest mean probability over the selection draws."""
+    chosen = Means(plan.sigma, plan.bound)
+    stream = plan.stream(probabilities, network, image, key, plan.num_selection)
+    for outputs in stream.take(plan.num_selection):
+        chosen.add(outputs)
+    chosen.check_usable()
+    return int(chosen.sums.argmax())
 
 
 class Means:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pagjax.certification.bounds import clopper_pearson_lower, clopper_pearson_upper
+from pagjax.certification.bounds import clopper_pearson_interval
 from pagjax.certification.staged import check_radii
 
 
@@ -70,5 +70,4 @@ def average_certified_radius(radii: np.ndarray, correct: np.ndarray) -> float:
 def _share(count: int, total: int, alpha: float) -> Share:
     if total == 0:
         return Share(math.nan, math.nan, math.nan)
-    low = clopper_pearson_lower(count, total, alpha / 2)
-    return Share(count / total, low, clopper_pearson_upper(count, total, alpha / 2))
+    return Share(count / total, *clopper_pearson_interval(count, total, alpha))

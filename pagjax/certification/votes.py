@@ -5,45 +5,25 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jax import Array
-from jax.sharding import Mesh
 
 from pagjax.certification.bounds import clopper_pearson_lower, clopper_pearson_upper
 from pagjax.certification.certificate import ABSTAIN, Certificate
 from pagjax.certification.radius import certified_radius, signed_radius
 from pagjax.certification.sampling import DrawStream
 from pagjax.certification.staged import DOUBT, Stage
-from pagjax.core.checks import LogitsFn
 from pagjax.core.outputs import vote
 
 
-def count_votes(
-    logits_fn: LogitsFn,
-    image: Array,
-    key: Array,
-    *,
-    sigma: float,
-    num_draws: int,
-    chunk_size: int | None = None,
-    mesh: Mesh | None = None,
-) -> np.ndarray:
-    """Votes of one image's draws as 64-bit integers on the host, shape ``[classes]``.
+def count_votes(stream: DrawStream, num_draws: int) -> np.ndarray:
+    """Votes of a stream's next draws as 64-bit integers on the host, shape ``[classes]``.
 
-    Arguments and errors as for `pagjax.certification.certify`, of one image, checked before.
+    Args:
+        stream: of `pagjax.core.outputs.vote`.
+        num_draws: how many to count.
 
     Raises:
-        ValueError: also if no draw at all votes: a broken network.
+        ValueError: if no draw at all votes: a broken network.
     """
-    stream = DrawStream(
-        vote,
-        logits_fn,
-        image,
-        key,
-        sigma=sigma,
-        most=num_draws,
-        chunk_size=chunk_size,
-        mesh=mesh,
-    )
     votes = [_votes_of(outputs) for outputs in stream.take(num_draws)]
     counts: np.ndarray = np.sum(votes, axis=0)
     if not counts.any():

@@ -16,9 +16,11 @@ import numpy as np
 from jax import Array
 from jax.sharding import Mesh
 
-from pagjax.certification import Certificate, MeanBound, certify, certify_soft, predict
+from pagjax.certification import MeanBound
+from pagjax.certification.hard import certify_by, predict_by
 from pagjax.certification.least import Method, check_enough, least_draws
-from pagjax.certification.soft import Rivals
+from pagjax.certification.plan import CertificationPlan, Rivals
+from pagjax.certification.soft import certify_soft_by
 from pagjax.certified_logs import logs
 from pagjax.core.checks import LogitsFn
 from pagjax.io.data.labelled_images import LabelledImages
@@ -29,7 +31,7 @@ from pagjax.networks.convolutions.forms import Precision
 
 
 @dataclass(frozen=True)
-class Job:
+class LogJob:
     """Everything that determines a log's lines, but the machine.
 
     Attributes:
@@ -92,40 +94,34 @@ class Job:
         In stages a wrong class is certified at whatever radius: it counts at none.
         """
         key = jax.random.fold_in(jax.random.key(self.seed), index)
+        plan = self.plan(chunk_size, mesh)
         if self.method == "predict":
-            answer = predict(
-                logits_fn,
-                image,
-                key,
-                sigma=self.sigma,
-                num_draws=self.num_draws,
-                alpha=self.alpha,
-                chunk_size=chunk_size,
-                mesh=mesh,
-            )
-            return answer.prediction, None
-        shared: dict[str, Any] = {
-            "sigma": self.sigma,
-            "num_selection": self.num_selection,
-            "num_estimation": self.num_draws,
-            "alpha": self.alpha,
-            "radii": self.radii,
-            "label": label,
-            "chunk_size": chunk_size,
-            "mesh": mesh,
-        }
-        found: Certificate
-        if self.method == "hard":
-            found = certify(logits_fn, image, key, **shared)
-        else:
-            found = certify_soft(
-                logits_fn, image, key, bound=self.bound, rivals=self.rivals, **shared
-            )
+            return predict_by(plan, logits_fn, image, key).prediction, None
+        by = certify_by if self.method == "hard" else certify_soft_by
+        found = by(plan, logits_fn, image, key, label)
         return found.prediction, found.radius
 
+    def plan(self, chunk_size: int | None, mesh: Mesh) -> CertificationPlan:
+        """How each image is certified or predicted."""
+        return CertificationPlan(
+            sigma=self.sigma,
+            num_draws=self.num_draws,
+            alpha=self.alpha,
+            num_selection=self.num_selection,
+            radii=self.radii,
+            bound=self.bound,
+            rivals=self.rivals,
+            chunk_size=chunk_size,
+            mesh=mesh,
+        )
 
-def check_draws(job: Job) -> None:
+
+def check_draws(job: LogJob, name: str = "num_draws") -> None:
     """Refuses draws that are too few for their alpha, so that every answer would be to abstain.
+
+    Args:
+        job: what to do.
+        name: what its draws are called where they were asked for.
 
     Raises:
         JobError: with the least number; for soft smoothing certification itself says so.
@@ -135,7 +131,7 @@ def check_draws(job: Job) -> None:
     method: Method = "predict" if job.method == "predict" else "certify"
     least = least_draws(job.alpha, method, staged=job.radii is not None)
     try:
-        check_enough("--num-draws", job.num_draws, least, job.alpha)
+        check_enough(name, job.num_draws, least, job.alpha)
     except ValueError as error:
         raise JobError(str(error)) from error
 
@@ -155,7 +151,7 @@ def read_settings(log: Path) -> dict[str, Any] | None:
 
 
 def run(
-    job: Job,
+    job: LogJob,
     logits_fn: LogitsFn,
     data: LabelledImages,
     indices: Sequence[int],

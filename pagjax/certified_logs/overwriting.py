@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pagjax.certified_logs import settings
-from pagjax.certified_logs.job import Job, settings_file
+from pagjax.certified_logs.job import LogJob, settings_file
 from pagjax.certified_logs.logs import LogError
 from pagjax.io.files import atomic, locks, replacing
 from pagjax.io.files.errors import RefusedError
@@ -48,13 +48,13 @@ def check(log: Path) -> None:
     if log.exists() and not beside.exists():
         raise LogError(
             f"{log} has no settings beside it, so it is not certify's to overwrite: move it away, "
-            "or choose another --out"
+            "or choose another `out`"
         )
     if beside.exists() and b'"job"' not in beside.read_bytes()[: 2**20]:
         raise LogError(f"{beside} is not of certify: move it away")
 
 
-def take_up(log: Path, job: Job) -> Path:
+def take_up(log: Path, job: LogJob) -> Path:
     """Where to write a log that shall replace another, as far as an interrupted start came.
 
     What is there of another job is removed.
@@ -70,7 +70,7 @@ def take_up(log: Path, job: Job) -> Path:
     return new
 
 
-def install(logs: Mapping[Path, Job]) -> None:
+def install(logs: Mapping[Path, LogJob]) -> None:
     """Puts logs that are whole in the places of others, all or, after a kill, with `finish`."""
     listed = _list_of(logs)
     names = sorted(log.name for log in logs)
@@ -78,7 +78,7 @@ def install(logs: Mapping[Path, Job]) -> None:
     _complete(listed, names)
 
 
-def finish(logs: Mapping[Path, Job], stack: ExitStack) -> bool:
+def finish(logs: Mapping[Path, LogJob], stack: ExitStack) -> bool:
     """Completes exchanges of these logs that a kill left halfway.
 
     Args:
@@ -114,7 +114,7 @@ def _complete(listed: Path, names: list[str]) -> None:
     listed.unlink()
 
 
-def _list_of(logs: Mapping[Path, Job]) -> Path:
+def _list_of(logs: Mapping[Path, LogJob]) -> Path:
     jobs = {log.name: settings.plain(job) for log, job in logs.items()}
     return next(iter(logs)).with_name(f"{_LISTS}{atomic.digest_json(jobs)[:16]}.json")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from scipy import special
 
 from pagjax.certification.bounds import clopper_pearson_lower
 from pagjax.certified_logs import job, logs, sense
+from pagjax.certified_logs.job import LogJob
 from pagjax.certified_logs.logs import Log, LogError
 from pagjax.jobs import records
 from pagjax.wording.numbers import MOST_SIGMA
@@ -33,6 +35,23 @@ def settings_of(log: Path) -> dict[str, Any] | None:
     if not 0 <= sigma <= MOST_SIGMA:
         raise LogError(f"{file}: job.sigma is {sigma:g}, not from 0 to {MOST_SIGMA:g}")
     return found
+
+
+def job_of(log: Path) -> LogJob | None:
+    """The same as a record; None where there are no settings.
+
+    Raises:
+        LogError: naming the first field that is missing.
+        RefusedError: as `settings_of`.
+    """
+    found = settings_of(log)
+    if found is None:
+        return None
+    fields = dataclasses.fields(LogJob)
+    for field in fields:
+        if field.name not in found and field.default is dataclasses.MISSING:
+            raise LogError(f"{job.settings_file(log)}: job.{field.name} is missing")
+    return LogJob(**{field.name: found[field.name] for field in fields if field.name in found})
 
 
 def sigma_of(path: Path) -> float | None:

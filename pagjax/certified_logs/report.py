@@ -17,12 +17,12 @@ from pagjax.certification import (
     certified_accuracy,
 )
 from pagjax.certified_logs import logs
+from pagjax.certified_logs.job import LogJob
 from pagjax.certified_logs.reading import sigma_of as sigma_of
 from pagjax.wording.escapes import csv_cell, latex, one_line
+from pagjax.wording.tables import aligned
 
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0)
-OF_CARD = ("method", "data", "split", "num_draws", "alpha", "radii", "precision")
-"""What a card takes from a log's settings, see `card_entry`."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ def names_of(paths: Sequence[Path]) -> list[str]:
 
 def text_table(summaries: Sequence[Summary]) -> str:
     """Columns aligned for a terminal: accuracy and its interval in percent."""
-    return "\n".join(_aligned([_head(summaries), *(_cells(s, summaries) for s in summaries)]))
+    rows = [_head(summaries), *(_cells(s, summaries) for s in summaries)]
+    return "\n".join(aligned(rows, numbers=True))
 
 
 def latex_table(summaries: Sequence[Summary]) -> str:
@@ -120,24 +121,24 @@ def csv_table(summaries: Sequence[Summary]) -> str:
     return buffer.getvalue().rstrip("\n")
 
 
-def card_entry(summary: Summary, settings: dict[str, Any]) -> dict[str, Any]:
+def card_entry(summary: Summary, job: LogJob) -> dict[str, Any]:
     """A network's certified accuracies as JSON values for its card.
 
     Args:
         summary: of a log of certificates.
-        settings: its job, see `pagjax.certified_logs.job.read_settings`.
+        job: its job, see `pagjax.certified_logs.reading.job_of`.
     """
     return {
         "sigma": summary.sigma,
-        "method": settings["method"],
-        "data": settings["data"],
-        "split": settings["split"],
+        "method": job.method,
+        "data": job.data,
+        "split": job.split,
         "images": summary.images,
-        "draws": settings["num_draws"],
-        "alpha": settings["alpha"],
-        "staged": settings["radii"] is not None,
-        "precision": settings["precision"],
-        "platform": settings.get("platform"),
+        "draws": job.num_draws,
+        "alpha": job.alpha,
+        "staged": job.radii is not None,
+        "precision": job.precision,
+        "platform": job.platform,
         "certified_accuracy": [
             {"radius": radius, **share._asdict()}
             for radius, share in zip(summary.radii, summary.accuracies, strict=True)
@@ -176,14 +177,3 @@ def _interval(share: Share) -> str:
 
 def _percent(share: float) -> str:
     return "--" if math.isnan(share) else f"{100 * share:.2f}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            text.ljust(width) if column == 0 else text.rjust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pagjax.certified_logs import logs, sense, settings
-from pagjax.certified_logs.job import Job, read_settings
+from pagjax.certified_logs.job import LogJob, read_settings
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
 from pagjax.io.pictures.images import Preprocessing
+from pagjax.networks.base import BaseNetwork
 
 
 def preprocessing_of(log: Path) -> Preprocessing | None:
@@ -20,9 +22,18 @@ def preprocessing_of(log: Path) -> Preprocessing | None:
     return chosen
 
 
+def preprocessing_for(network: BaseNetwork, logs: Sequence[Path]) -> Preprocessing:
+    """What logs were begun with, else what suits the network: Cohen's for ImageNet's."""
+    stem, side = network.metadata["config"].get("stem"), network.image_shape[0]
+    of_imagenet = side >= 200 and (stem == "imagenet" or len(network.labels) == 1000)
+    usual: Preprocessing = "cohen" if of_imagenet else "cover"
+    begun = map(preprocessing_of, logs)
+    return next((how for how in begun if how is not None), usual)
+
+
 def begin(
     log: Path,
-    job: Job,
+    job: LogJob,
     data: LabelledImages | None = None,
     of_data: settings.Data | None = None,
 ) -> set[int]:
@@ -55,7 +66,7 @@ def begin(
         raise logs.LogError(f"{log}, line 1: columns {' '.join(found.columns)}: another log's")
     for at, reason in found.left_out:
         if not reason.startswith(sense.REPEATS):
-            raise logs.LogError(f"{log}, line {at}: {reason}: mend it, or pass --overwrite")
+            raise logs.LogError(f"{log}, line {at}: {reason}: mend it, or pass `overwrite`")
     if data is not None:
         _check_lines(log, found, data)
     return {line.number for line in found.lines}
@@ -69,10 +80,10 @@ def _check_lines(log: Path, found: logs.Log, data: LabelledImages) -> None:
             now = int(data.targets[line.number]) if known else "none"
             raise logs.LogError(
                 f"{log}, line {at}: image {line.number} was of class {line.label}, now {now}: the "
-                "data changed, or was numbered otherwise; choose another --out, or pass --overwrite"
+                "data changed, or was numbered otherwise; choose another `out`, or pass `overwrite`"
             )
         if not -1 <= line.prediction < len(data.labels):
             raise logs.LogError(
                 f"{log}, line {at}: predict {str(line.prediction)[:20]} is no class of "
-                f"{len(data.labels)}: remove the line, or pass --overwrite"
+                f"{len(data.labels)}: remove the line, or pass `overwrite`"
             )

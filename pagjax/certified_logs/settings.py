@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pagjax.certified_logs.job import Job, settings_file
+from pagjax.certified_logs.job import LogJob, settings_file
 from pagjax.certified_logs.logs import LogError
 from pagjax.io.data import identity
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
-from pagjax.jobs import environment, records
+from pagjax.jobs import differing, environment, records
 
 # What logs of before were begun with, where they do not say: as it was, or nobody knows.
 _BEFORE: dict[str, Any] = {"preprocessing": "cover", "class_name": None, "platform": None}
@@ -40,19 +40,19 @@ class Data(NamedTuple):
         return cls(identity.listing(data), identity.content(data, without=numbers), numbers)
 
 
-def plain(job: Job) -> dict[str, Any]:
+def plain(job: LogJob) -> dict[str, Any]:
     """A job as JSON values."""
     values: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(job)))
     return values
 
 
-def write(log: Path, job: Job, of_data: Data | None) -> None:
+def write(log: Path, job: LogJob, of_data: Data | None) -> None:
     """Writes a job's settings beside its log."""
     told = {} if of_data is None else {"data": of_data._asdict()}
     atomic.write_json(settings_file(log), {"job": plain(job), **told, **environment.describe()})
 
 
-def check(log: Path, job: Job, data: LabelledImages | None) -> None:
+def check(log: Path, job: LogJob, data: LabelledImages | None) -> None:
     """Refuses a log of another job, or of images that have changed since.
 
     Args:
@@ -66,16 +66,14 @@ def check(log: Path, job: Job, data: LabelledImages | None) -> None:
     """
     path = settings_file(log)
     if not path.is_file():
-        raise LogError(f"{log} has no settings beside it to go on from: choose another --out")
+        raise LogError(f"{log} has no settings beside it to go on from: choose another `out`")
     recorded = records.read(path)
     theirs, ours = records.field(path, recorded, "job", dict), plain(job)
     theirs = {name: ours[name] for name in _UNKNOWN} | _BEFORE | theirs
-    differing = [name for name in ours if ours[name] != theirs.get(name)]
-    if differing:
-        shown = "; ".join(f"{n}: {theirs.get(n)!r}, now {ours[n]!r}" for n in differing)
+    if shown := differing.told(ours, theirs):
         raise LogError(
-            f"{log} was begun with other settings ({shown}): repeat them, choose another --out, "
-            "or pass --overwrite"
+            f"{log} was begun with other settings ({shown}): repeat them, choose another `out`, "
+            "or pass `overwrite`"
         )
     if data is not None and "data" in recorded:
         _check_data(log, recorded, data)
@@ -95,6 +93,6 @@ def _check_data(log: Path, recorded: Mapping[str, Any], data: LabelledImages) ->
     else:
         return
     raise LogError(
-        f"{log} was begun on {data.name} as it was ({changed}): restore it, choose another --out, "
-        "or pass --overwrite"
+        f"{log} was begun on {data.name} as it was ({changed}): restore it, choose another `out`, "
+        "or pass `overwrite`"
     )

@@ -1,35 +1,19 @@
-"""Checkpoints: where they lie, how they are read and written, and how PyTorch's become ours."""
+"""Checkpoints: where they lie, and how they are read and written."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from pathlib import Path
+from pagjax.wording.public import lazily as _lazily
 
-from pagjax.checkpoints import shipped, store
-from pagjax.checkpoints.store import CheckpointError as CheckpointError
-from pagjax.networks.base import BaseNetwork, base_network
-from pagjax.networks.convolutions.forms import Precision
+if TYPE_CHECKING:
+    from pagjax.checkpoints import shipped as shipped
+    from pagjax.checkpoints import store as store
+    from pagjax.checkpoints.errors import CheckpointError as CheckpointError
+    from pagjax.checkpoints.loading import load as load
 
-
-def load(name_or_path: str | Path, *, precision: Precision = "float32") -> BaseNetwork:
-    """A base network, ready for inference on JAX's default backend.
-
-    Args:
-        name_or_path: a shipped network's name, or the directory of a converted checkpoint.
-        precision: ``"bfloat16"`` narrows the operands of the convolutions' products, which sum in
-            float32: three times as fast on processors with AMX, logits exact to two or three
-            digits. It is another function than the ``"float32"`` one; certificates hold for the
-            one that they were made with.
-
-    Returns:
-        A `pagjax.networks.base.BaseNetwork`: ``.logits_fn(images)``, ``.labels``,
-        ``.image_shape``, ``.training_sigma``, ``.metadata``.
-
-    Raises:
-        CheckpointError: if there is no such checkpoint, where the message lists the shipped names;
-            or if a weight is not finite or a variance negative.
-    """
-    description, variables = store.restore(shipped.path(name_or_path))
-    try:
-        return base_network(description, variables, precision)
-    except ValueError as error:
-        raise CheckpointError(f"{name_or_path}: {error}") from error
+# The list of shipped networks explains itself without JAX.
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _lazily(
+        __name__,
+        {"CheckpointError": "errors", "load": "loading", "shipped": "shipped", "store": "store"},
+    )
+__all__ = ("CheckpointError", "load", "shipped", "store")

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from pagjax.arguments.parsing import Parser, parser_of
+from pagjax.wording.tables import aligned
+
 _COLUMNS = ("network", "clean", "under noise", "smoothed", "attacked", "for")
+
+
+def parser() -> Parser:
+    """The command's arguments."""
+    parser = parser_of(
+        "checkpoints",
+        "Lists the networks that pagjax ships, with their accuracies in percent of test images: "
+        "clean, with one noise draw, smoothed (the majority of 100 draws), and under an l2 attack.",
+        costs="a second.",
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="print this network's card")
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pagjax.checkpoints", description="Lists the networks that pagjax ships."
-    )
-    parser.add_argument("name", nargs="?", help="print this network's card")
-    args = parser.parse_args(argv)
+    args = parser().parse_args(argv)
     from pagjax.checkpoints import CheckpointError, shipped
 
     try:
@@ -37,11 +47,7 @@ def _table(cards: Sequence[dict[str, Any]]) -> str:
         shares = [reached[key] for key in ("clean", "under_noise", "smoothed", "attacked")]
         told = ["-" if share is None else f"{100 * share:.1f}%" for share in shares]
         rows.append((card["name"], *told, card["purpose"]))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return "\n".join(aligned(rows))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from pagjax.checkpoints.store import CheckpointError
 from pagjax.io.files.replacing import retired
 from pagjax.wording.names import closest
 
+__all__ = ("card", "names", "path")
+
 CARD = "card.json"
 
 # The folder `checkpoints` of the repository, which a wheel carries as the package pagjax.shipped.

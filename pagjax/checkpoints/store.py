@@ -15,6 +15,8 @@ from pagjax.checkpoints.errors import CheckpointError as CheckpointError
 from pagjax.io.files import atomic
 from pagjax.networks.base import Description
 
+__all__ = ("add_digest", "restore", "save")
+
 _VARIABLES, _DESCRIPTION = "variables", "description"
 
 
@@ -141,7 +143,7 @@ def _read(path: str | Path) -> tuple[Description, dict[str, Any], dict[str, Any]
     if not (path / _DESCRIPTION).is_dir() or not (path / _VARIABLES).is_dir():
         raise CheckpointError(
             f"{path} is no pagjax checkpoint: convert a PyTorch file with "
-            "`python convert_torch_weights.py SOURCE DESTINATION` first"
+            "`pagjax convert SOURCE DESTINATION` first"
         )
     description, as_json = descriptions.read(path)
     stored = path / _VARIABLES

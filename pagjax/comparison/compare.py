@@ -70,7 +70,7 @@ class _Common:
 
 def _compare(asked: Comparison, out: Path, overwrite: bool) -> Compared:
     if wrong := [count for count in asked.agreement if count < 1]:
-        raise JobError(f"--agreement {wrong[0]}: at least 1")
+        raise JobError(f"`agreement={wrong[0]}`: at least 1")
     crop = inputs.crop_of(asked)
     environment.prepare()
     inputs.check_names(asked.networks)

@@ -16,6 +16,7 @@ from pagjax.checkpoints.identity import network_digest, weights_digest
 from pagjax.comparison import jury
 from pagjax.comparison.settings import CENTRE, Comparison
 from pagjax.comparison.starts import Starts, from_data
+from pagjax.io.data import tfds_data
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.io.files import atomic
@@ -54,12 +55,12 @@ def read_judges(
         if makers == {digest}:
             raise JobError(
                 f"{name} makes all pictures here and cannot judge them: name a judge that is not "
-                "the only one of --networks"
+                "the only one of `networks`"
             )
         if judge.labels != next(iter(networks.values())).labels:
             raise JobError(f"{name} knows other classes than the networks: name another judge")
         if kind != jury.VANILLA and digest in digests.values():
-            raise JobError(f"--judge {name} is given twice: a panel hears each network once")
+            raise JobError(f"`judge={name}` is given twice: a panel hears each network once")
         judges[kind], digests[kind] = judge, digest
     identities = {kind: network_digest(judge) for kind, judge in judges.items()}
     if jury.VANILLA in judges:
@@ -98,7 +99,7 @@ def check_names(names: Sequence[str]) -> None:
         short = Path(name).resolve().name
         if short in seen:
             told = "is given twice" if seen[short] == name else f"and {seen[short]} are one name"
-            raise JobError(f"--networks {name}: {told}, {short}: call the folders differently")
+            raise JobError(f"`networks={name}`: {told}, {short}: call the folders differently")
         seen[short] = name
 
 
@@ -117,7 +118,7 @@ def find_statistics(asked: Comparison, labels: Sequence[str], side: int) -> Clas
         found = store.load(asked.statistics)
         found.scale_to(side)  # or refuses
         if found.labels != tuple(labels):
-            raise JobError(f"--statistics {asked.statistics} is of other classes than the networks")
+            raise JobError(f"`statistics={asked.statistics}` is of other classes than the networks")
         return found
     try:
         return store.for_labels(labels, side)
@@ -147,9 +148,7 @@ def data_digest(data: str, split: str, data_dir: Path | None) -> str:
     if folder.is_dir():
         folder = folder / split if (folder / split).is_dir() else folder
     else:
-        import tensorflow_datasets as tfds
-
-        folder = Path(tfds.builder(data, data_dir=data_dir).data_path)
+        folder = Path(tfds_data.library(data).builder(data, data_dir=data_dir).data_path)
     found = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
     told = [[str(path.relative_to(folder)), s.st_size, s.st_mtime_ns] for path, s in found]
     return atomic.digest_json([split, told])
@@ -165,11 +164,11 @@ def crop_of(asked: Comparison) -> str:
     if crop == CENTRE:
         return crop
     if asked.data is None:
-        raise JobError(f"--crop {asked.crop}: class seeds are whole; it is for pictures of --data")
+        raise JobError(f"`crop={asked.crop}`: class seeds are whole; it is for pictures of `data`")
     if asked.preprocessing == "cohen" and len(crops.parse(crop)) == 2:
         raise JobError(
-            f"--crop {asked.crop}: --preprocessing cohen keeps the centre; give a box as "
-            "left,top,right,bottom, or --preprocessing cover"
+            f"`crop={asked.crop}`: `preprocessing=cohen` keeps the centre; give a box as "
+            "left,top,right,bottom, or `preprocessing=cover`"
         )
     return crop
 
@@ -186,10 +185,10 @@ def read_starts(
     cropped as `crop_of` says.
     """
     if asked.count < 1 or asked.neighbours < 0:
-        raise JobError(f"--count {asked.count} --neighbours {asked.neighbours}: at least 1 and 0")
+        raise JobError(f"`count={asked.count}` `neighbours={asked.neighbours}`: at least 1 and 0")
     labels = classes.labels
     if asked.data is None:
-        print("no --data: starting from draws of the class statistics", file=sys.stderr)
+        print("no data set: starting from draws of the class statistics", file=sys.stderr)
         each = -(-asked.count // len(labels))
         names, own_classes = starts.names(
             labels, labels, asked.statistics, count=each, seed=asked.seed, side=shape[0]

@@ -104,8 +104,8 @@ def make_pictures(
     for found, ignored in ((kept, _MACHINE), (begun, ())):
         if found is not None and _of_others(found, settings, ignored):
             raise JobError(
-                f"{folder} holds pictures made with other settings: choose another --out, or pass "
-                "--overwrite"
+                f"{folder} holds pictures made with other settings: choose another `out`, or pass "
+                "`overwrite`"
             )
     form = Form((len(job.pairs), *starts.images.shape[1:]), "float32")
     if done.exists() and kept is not None:

@@ -102,8 +102,8 @@ def begin(folder: Path, settings: Mapping[str, Any], made: set[str], *, overwrit
             begun = atomic.read_json(about)
         if begun != own and not overwrite:
             raise RefusedError(
-                f"{folder} holds an unfinished run with --overwrite: repeat that command, or pass "
-                "--overwrite to start anew"
+                f"{folder} holds an unfinished run with `overwrite`: repeat that command, or pass "
+                "`overwrite` to start anew"
             )
     elif not overwrite:
         ownership.claim(folder, made, maker=MAKER, ours=ours(folder))

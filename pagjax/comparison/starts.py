@@ -47,7 +47,7 @@ def from_data(data: LabelledImages, count: int, seed: int) -> Starts:
         damaged |= wrong
         chosen = np.array([index for index in order if index not in damaged][:count], int)
     if count > len(chosen):
-        raise JobError(f"--count {count}: {data.name} has {len(chosen)} images")
+        raise JobError(f"`count={count}`: {data.name} has {len(chosen)} images")
     images = data.images(chosen).astype(np.float32) / 255
     return Starts(data.name, images, data.targets[chosen], tuple(damaged.values()))
 
@@ -85,8 +85,8 @@ def nearest_images(
             skip(why)
         if len(read) < count:
             raise JobError(
-                f"--neighbours {count}: {data.name} has {len(read)} images of "
-                f"{data.labels[index]} to look among: pass --neighbours {len(read)}, or bring more"
+                f"`neighbours={count}`: {data.name} has {len(read)} images of "
+                f"{data.labels[index]} to look among: pass `neighbours={len(read)}`, or bring more"
             )
         images = jnp.asarray(read.astype(np.float32) / 255)
         closest, _ = directions.nearest(jnp.asarray(starts[wanted[0]]), images, count)

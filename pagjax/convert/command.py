@@ -1,4 +1,4 @@
-"""The command behind `convert_torch_weights.py`: parse, convert, say what was found."""
+"""The command `pagjax convert`: parse, convert, say what was found."""
 
 from __future__ import annotations
 
@@ -9,24 +9,39 @@ from pathlib import Path
 from typing import Any
 
 from pagjax.arguments import types
+from pagjax.arguments.parsing import Parser, parser_of
+from pagjax.jobs.command_line import guarded
+from pagjax.jobs.exit_status import EXIT_DONE
+from pagjax.wording.flags import in_flags
+
+EXIT_NOT_CONVERTED = 1
+COSTS = (
+    "seconds, and twice the file's size in memory; --probe a forward pass a picture and candidate."
+)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(
-        prog="convert_torch_weights.py",
-        description="Converts a published PyTorch ResNet checkpoint to a pagjax (Orbax) one. "
+    parser = parser_of(
+        "convert",
+        "Converts a published PyTorch ResNet checkpoint to a pagjax (Orbax) one. "
         "PyTorch is not needed, and nothing that the file contains is executed.",
+        costs=COSTS,
     )
-    parser.add_argument("source", type=Path, help="the PyTorch or safetensors file")
-    parser.add_argument("destination", type=Path, help="the checkpoint directory to write")
-    parser.add_argument(
+    what = parser.add_argument_group("what")
+    what.add_argument("source", type=Path, metavar="SOURCE", help="the PyTorch or safetensors file")
+    what.add_argument(
+        "destination", type=Path, metavar="DESTINATION", help="the checkpoint directory to write"
+    )
+    what.add_argument("--overwrite", action="store_true", help="replace the destination")
+    what.add_argument(
         "--weights",
         metavar="KEY",
         help="which network of a file that holds several, such as state_dict_ema or encoder_q: a "
         "key, a prefix or both; an unknown one lists what is there",
     )
-    parser.add_argument(
+    described = parser.add_argument_group("what it is", "said in the checkpoint")
+    described.add_argument(
         "--normalizer",
         metavar="NAME|MEAN/SD",
         help="the network's first layer: imagenet, imagenet-centered (mean only, SmoothAdv), "
@@ -58,59 +73,55 @@ def parser() -> argparse.ArgumentParser:
         metavar="KIND",
         help="shortcuts where several kinds have the same tensors, such as padding, padding_end",
     )
-    parser.add_argument(
+    described.add_argument(
         "--image-size",
         type=types.count,
         metavar="PIXELS",
         help="side of the images it is for (default: 224, or 32 for CIFAR networks)",
     )
-    parser.add_argument(
+    described.add_argument(
         "--labels",
         type=Path,
         metavar="FILE",
         help="class names: a line each, JSON, or one of ImageNet's lists (docs/data.md)",
     )
-    parser.add_argument(
+    described.add_argument(
         "--sigma",
         type=types.sigma,
         metavar="S",
         help="noise level it was trained under, in pixel units of [0, 1]",
     )
-    parser.add_argument(
+    structure.add_argument(
         "--probe",
         type=Path,
         metavar="DIR",
         help="labelled pictures, a folder per class: chooses the normaliser and the structure by "
         "trying, and refuses if the candidates do not differ clearly",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace the destination")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    args = parser().parse_args(argv)
-    from pagjax.checkpoints.store import CheckpointError
-    from pagjax.convert.conversion import convert, read_labels
-    from pagjax.convert.torch_files import TorchFileError
-    from pagjax.io.pictures.images import ImageError
+    return guarded(run, parser().parse_args(argv), again="", refused=EXIT_NOT_CONVERTED)
 
-    try:
-        done = convert(
-            args.source,
-            args.destination,
-            weights=args.weights,
-            normalizer=args.normalizer,
-            structure=_structure(args),
-            image_size=args.image_size,
-            labels=None if args.labels is None else read_labels(args.labels),
-            sigma=args.sigma,
-            probe_folder=args.probe,
-            overwrite=args.overwrite,
-        )
-    except (CheckpointError, TorchFileError, ImageError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+
+def run(args: argparse.Namespace) -> int:
+    """Converts, and says what was found; returns the exit status."""
+    from pagjax.convert.conversion import convert, read_labels
+
+    done = convert(
+        args.source,
+        args.destination,
+        weights=args.weights,
+        normalizer=args.normalizer,
+        structure=_structure(args),
+        image_size=args.image_size,
+        labels=None if args.labels is None else read_labels(args.labels),
+        sigma=args.sigma,
+        probe_folder=args.probe,
+        overwrite=args.overwrite,
+    )
     description = done.description
     height, width = description.image_size
     origin = description.origin
@@ -126,11 +137,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "probe" in origin:
         print(f"probe: {origin['probe']}")
     for note in done.notes:
-        print(f"note: {note}")
+        print(f"note: {in_flags(note, vars(args))}")
     for warning in done.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {in_flags(warning, vars(args))}", file=sys.stderr)
     print(f"written: {done.path}")
-    return 0
+    return EXIT_DONE
 
 
 def _structure(args: argparse.Namespace) -> dict[str, Any]:

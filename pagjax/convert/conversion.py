@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class Conversion:
     notes: tuple[str, ...] = ()
 
 
+# Each is a thing that a file may not tell; the command and a notebook name the few that they know.
 def convert(
     source: str | Path,
     destination: str | Path,
@@ -113,37 +114,60 @@ def convert(
         raise CheckpointError(str(error)) from error
     shapes = _shapes(description, architecture, structures)
     warnings = (*layout.warnings, *normalizers.warnings, *structures.warnings)
-    found: dict[str, Any] = {}
-    names = next(iter(normalizers.values)), next(iter(shapes))
+    chosen = _Chosen(next(iter(normalizers.values)), next(iter(shapes)))
     if probe_folder is not None:
         _check_something_is_open(normalizers, shapes, normalizer is not None)
-        pictures = probe.labelled_pictures(
-            probe_folder, labels, architecture.num_classes, description.wordnet_ids
-        )
-        networks = ((key, base_network(each, variables)) for key, each in shapes.items())
-        names, accuracy = probe.choose(networks, normalizers.values, *pictures, sigma or 0.0)
-        found = {"probe": {"pictures": len(pictures[0]), "accuracy": accuracy}}
+        chosen = _by_pictures(probe_folder, labels, normalizers, shapes, variables)
         # What is left is what pictures cannot tell, such as a clamp.
         kept = normalizers.warnings if len(normalizers.values) == 1 else ()
         warnings = (*layout.warnings, *kept)
-    by_default = {"by": "probe"} if found else {}
-    found |= {
-        "normalizer": names[0],
-        "structure": {
-            choice: {**entry, "value": structures.values[names[1]][choice]}
-            | (by_default if entry["by"] == undecided.DEFAULT else {})
-            for choice, entry in structures.decided.items()
-        },
-    }
     description = dataclasses.replace(
-        shapes[names[1]],
-        normalizer=normalizers.values[names[0]],
-        origin={**description.origin, **found},
+        shapes[chosen.structure],
+        normalizer=normalizers.values[chosen.normalizer],
+        origin={**description.origin, **chosen.told(structures)},
     )
     warnings += getattr(labels, "notes", ())
     path = store.save(destination, description, variables, overwrite=overwrite)
     notes = (*layout.notes, *architecture.notes, *normalizers.notes, *structures.notes)
-    return Conversion(path, description, layout.name, names[0], warnings, notes)
+    return Conversion(path, description, layout.name, chosen.normalizer, warnings, notes)
+
+
+class _Chosen(NamedTuple):
+    """A normaliser and a structure by their names, and what pictures said, where any were asked."""
+
+    normalizer: str
+    structure: str
+    probe: dict[str, Any] | None = None
+
+    def told(self, structures: undecided.Structures) -> dict[str, Any]:
+        """What the checkpoint says of the choice."""
+        probed = {} if self.probe is None else {"probe": self.probe}
+        by_pictures = {"by": "probe"} if probed else {}
+        return {
+            **probed,
+            "normalizer": self.normalizer,
+            "structure": {
+                choice: {**entry, "value": structures.values[self.structure][choice]}
+                | (by_pictures if entry["by"] == undecided.DEFAULT else {})
+                for choice, entry in structures.decided.items()
+            },
+        }
+
+
+def _by_pictures(
+    folder: str | Path,
+    labels: Sequence[str] | None,
+    normalizers: undecided.Normalizers,
+    shapes: Mapping[str, Description],
+    variables: Mapping[str, Any],
+) -> _Chosen:
+    """The normaliser and the structure that get most of labelled pictures right."""
+    first = next(iter(shapes.values()))
+    files, classes = probe.labelled_pictures(folder, labels, first.num_classes, first.wordnet_ids)
+    networks = ((key, base_network(each, variables)) for key, each in shapes.items())
+    sigma = first.training_sigma or 0.0
+    names, accuracy = probe.choose(networks, normalizers.values, files, classes, sigma)
+    return _Chosen(*names, {"pictures": len(files), "accuracy": accuracy})
 
 
 def _check_arguments(image_size: int | None, sigma: float | None) -> None:

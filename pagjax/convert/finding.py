@@ -189,7 +189,7 @@ def select(found: Sequence[Network], wanted: str | None) -> Selection:
         if len(groups) > 1 and len(ordinary) != 1:
             raise CheckpointError(
                 f"the file holds {len(groups)} different networks{_difference(groups)}: name the "
-                f"one you want with --weights KEY;{_listed(groups)}"
+                f"one you want with `weights=KEY`;{_listed(groups)}"
             )
         chosen = (ordinary or groups)[0][0]
     (mine,) = [group for group in groups if any(network is chosen for network in group)]

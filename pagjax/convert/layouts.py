@@ -172,7 +172,7 @@ def _warnings(selection: Selection, classifier: str | None, beside: list[str]) -
     if selection.default:
         warnings.append(
             f"the file also holds other weights ({_named(selection.others)}): took {network.name}; "
-            f"--weights {selection.others[0]} takes the other"
+            f"`weights={selection.others[0]}` takes the other"
         )
     if classifier is not None and not classifier.startswith(network.container):
         warnings.append(f"took {classifier}, outside of {network.name}, as its classifier")

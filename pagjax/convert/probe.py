@@ -95,7 +95,7 @@ def choose(
         both = "normaliser and structure" if len({pair[1] for pair in right}) > 1 else "normaliser"
         raise CheckpointError(
             f"the {both} cannot be told from {len(files)} pictures ({shown}): give more pictures, "
-            "or name what you know (--normalizer and what else --help lists)"
+            "or name what you know (`normalizer`, and what is open of its structure)"
         )
     return best, accuracy
 

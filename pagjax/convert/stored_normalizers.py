@@ -46,7 +46,7 @@ class Stored:
         except ValueError as error:
             raise CheckpointError(
                 f"the file's own normaliser ({self.place or 'at its top'}): {error}; name another "
-                "with --normalizer"
+                "with `normalizer`"
             ) from error
 
 

@@ -100,7 +100,7 @@ def normalizers(
             {STORED: stored},
             (
                 "the file holds mean and sd, and does not tell whether images are clamped to "
-                f"[0, 1] first: took no clamp; --normalizer {_STORED_OPTION}{CLAMPED} clamps",
+                f"[0, 1] first: took no clamp; `normalizer={_STORED_OPTION}{CLAMPED}` clamps",
             ),
         )
     return _usual_normalizers(layout, architecture)
@@ -113,8 +113,8 @@ def _usual_normalizers(layout: Layout, architecture: Architecture) -> Normalizer
         return _named(
             names,
             f"the file does not say which normaliser it was trained with: took {names[0]}, right "
-            f"for Cohen et al.; many SmoothAdv networks need --normalizer {names[1]}, and a wrong "
-            "one costs nearly all accuracy. --probe DIR decides by labelled pictures.",
+            f"for Cohen et al.; many SmoothAdv networks need `normalizer={names[1]}`, and a wrong "
+            "one costs nearly all accuracy. `probe_folder=DIR` decides by labelled pictures.",
         )
     if layout.name == layouts.AKAMASTER:
         names = ["imagenet", "cifar10", "none"]
@@ -126,7 +126,7 @@ def _usual_normalizers(layout: Layout, architecture: Architecture) -> Normalizer
         return _named(
             [f"{family}-clamped"],
             f"no normaliser in the file: took {family}-clamped, as Madry Lab's code has it; "
-            f"--normalizer {family} does not clamp",
+            f"`normalizer={family}` does not clamp",
         )
     if family == "cifar10" and architecture.num_classes == 100:
         family = "cifar100"
@@ -135,8 +135,9 @@ def _usual_normalizers(layout: Layout, architecture: Architecture) -> Normalizer
         names = ["none", family, f"{family}-centered", "half"]
     return _named(
         names,
-        f"no normaliser in the file: took {names[0]}, without a clamp; --normalizer names others "
-        "or takes mean and sd as MEAN/SD, and a wrong one costs accuracy. --probe DIR tries some",
+        f"no normaliser in the file: took {names[0]}, without a clamp; `normalizer` names others "
+        "or takes mean and sd as MEAN/SD, and a wrong one costs accuracy. `probe_folder=DIR` tries "
+        "some",
     )
 
 
@@ -165,7 +166,7 @@ def _stored(layout: Layout) -> Normalizer:
         places = ", ".join(stored.place or "the top" for stored in layout.normalizers[:4])
         raise CheckpointError(
             f"the file holds {len(layout.normalizers)} normalisers that differ (at {places}): name "
-            "one with --normalizer"
+            "one with `normalizer`"
         )
     return layout.normalizers[0].normalizer()
 
@@ -223,12 +224,12 @@ def _warning(varied: Mapping[str, tuple[Any, ...]]) -> tuple[str, ...]:
     if not varied:
         return ()
     parts = [
-        f"{_words(name, values[0])} ({' or '.join(flag(name, value) for value in values[1:])})"
+        f"{_words(name, values[0])} ({' or '.join(f'`{name}={value}`' for value in values[1:])})"
         for name, values in varied.items()
     ]
     return (
         f"the tensors do not tell all of the structure: took {'; '.join(parts)}. With a wrong one "
-        "it is another function; --probe DIR decides by labelled pictures",
+        "it is another function; `probe_folder=DIR` decides by labelled pictures",
     )
 
 
@@ -245,19 +246,6 @@ def _words(name: str, value: Any) -> str:
         case "stride_on":
             return f"a bottleneck's stride on its {value} convolution"
     return f"{name.replace('_', ' ')} {value}"
-
-
-def flag(name: str, value: Any) -> str:
-    """The command's option for a choice.
-
-    Example:
-        >>> flag("max_pool", False), flag("stem_stride", 2)
-        ('--no-max-pool', '--stem-stride 2')
-    """
-    option = name.replace("_", "-")
-    if isinstance(value, bool):
-        return f"--{option}" if value else f"--no-{option}"
-    return f"--{option} {value}"
 
 
 def _allowed(

@@ -31,6 +31,7 @@ from pagjax.core.checks import (
 )
 from pagjax.core.objectives import Objective, as_objective
 from pagjax.core.sampling import Sampling, group_size, sample
+from pagjax.wording import shown
 
 
 class GradientEstimate(NamedTuple):
@@ -47,6 +48,12 @@ class GradientEstimate(NamedTuple):
     value: Array
     standard_error: Array
     gradient: Array
+
+    def __repr__(self) -> str:
+        """The value with its standard error, and the gradient's shape."""
+        value, error = shown.array(self.value), shown.array(self.standard_error)
+        told = f"value {value}, standard error {error}, gradient {shown.array(self.gradient)}"
+        return f"GradientEstimate({told})"
 
 
 class _Sums(NamedTuple):
@@ -143,19 +150,9 @@ def smoothed_gradient(  # flat keywords, as for all of `smoothed_*`: notebooks c
         return jax.vmap(of_draw)(noise)
 
     def add_chunk(sums: _Sums, indices: Array, valid: Array) -> _Sums:
-        standard = sample(sampling, key, indices, image.shape, image.dtype, group=group)
-        noise = sigma * standard
+        noise = sigma * sample(sampling, key, indices, image.shape, image.dtype, group=group)
         scores, pull_back = jax.vjp(lambda image: scores_of_chunk(image, noise), image)
-        if averages_logs:
-            log_unit = jnp.maximum(sums.log_unit, jnp.max(scores, where=valid, initial=lowest))
-            # A compiled maximum or exponential may make numbers of NaN.
-            weights = jnp.where(jnp.isnan(scores), scores, jnp.exp(scores - log_unit))
-            weights = jnp.where(valid, weights, 0)
-            terms = weights
-        else:
-            log_unit = sums.log_unit
-            weights = valid.astype(scores.dtype)
-            terms = jnp.where(valid, scores, 0)
+        weights, terms, log_unit = _weighted(sums.log_unit, scores, valid, averages_logs)
         rescale = jnp.exp(sums.log_unit - log_unit)
         (gradient,) = pull_back(weights)
         if group > 1:
@@ -163,18 +160,9 @@ def smoothed_gradient(  # flat keywords, as for all of `smoothed_*`: notebooks c
         return _merge(sums, rescale, log_unit, terms, valid, gradient, axis is not None)
 
     dtype = jax.eval_shape(scores_of_chunk, image, image[None]).dtype
-    lowest = jnp.finfo(dtype).min
-    zero = jnp.zeros((), dtype)
-    start = _Sums(
-        log_unit=jnp.asarray(lowest, dtype) if averages_logs else zero,
-        num_groups=zero,
-        mean=zero,
-        sum_squared_deviations=zero,
-        weighted_gradient=jnp.zeros_like(image),
-    )
     sums = draws.fold_chunks(
         add_chunk,
-        start,
+        _no_sums(image, dtype, averages_logs),
         group * num_groups,
         group * groups_a_chunk,
         first=group * first_group,
@@ -183,6 +171,31 @@ def smoothed_gradient(  # flat keywords, as for all of `smoothed_*`: notebooks c
     if axis is not None:
         sums = _meet(sums, axis, averages_logs)
     return _finish(sums, sigma, num_samples, num_samples // group, averages_logs)
+
+
+def _no_sums(image: Array, dtype: jnp.dtype, averages_logs: bool) -> _Sums:
+    zero = jnp.zeros((), dtype)
+    return _Sums(
+        log_unit=jnp.asarray(jnp.finfo(dtype).min, dtype) if averages_logs else zero,
+        num_groups=zero,
+        mean=zero,
+        sum_squared_deviations=zero,
+        weighted_gradient=jnp.zeros_like(image),
+    )
+
+
+def _weighted(
+    log_unit: Array, scores: Array, valid: Array, averages_logs: bool
+) -> tuple[Array, Array, Array]:
+    """Weights of a chunk's gradients, the terms whose mean is taken, and the new unit."""
+    if not averages_logs:
+        return valid.astype(scores.dtype), jnp.where(valid, scores, 0), log_unit
+    lowest = jnp.finfo(scores.dtype).min
+    log_unit = jnp.maximum(log_unit, jnp.max(scores, where=valid, initial=lowest))
+    # A compiled maximum or exponential may make numbers of NaN.
+    weights = jnp.where(jnp.isnan(scores), scores, jnp.exp(scores - log_unit))
+    weights = jnp.where(valid, weights, 0)
+    return weights, weights, log_unit
 
 
 def _merge(

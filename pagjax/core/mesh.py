@@ -18,6 +18,8 @@ from jax import Array, lax
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+__all__ = ("make_mesh", "num_cores", "place", "use_cores")
+
 IMAGES, DRAWS = "images", "draws"
 
 # Each device holds the weights, half a gigabyte for a ResNet-50, and a chunk of its own; what more

@@ -12,6 +12,8 @@ from typing import Literal
 import jax
 from jax import Array
 
+__all__ = ("CROSS_ENTROPY", "TARGET_CLASS_MAX", "Objective", "Reduction", "as_objective")
+
 Reduction = Literal["mean", "log_mean_exp"]
 
 

@@ -76,6 +76,7 @@ def probabilities(logits: Array) -> Array:
     return jnp.where(defined, jax.nn.softmax(logits), jnp.nan)
 
 
+# Which draws of which image, and how they are made: a caller names each, and mistakes none.
 def draw_outputs(
     of_logits: Callable[[Array], Array],
     logits_fn: LogitsFn,
@@ -133,13 +134,12 @@ def draw_outputs(
         jnp.asarray(sigma, image.dtype),
         jnp.asarray(first, jnp.int32),
         of_logits=of_logits,
-        count=count,
-        at_once=at_once or share,
+        parts=(count, at_once or share),
         mesh=mesh,
     )
 
 
-@partial(jax.jit, static_argnames=("of_logits", "count", "at_once", "mesh"))
+@partial(jax.jit, static_argnames=("of_logits", "parts", "mesh"))
 def _outputs(
     logits_fn: Partial,
     image: Array,
@@ -148,17 +148,18 @@ def _outputs(
     first: Array,
     *,
     of_logits: Callable[[Array], Array],
-    count: int,
-    at_once: int,
+    parts: tuple[int, int],
     mesh: Mesh | None,
 ) -> Array:
+    count, at_once = parts
+
     def evaluate(
         logits_fn: Partial, image: Array, key: Array, sigma: Array, indices: Array
     ) -> Array:
         # What depends on the weights alone is done once, before the loop over parts.
-        parts = indices.reshape(-1, at_once)
+        chunks = indices.reshape(-1, at_once)
         of_part = partial(of_draws, of_logits, logits_fn, image, key, sigma)
-        outputs = of_part(parts[0])[None] if len(parts) == 1 else lax.map(of_part, parts)
+        outputs = of_part(chunks[0])[None] if len(chunks) == 1 else lax.map(of_part, chunks)
         return outputs.reshape(indices.size, *outputs.shape[2:])
 
     if mesh is not None:

@@ -15,6 +15,21 @@ from jax import Array, lax
 
 from pagjax.core.gradients import GradientEstimate
 from pagjax.core.projections import safe_norm
+from pagjax.wording import shown
+
+__all__ = (
+    "PLAIN",
+    "DirectionTransform",
+    "GradientFn",
+    "Noise",
+    "PGDState",
+    "PGDTrace",
+    "ProjectFn",
+    "Strategy",
+    "init",
+    "run",
+    "step",
+)
 
 GradientFn = Callable[[Array, Array], GradientEstimate]
 """``(image [height, width, channels], key) -> GradientEstimate``."""
@@ -89,6 +104,12 @@ class PGDState(NamedTuple):
     direction: Any = ()
     settling: Any = ()
 
+    def __repr__(self) -> str:
+        """Shapes, and how far it has come."""
+        best = "" if jnp.ndim(self.step) else f", best objective {shown.array(self.best_objective)}"
+        steps = shown.array(self.step)
+        return f"PGDState(image {shown.array(self.image)}, step {steps}{best})"
+
 
 class PGDTrace(NamedTuple):
     """What a step saw, all at the iterate from which it started.
@@ -107,6 +128,16 @@ class PGDTrace(NamedTuple):
     distance: Array
     gradient_norm: Array
     settled: Array
+
+    def __repr__(self) -> str:
+        """How many steps, and the objective's way, on average over the images."""
+        steps = f"{self.objective.shape[-1]} steps" if jnp.ndim(self.objective) else "a step"
+        ends = self.objective[..., [0, -1]] if jnp.ndim(self.objective) else None
+        told = [] if ends is None else [shown.number(ends[..., i].mean()) for i in (0, 1)]
+        way = f", objective {told[0]} to {told[1]}" if told and None not in told else ""
+        last = self.distance[..., -1].mean() if jnp.ndim(self.distance) else self.distance
+        far = shown.number(last)
+        return f"PGDTrace({steps}{way}{f', distance {far}' if far is not None else ''})"
 
 
 def init(start: Array, strategy: Strategy = PLAIN) -> PGDState:

@@ -7,6 +7,17 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jax import Array, lax
 
+__all__ = (
+    "Bounds",
+    "Projection",
+    "ball_and_box",
+    "ball_then_box",
+    "only_inside",
+    "onto_ball",
+    "safe_norm",
+    "same_block_means",
+)
+
 Bounds = tuple[float, float]
 Projection = Callable[[Array, Array, Array, Bounds | None], Array]
 

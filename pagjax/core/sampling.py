@@ -16,6 +16,8 @@ from jax import Array, lax
 
 from pagjax.core import draws
 
+__all__ = ("Sampling", "group_size", "sample")
+
 Sampling = Literal["independent", "antithetic", "latin-hypercube"]
 
 _MOST_IN_A_HYPERCUBE = 16

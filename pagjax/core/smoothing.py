@@ -2,7 +2,7 @@
 
 Kaur, Cohen and Lipton (2019), equation 1. The three estimates below differ only in what is
 averaged: logits (equation 6), probabilities (soft smoothing) or votes (hard smoothing, Cohen et
-    al. 2019).
+al. 2019).
 """
 
 from __future__ import annotations

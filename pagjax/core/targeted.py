@@ -21,6 +21,7 @@ from pagjax.core.gradients import GradientEstimate, smoothed_gradient
 from pagjax.core.pgd import PGDState, PGDTrace
 from pagjax.core.recipe import Recipe
 from pagjax.core.sampling import group_size
+from pagjax.wording import shown
 
 # On CPUs gradients of a small network at 32x32 are no faster with more draws at once, nor is a
 # ResNet-50 at 224x224, and peak memory stays the same for any number of draws.
@@ -43,11 +44,19 @@ class TargetedResult(NamedTuple):
     trace: PGDTrace
     state: PGDState
 
+    def __repr__(self) -> str:
+        """Shapes, and where the objective began and ended."""
+        return f"TargetedResult\n  images: {shown.array(self.images)}\n  trace: {self.trace!r}"
+
+    def _repr_png_(self) -> bytes | None:
+        """A sheet of the pictures, for notebooks."""
+        return shown.painted("TargetedResult", self)
+
 
 def targeted_pgd(  # nine: a network, three arrays, a key, the recipe, and three ways to go on
     logits_fn: LogitsFn,
     start: ArrayLike,
-    targets: ArrayLike | Sequence[str],
+    targets: ArrayLike | Sequence[int | str],
     key: Array,
     recipe: Recipe,
     *,

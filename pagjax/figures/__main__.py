@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pagjax.arguments import types
+from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
 from pagjax.figures.commands import bar, choice_of, command_of, say_nothing
 from pagjax.figures.recipes import FAMILIES, Recipe, main_sigma, recipes
@@ -15,25 +16,33 @@ from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED
 
 OUT = Path("pagjax-figures")
+COSTS = (
+    "on two cores a figure of the shipped family of 128 pixels takes half a minute to two minutes "
+    "with --preset fast, twenty times that with the paper's; networks given cost what synthesize "
+    "says of them."
+)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pagjax.figures",
-        description="Draws the figures of Kaur, Cohen and Lipton (2019), each with its numbers, "
+    parser = parser_of(
+        "figures",
+        "Draws the figures of Kaur, Cohen and Lipton (2019), each with its numbers, "
         "and a page of all of them. Without --networks the shipped networks of 128 pixels are "
         "used. "
-        "What is done is kept: the same command goes on where it was interrupted.",
+        "What is done is kept: the same command goes on where it was interrupted. "
+        "sigma is an l2 length in pixel units of [0, 1].",
+        costs=COSTS,
     )
-    parser.add_argument(
+    what = parser.add_argument_group("what")
+    what.add_argument(
         "figures",
         nargs="*",
         metavar="N",
         help="1 to 17, all, or blind: pictures without captions to be named; none: the page",
     )
-    parser.add_argument("--list", action="store_true", help="list the figures and their networks")
-    parser.add_argument(
+    what.add_argument("--list", action="store_true", help="list the figures and their networks")
+    what.add_argument(
         "--networks",
         nargs="+",
         default=[],
@@ -41,61 +50,84 @@ def parser() -> argparse.ArgumentParser:
         help="such as vanilla=DIR adversarial=DIR gaussian-0.50=DIR smoothadv-0.50=DIR; or a "
         f"family of shipped ones: {', '.join(FAMILIES)} (default: {next(iter(FAMILIES))})",
     )
-    parser.add_argument("--images", nargs="+", default=[], help="files, folders or a TFDS name")
-    parser.add_argument(
+    what.add_argument(
+        "--images",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="starting images: files, folders or a TFDS name",
+    )
+    what.add_argument(
         "--crop",
         default="subject",
         metavar="WHERE",
         help="what is kept of --images: centre, top, bottom, left, right; x,y: a point that comes "
         "to the middle; left,top,right,bottom: a box; as shares of width and height",
     )
-    parser.add_argument("--targets", nargs="+", default=[], help="class names or indices")
-    parser.add_argument("--rows", type=types.count, help="starting images (default: the figure's)")
-    parser.add_argument(
-        "--columns", type=types.count, help="target classes, where they are the columns"
+    what.add_argument(
+        "--targets",
+        nargs="+",
+        default=[],
+        metavar="NAME_OR_INDEX",
+        help="target classes, by label or index",
     )
-    parser.add_argument(
+    what.add_argument(
+        "--rows", type=types.count, metavar="R", help="starting images (default: the figure's)"
+    )
+    what.add_argument(
+        "--columns",
+        type=types.count,
+        metavar="C",
+        help="target classes, where they are the columns",
+    )
+    what.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
+    how = parser.add_argument_group("how pictures are made")
+    how.add_argument(
         "--sigma",
         type=types.noise,
-        help="of figures with one smoothed network (default: the family's, 0.5 and 0.25; that of "
-        "the only smoothed network given)",
+        metavar="S",
+        help="noise level of figures with one smoothed network (default: the family's, 0.5 and "
+        "0.25; that of the only smoothed network given)",
     )
-    parser.add_argument(
-        "--preset", choices=["paper", "fast"], default="paper", help="default: paper"
+    how.add_argument("--preset", choices=["paper", "fast"], default="paper", help="default: paper")
+    how.add_argument(
+        "--steps", type=types.count, metavar="K", help="of a picture (default: the preset's)"
     )
-    parser.add_argument("--steps", type=types.count, help="default: the preset's")
-    parser.add_argument(
-        "--num-samples", type=types.count, help="draws a step (default: the preset's)"
+    how.add_argument(
+        "--num-samples", type=types.count, metavar="N", help="draws a step (default: the preset's)"
     )
-    parser.add_argument(
+    how.add_argument("--seed", type=types.seed, default=0, help="of starts and noise (default: 0)")
+    judged = parser.add_argument_group("what is said of them")
+    judged.add_argument(
         "--judge",
         action="append",
         metavar="NETWORK",
         help="a robust judge, the headline's first; given again, more of them for the panel "
         "(default: the shipped ones); none is asked about its own pictures",
     )
-    parser.add_argument(
+    judged.add_argument(
         "--vanilla-judge",
         metavar="NETWORK",
         help="reported beside it as a warning: adversarial grain carries over (default: "
         "the family's)",
     )
-    parser.add_argument(
+    judged.add_argument(
+        "--certify",
+        type=types.count,
+        metavar="N",
+        help="also a certified radius from N draws a picture",
+    )
+    judged.add_argument(
         "--answers",
         nargs="+",
         metavar="CSV",
         help="with blind: files that its page saved; prints how often targets were named, and "
         "beside it what the judges say of the pictures in --out",
     )
-    parser.add_argument(
-        "--certify",
-        type=types.count,
-        metavar="N",
-        help="also a certified radius from N draws a picture",
+    where = parser.add_argument_group("where")
+    where.add_argument(
+        "--out", type=Path, default=OUT, metavar="DIR", help=f"results (default: {OUT})"
     )
-    parser.add_argument("--seed", type=types.seed, default=0)
-    parser.add_argument("--data-dir", type=Path, help="where TFDS prepared data")
-    parser.add_argument("--out", type=Path, default=OUT, help=f"default: {OUT}")
     add_processes(parser)
     return parser
 

@@ -24,6 +24,8 @@ from pagjax.networks.base import BaseNetwork
 from pagjax.wording.names import hint, one_of
 from pagjax.wording.numbers import MOST_SIGMA, length
 
+__all__ = ("Cast",)
+
 _ROLES = {ADVERSARIAL: "adversarial-l2"}  # where a shipped name ends otherwise than its role
 JUDGE, VANILLA_JUDGE = "judge-adversarial-l2", "vanilla"
 NOISY_JUDGE, NOISY_STAND_IN = "judge-gaussian", gaussian(0.5)

@@ -24,6 +24,8 @@ from pagjax.synthesis.inputs import Inputs
 from pagjax.synthesis.job import SUBJECT, Job, make_pairs
 from pagjax.synthesis.plan import Asked, plan
 
+__all__ = ("Choice", "make_figure")
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -12,6 +12,8 @@ from typing import Literal
 
 from pagjax.figures import claims
 
+__all__ = ("FAMILIES", "Recipe", "recipes")
+
 VANILLA, ADVERSARIAL = "vanilla", "adversarial"
 FAMILIES = {"imagenette": 0.5, "cifar10": 0.25}
 """Shipped networks that play together, and the sigma of their figures with one smoothed network."""

@@ -8,10 +8,16 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
+from pagjax.arguments.parsing import called
 from pagjax.jobs import interruption
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_INTERRUPTED, EXIT_REFUSED
+from pagjax.wording.flags import in_flags
+
+# Of the command that runs.
+_SETTINGS: ContextVar[frozenset[str]] = ContextVar("settings", default=frozenset())
 
 AGAIN = "the same command goes on"
 _CURES = {
@@ -43,7 +49,8 @@ def guarded(
     ``main`` parses its arguments and returns ``guarded(run, args)``; whatever is slow to import is
     imported in ``run``, so that an interruption during start-up ends here too. Errors of ours,
     those of the system (a full disk, a missing permission, a name too long) and those of a wrong
-    ``JAX_PLATFORMS`` become ``error: ...``; all else is a bug and keeps its traceback.
+    ``JAX_PLATFORMS`` become ``error: ...``, their settings spelled as the command's flags; all else
+    is a bug and keeps its traceback.
 
     Args:
         run: does what the arguments say, and returns the exit status.
@@ -65,6 +72,7 @@ def guarded(
         2
     """
     handler = interruption.install(again)
+    settings = _SETTINGS.set(frozenset(vars(args)))
     try:
         return run(args)
     except KeyboardInterrupt:
@@ -77,12 +85,13 @@ def guarded(
     except Exception as error:
         told = explain(error)
         if told is None and isinstance(error, also):
-            told = str(error)
+            told = in_flags(str(error), vars(args))
         if told is None:
             raise
         print(f"error: {told}", file=sys.stderr)
         return refused
     finally:
+        _SETTINGS.reset(settings)
         interruption.restore(handler)
 
 
@@ -91,11 +100,19 @@ def resume_command() -> str:
     given = [argument for argument in sys.argv[1:] if argument != "--resume"]
     # A run that replaces results goes on as it was begun; it may not have come to its first state.
     how = [] if "--overwrite" in given else ["--resume"]
-    return shlex.join(["python", "-m", "pagjax.synthesize", *given, *how])
+    return shlex.join([*called("synthesize"), *given, *how])
 
 
 def explain(error: Exception) -> str | None:
-    """An error in one line that names the value and the cure; None for one that is a bug."""
+    """An error in one line that names the value and the cure; None for one that is a bug.
+
+    Settings of the command that runs, which stand between backquotes, are spelled as its flags.
+    """
+    told = _explained(error)
+    return None if told is None else in_flags(told, _SETTINGS.get())
+
+
+def _explained(error: Exception) -> str | None:
     if isinstance(error, OSError):
         return _of_system(error)
     if (told := _of_backend(error)) is not None:

@@ -55,7 +55,10 @@ def _end_imports(number: int, frame: object) -> None:
 
 
 def is_starting_a_command() -> bool:
-    """Whether the interpreter is on its way to ``python -m pagjax...``."""
+    """Whether the interpreter is on its way to ``python -m pagjax...``, or to ``pagjax``."""
     words = sys.orig_argv
     named = [words[i + 1] for i, word in enumerate(words[:-1]) if word == "-m"][:1]
-    return sys.argv[:1] == ["-m"] and named != [] and named[0].split(".")[0] == "pagjax"
+    if sys.argv[:1] == ["-m"]:
+        return named != [] and named[0].split(".")[0] == "pagjax"
+    script = sys.argv[0] if sys.argv else ""
+    return os.path.basename(script) in ("pagjax", "pagjax.exe", "pagjax-script.py")

@@ -51,7 +51,7 @@ def start(coordinator: str | None, num_processes: int | None, process_id: int | 
     given = (coordinator, num_processes, process_id)
     if any(value is None for value in given) and any(value is not None for value in given):
         raise JobError(
-            "--coordinator, --num-processes and --process-id go together: pass all three"
+            "`coordinator`, `num_processes` and `process_id` go together: pass all three"
         )
     if coordinator is None and not _in_cluster():
         return

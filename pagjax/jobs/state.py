@@ -15,7 +15,7 @@ from pagjax.io.files.errors import RefusedError
 from pagjax.jobs import processes
 
 NAME = ".unfinished"
-ANEW = "pass --overwrite to start anew"
+ANEW = "pass `overwrite` to start anew"
 _STAMP = {"owner": Form((), "<U64"), "batch": Form((), "int64")}
 _NUMBER = "[0-9]" * 5
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
-from pagjax.io.data.class_folders import normal
 from pagjax.jobs.errors import JobError
-from pagjax.wording.names import hint
+from pagjax.wording.names import by_name, hint
 from pagjax.wording.numbers import shorten
 
 
@@ -37,7 +35,7 @@ def resolve_target(text: str | int, labels: Sequence[str]) -> int:
         if kind not in ("label", "index"):
             kind, name = "", text.strip()
     shown = f"target {shorten(name)}"
-    found = set() if kind == "index" else set(_by_name(tuple(labels)).get(normal(name), ()))
+    found = set() if kind == "index" else set(by_name(name, labels))
     number = re.fullmatch(r"[+-]?[0-9]+", name)
     if number and kind != "label":
         index = int(name) if len(name) < 10 else -1
@@ -56,14 +54,3 @@ def resolve_target(text: str | int, labels: Sequence[str]) -> int:
         raise JobError(f"{shown} means several classes: use one of the indices {sorted(found)}")
     parts = [part.strip() for label in labels for part in label.split(",")]
     raise JobError(f"{shown} is no class of this network; {hint(name, parts)}")
-
-
-@lru_cache(maxsize=8)
-def _by_name(labels: tuple[str, ...]) -> dict[str, set[int]]:
-    """The classes whose label, or one of its synonyms between commas, a name is."""
-    known: dict[str, set[int]] = {}
-    for index, label in enumerate(labels):
-        for part in (label, *label.split(",")):
-            if part.strip():
-                known.setdefault(normal(part), set()).add(index)
-    return known

@@ -14,10 +14,11 @@ import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
-from pagjax.core.checks import as_network_input
+from pagjax.core.checks import as_network_input, as_target
 from pagjax.networks.convolutions.forms import Precision
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.resnet import Outputs, ResNet, ResNetConfig, fuse
+from pagjax.wording import shown
 
 FORMAT = 1
 
@@ -95,7 +96,7 @@ class Description:
         return ResNet(self.config, self.num_classes, self.normalizer)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BaseNetwork:
     """A classifier of images in [0, 1], its normaliser inside.
 
@@ -121,6 +122,31 @@ class BaseNetwork:
     metadata: dict[str, Any]
     network: ResNet
     variables: dict[str, Any]
+
+    def index(self, name: str | int) -> int:
+        """The index of a class by its name, as people write it.
+
+        Args:
+            name: a label, or one of its synonyms between commas; case, spaces, hyphens and
+                underscores do not matter. Indices stay as they are.
+
+        Raises:
+            ValueError: if no class is called so, or several are; the message names near ones.
+            TypeError: for what is neither a name nor an index.
+        """
+        return as_target(name, len(self.labels), self.logits_fn)
+
+    def __repr__(self) -> str:
+        """What it is, in a few lines."""
+        height, width, channels = self.image_shape
+        sigma = self.training_sigma
+        noise = "noise in training not known" if sigma is None else f"trained under sigma {sigma:g}"
+        count = sum(leaf.size for leaf in jax.tree.leaves(self.variables.get("params", {})))
+        return (
+            f"BaseNetwork({self.metadata['architecture']}, {noise})\n"
+            f"  {len(self.labels)} classes: {shown.some_of(self.labels)}\n"
+            f"  images of {height}x{width}x{channels}, {count:,} parameters"
+        )
 
 
 def base_network(

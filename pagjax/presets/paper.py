@@ -6,6 +6,17 @@ from pagjax.core import checks
 from pagjax.core.objectives import CROSS_ENTROPY, Objective
 from pagjax.core.recipe import Recipe
 
+__all__ = (
+    "EPSILON",
+    "NUM_SAMPLES",
+    "NUM_STEPS",
+    "SIDE",
+    "STEP_SIZE",
+    "STEP_SIZE_CROSS_ENTROPY",
+    "STEP_SIZE_WITHOUT_NOISE",
+    "settings",
+)
+
 SIDE = 224
 EPSILON = 40.0
 NUM_STEPS = 300

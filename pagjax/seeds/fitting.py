@@ -12,7 +12,8 @@ import numpy as np
 from scipy.sparse.linalg import eigsh
 
 from pagjax.io.data.labelled_images import LabelledImages
-from pagjax.seeds.store import ClassStatistics, Fit, StatisticsError
+from pagjax.seeds.fits import Fit
+from pagjax.seeds.store import ClassStatistics, StatisticsError
 
 CHUNK = 500
 MOST_VALUES = 2**27  # a gigabyte in float64

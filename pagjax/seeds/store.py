@@ -1,7 +1,6 @@
 """Class statistics on disk: one small ``.npz`` a data set, found by the data set's name.
 
-A file holds means and principal directions, no image. A direction is kept in 8 bits with a scale of
-its own, which moves it by less than a hundredth of its length.
+A file holds means and principal directions, no image, in the form of `pagjax.seeds.fits`.
 """
 
 from __future__ import annotations
@@ -9,47 +8,27 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from pagjax.checkpoints import shipped
 from pagjax.core.class_gaussians import ClassGaussian, stack
 from pagjax.io.files import atomic
-from pagjax.io.files.atomic import Form
 from pagjax.io.files.errors import RefusedError
+from pagjax.seeds.fits import FIT_ARRAYS, Fit, fit_arrays, fit_from_arrays
 
 FORMAT = 1
 FOLDER = "class-statistics"
-FIT_ARRAYS = ("mean", "steps", "scales", "rest")
 MOST_CLASSES, MOST_SIDE = 2**17, 4096
-_LEVELS = 127
 
 
 class StatisticsError(ValueError):
     """Class statistics that cannot be fitted, found or used; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What was fitted to one class.
-
-    Attributes:
-        mean: shape ``[height, width, 3]``, pixels in [0, 1].
-        factors: principal directions times standard deviations, shape ``[rank, height, width, 3]``.
-        dropped: mean variance of the directions that were not kept, in squared pixel units.
-        count: images it was fitted to.
-    """
-
-    mean: np.ndarray
-    factors: np.ndarray
-    dropped: float
-    count: int
 
 
 @dataclass(frozen=True)
@@ -82,7 +61,7 @@ class ClassStatistics:
 
     def gaussian(self, index: int) -> ClassGaussian:
         """The Gaussian that seeds of a class are drawn from."""
-        return _gaussian(self.fits[index], self.regulariser)
+        return self.fits[index].gaussian(self.regulariser)
 
     def densities(self) -> ClassGaussian:
         """All classes' Gaussians with one leading axis, for densities rather than for seeds.
@@ -90,7 +69,7 @@ class ClassStatistics:
         Directions that were not kept have their mean variance here (the maximum likelihood of
         Tipping and Bishop 1999), so that a density covers all of the images' variance.
         """
-        return stack([_density(fit, self.regulariser) for fit in self.fits])
+        return stack([fit.density(self.regulariser) for fit in self.fits])
 
     def scale_to(self, side: int) -> int:
         """How many times finer images of a side are than the fits.
@@ -253,7 +232,7 @@ def find(labels: Sequence[str], side: int | None = None) -> tuple[str, ClassStat
         return finest, same[finest]
     raise StatisticsError(
         f"no statistics are shipped for the classes {', '.join(labels[:3])}, ...: name some with "
-        f"--statistics ({', '.join(names())}, or a file of `python -m pagjax.fit_seeds`)"
+        f"`statistics` ({', '.join(names())}, or a file of `python -m pagjax.fit_seeds`)"
     )
 
 
@@ -264,74 +243,6 @@ def for_labels(labels: Sequence[str], side: int | None = None) -> ClassStatistic
         StatisticsError: if none are shipped.
     """
     return find(labels, side)[1]
-
-
-def fit_arrays(fit: Fit) -> dict[str, np.ndarray]:
-    """A fit as small arrays: the mean in half precision, directions in 8 bits."""
-    rank = len(fit.factors)
-    largest = np.abs(fit.factors).reshape(rank, fit.mean.size).max(axis=1)
-    scales = np.where(largest > 0, largest, 1) / _LEVELS
-    steps = np.rint(fit.factors / scales.reshape(-1, 1, 1, 1)).astype(np.int8)
-    return {
-        "mean": fit.mean.astype(np.float16),
-        "steps": steps,
-        "scales": scales.astype(np.float32),
-        "rest": np.array([fit.dropped, fit.count], np.float64),
-    }
-
-
-def fit_from_arrays(arrays: Mapping[str, np.ndarray], side: int | None = None) -> Fit:
-    """What `fit_arrays` made, back.
-
-    Args:
-        arrays: by name.
-        side: of the fit in pixels, where it is known.
-
-    Raises:
-        ValueError: naming the array that is missing, has another form, or is not finite.
-    """
-    missing = [name for name in FIT_ARRAYS if name not in arrays]
-    if missing:
-        raise ValueError(f"{missing[0]} is missing")
-    shape = (side, side, 3) if side is not None else (*arrays["mean"].shape[:2], 3)
-    rank = arrays["scales"].size
-    forms = {
-        "mean": Form(shape, "float16"),
-        "scales": Form((rank,), "float32"),
-        "steps": Form((rank, *shape), "int8"),
-        "rest": Form((2,), "float64"),
-    }
-    for name, form in forms.items():
-        array = arrays[name]
-        if not form.holds(array.shape, array.dtype):
-            raise ValueError(f"{name} is {array.shape} of {array.dtype}, not {form}")
-        if not np.all(np.isfinite(array)):
-            raise ValueError(f"{name} is not finite")
-    dropped, count = arrays["rest"].tolist()
-    if dropped < 0 or not 2 <= count < 2**53 or count != int(count):
-        raise ValueError(f"rest {[dropped, count]}: a variance and a count of at least 2")
-    # In float64, in which steps times scales are exact: kept twice, a fit has the same bytes.
-    scales = arrays["scales"].astype(np.float64).reshape(-1, 1, 1, 1)
-    return Fit(
-        mean=arrays["mean"].astype(np.float32),
-        factors=arrays["steps"].astype(np.float64) * scales,
-        dropped=dropped,
-        count=int(count),
-    )
-
-
-def _gaussian(fit: Fit, regulariser: float) -> ClassGaussian:
-    return ClassGaussian(
-        jnp.asarray(fit.mean, jnp.float32),
-        jnp.asarray(fit.factors, jnp.float32),
-        jnp.asarray(regulariser, jnp.float32),
-    )
-
-
-def _density(fit: Fit, regulariser: float) -> ClassGaussian:
-    variances = np.square(fit.factors).sum(axis=(1, 2, 3), keepdims=True)
-    left = np.sqrt(np.maximum(1 - fit.dropped / np.maximum(variances, fit.dropped or 1), 0))
-    return _gaussian(replace(fit, factors=fit.factors * left), regulariser + fit.dropped)
 
 
 _shipped = lru_cache(maxsize=8)(load)

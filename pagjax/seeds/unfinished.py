@@ -11,7 +11,8 @@ from typing import Any
 
 from pagjax.io.files import atomic
 from pagjax.io.files.errors import RefusedError
-from pagjax.seeds.store import Fit, fit_arrays, fit_from_arrays, most_bytes
+from pagjax.seeds.fits import Fit, fit_arrays, fit_from_arrays
+from pagjax.seeds.store import most_bytes
 
 _SETTINGS = "settings.json"
 _OWN = re.compile(r"\.?(settings\.json|class-\d{5}\.npz)(\.writing)?|\.DS_Store|Thumbs\.db")

@@ -62,7 +62,7 @@ def check_draws(num_draws: int) -> None:
     from pagjax.certification.least import check_enough, least_draws
 
     try:
-        check_enough("--certify", num_draws, least_draws(ALPHA), ALPHA)
+        check_enough("`certify`", num_draws, least_draws(ALPHA), ALPHA)
     except ValueError as error:
         raise JobError(str(error)) from error
 

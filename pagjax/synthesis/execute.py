@@ -28,7 +28,7 @@ from pagjax.jobs.state import StateFolder as StateFolder
 from pagjax.networks.base import BaseNetwork
 from pagjax.synthesis.job import Job, picture_keys
 
-NO_FRAMES = "the interrupted run kept no frames: resume without --animate, or start anew"
+NO_FRAMES = "the interrupted run kept no frames: resume without `animate`, or start anew"
 STEPS_A_CALL = 5
 SECONDS_BETWEEN_SAVES = 2.0
 

@@ -160,7 +160,7 @@ def check_crop(crop: str, images: Sequence[str]) -> str:
     try:
         kept = crops.parse(crop)
     except ValueError as error:
-        raise JobError(f"--{error}") from error
+        raise JobError(f"`crop`{str(error).removeprefix('crop')}") from error
     named = [name for name, own in crops.NAMED.items() if own == kept]
     return named[0] if named else ",".join(f"{share:g}" for share in kept)
 
@@ -189,7 +189,7 @@ def check_size(network: BaseNetwork, size: tuple[int, int]) -> None:
         image = jax.ShapeDtypeStruct((1, *size, 3), np.float32)
         jax.eval_shape(network.logits_fn, image)
     except (TypeError, ValueError) as error:
-        raise JobError(f"--image-size: {error}") from error
+        raise JobError(f"`image_size`: {error}") from error
 
 
 def read_record(path: Path) -> dict[str, Any]:

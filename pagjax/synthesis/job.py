@@ -176,8 +176,8 @@ class Job:
             raise JobError(str(error)) from error
         if self.settles_after is not None and min(groups) < 2:
             raise JobError(
-                f"--settles-after {self.settles_after}: {min(counts)} {self.sampling} draws have "
-                "no standard error to judge by; pass a larger --num-samples"
+                f"`settles_after={self.settles_after}`: {min(counts)} {self.sampling} draws have "
+                "no standard error to judge by; pass a larger `num_samples`"
             )
         return tuple(draws_needed(self.sigma, count, largest=None) for count in counts)
 
@@ -202,7 +202,7 @@ def make_pairs(
     if num_images != num_targets:
         raise JobError(
             f"{num_images} images and {num_targets} targets cannot go one to one: give as many of "
-            "each, or --pairs all"
+            "each, or `pairs=all`"
         )
     return tuple((i, i) for i in range(num_images))
 

@@ -71,7 +71,7 @@ def plan(
     """
     sigma = network.training_sigma if asked.sigma is None else asked.sigma
     if sigma is None:
-        raise JobError(f"{checkpoint} does not say under which noise it was trained: pass --sigma")
+        raise JobError(f"{checkpoint} does not say under which noise it was trained: pass `sigma`")
     height, width = given.pictures.shape[1:3]
     objective = BY_NAME[asked.objective]
     default = presets.settings(

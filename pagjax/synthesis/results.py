@@ -15,7 +15,7 @@ from jax import Array
 from PIL import Image
 
 from pagjax.core import outputs
-from pagjax.core.checks import UNIT_BOX
+from pagjax.core.checks import UNIT_BOX, draws_needed
 from pagjax.core.smoothing import smoothed_mean
 from pagjax.io.files import atomic
 from pagjax.io.lettering.fonts import said
@@ -135,70 +135,72 @@ def write(
 
     With `certification_draws` each picture also gets a certified radius from so many draws.
     """
-    labels = network.labels
-    start = images[[image for image, _ in job.pairs]]
-    names = picture_names(job, labels)
-    which = np.arange(len(names)), np.array([job.targets[target] for _, target in job.pairs])
-    sources = np.array([image for image, _ in job.pairs])
-    logits_before, before = (values[sources][which] for values in evaluate(network, job, images))
-    logits, probabilities = (values[which] for values in evaluate(network, job, finished.x_star))
-    offsets = (finished.x_star.astype(np.float64) - start).reshape(len(names), -1)
-    distances = np.linalg.norm(offsets, axis=1)
-    broken = (~np.isfinite(finished.trace.gradient_norm)).sum(axis=1)
-    for name, x_star in zip(names, finished.x_star, strict=True):
-        atomic.write_bytes(
-            folder / IMAGES / f"{name}.png", sheets.png(to_pillow(x_star, enlarge_to=SHOWN))
-        )
-    if finished.frames is not None:
-        for name, frames in zip(names, finished.frames, strict=True):
-            atomic.write_bytes(folder / IMAGES / f"{name}.gif", sheets.animation(frames))
-    notes = [f"p = {probability:.3f}" for probability in probabilities]
-    proofs: list[dict[str, Any]] = [{} for _ in names]
+    names = picture_names(job, network.labels)
+    targets = np.array([job.targets[target] for _, target in job.pairs])
+    rows = _rows(job, network, images, finished, names)
+    notes = [f"p = {row['smoothed_probability']:.3f}" for row in rows]
     if certification_draws is not None:
-        found = certified.certify(network, job, finished.x_star, which[1], certification_draws)
+        found = certified.certify(network, job, finished.x_star, targets, certification_draws)
         notes = [text + certified.note(proof) for text, proof in zip(notes, found, strict=True)]
-        proofs = [certified.to_record(p, target) for p, target in zip(found, which[1], strict=True)]
-    for number, page in enumerate(sheet(job, labels, images, finished, notes), start=1):
+        proofs = [certified.to_record(p, target) for p, target in zip(found, targets, strict=True)]
+        rows = [row | proof for row, proof in zip(rows, proofs, strict=True)]
+    _write_pictures(folder, names, finished)
+    for number, page in enumerate(sheet(job, network.labels, images, finished, notes), start=1):
         atomic.write_bytes(folder / sheet_name(number), sheets.png(page))
+    sources = np.array([image for image, _ in job.pairs])
     trace = {name: np.asarray(value) for name, value in finished.trace._asdict().items()}
-    atomic.write_arrays(
-        folder / ARRAYS,
-        {
-            "x0": start,
-            "x_star": finished.x_star,
-            "target": which[1],
-            "image": sources,
-            **trace,
-        },
-    )
+    ends = {"x0": images[sources], "x_star": finished.x_star, "target": targets, "image": sources}
+    atomic.write_arrays(folder / ARRAYS, {**ends, **trace})
     record = {
         "job": job.to_json(),
         "network": network.metadata,
-        "pictures": [
-            {
-                "file": f"{IMAGES}/{names[index]}.png",
-                "image": job.images[image],
-                "target": job.targets[target],
-                "label": labels[job.targets[target]],
-                "objective": float(finished.trace.objective[index, -1]),
-                "standard_error": float(finished.trace.standard_error[index, -1]),
-                "smoothed_logit_before": float(logits_before[index]),
-                "smoothed_logit": float(logits[index]),
-                "smoothed_probability_before": float(before[index]),
-                "smoothed_probability": float(probabilities[index]),
-                "l2_distance": float(distances[index]),
-                "steps_with_non_finite_gradient": int(broken[index]),
-                "settled_at_step": settling_step(finished.trace.settled[index]),
-                **proofs[index],
-            }
-            for index, (image, target) in enumerate(job.pairs)
-        ],
-        "evaluation_samples": EVALUATION_SAMPLES if job.sigma > 0 else 1,
+        "pictures": rows,
+        "evaluation_samples": draws_needed(job.sigma, EVALUATION_SAMPLES, largest=None),
         "x_star_sha256": atomic.digest(finished.x_star),
         "environment": environment.describe(),
     }
     atomic.write_json(folder / RECORD, record)
     return record
+
+
+def _rows(
+    job: Job, network: BaseNetwork, images: np.ndarray, finished: Finished, names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What the record says of every picture."""
+    sources, goals = np.array(job.pairs).T
+    which = np.arange(len(names)), np.array(job.targets)[goals]
+    logits_before, before = (values[sources][which] for values in evaluate(network, job, images))
+    logits, probabilities = (values[which] for values in evaluate(network, job, finished.x_star))
+    offsets = (finished.x_star.astype(np.float64) - images[sources]).reshape(len(names), -1)
+    distances = np.linalg.norm(offsets, axis=1)
+    broken = (~np.isfinite(finished.trace.gradient_norm)).sum(axis=1)
+    return [
+        {
+            "file": f"{IMAGES}/{names[index]}.png",
+            "image": job.images[image],
+            "target": job.targets[target],
+            "label": network.labels[job.targets[target]],
+            "objective": float(finished.trace.objective[index, -1]),
+            "standard_error": float(finished.trace.standard_error[index, -1]),
+            "smoothed_logit_before": float(logits_before[index]),
+            "smoothed_logit": float(logits[index]),
+            "smoothed_probability_before": float(before[index]),
+            "smoothed_probability": float(probabilities[index]),
+            "l2_distance": float(distances[index]),
+            "steps_with_non_finite_gradient": int(broken[index]),
+            "settled_at_step": settling_step(finished.trace.settled[index]),
+        }
+        for index, (image, target) in enumerate(job.pairs)
+    ]
+
+
+def _write_pictures(folder: Path, names: Sequence[str], finished: Finished) -> None:
+    for name, x_star in zip(names, finished.x_star, strict=True):
+        picture = to_pillow(x_star, enlarge_to=SHOWN)
+        atomic.write_bytes(folder / IMAGES / f"{name}.png", sheets.png(picture))
+    if finished.frames is not None:
+        for name, frames in zip(names, finished.frames, strict=True):
+            atomic.write_bytes(folder / IMAGES / f"{name}.gif", sheets.animation(frames))
 
 
 def settling_step(settled: np.ndarray) -> int | None:

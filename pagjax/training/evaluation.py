@@ -64,15 +64,35 @@ class Accuracies:
     sigma: float
 
 
+@dataclass(frozen=True)
+class Exam:
+    """What an evaluation puts a network to.
+
+    Attributes:
+        sigma: noise level in pixel units; 0 leaves out what needs noise.
+        num_draws: noise draws an image for the smoothed classifier.
+        epsilon: radius of an l2 attack on the base network, in pixel units; 0 leaves it out.
+        attack_steps: its steps.
+        seed: of all noise; an image's noise depends on its number alone.
+    """
+
+    sigma: float
+    num_draws: int
+    epsilon: float = 0.0
+    attack_steps: int = 20
+    seed: int = 0
+
+    def __str__(self) -> str:
+        """As what is kept of an evaluation names it."""
+        asked = {"sigma": self.sigma, "draws": self.num_draws, "epsilon": self.epsilon}
+        return str({**asked, "steps": self.attack_steps})
+
+
 def evaluate(
     logits_fn: LogitsFn,
     data: LabelledImages,
+    exam: Exam,
     *,
-    sigma: float,
-    num_draws: int,
-    epsilon: float = 0.0,
-    attack_steps: int = 20,
-    seed: int = 0,
     kept: Path | None = None,
     report: Report = lambda what, done, total: None,
 ) -> tuple[Accuracies, dict[str, np.ndarray]]:
@@ -81,13 +101,9 @@ def evaluate(
     Args:
         logits_fn: images ``[n, height, width, 3]`` to logits.
         data: the images, of the network's size.
-        sigma: noise level in pixel units; 0 leaves out what needs noise.
-        num_draws: noise draws an image for the smoothed classifier.
-        epsilon: radius of an l2 attack on the base network, in pixel units; 0 leaves it out.
-        attack_steps: its steps.
-        seed: of all noise; an image's noise depends on its number alone.
+        exam: noise and attack.
         kept: folder of what is done so far, from which a killed evaluation of the same network and
-            the same arguments goes on; None keeps nothing.
+            the same exam goes on; None keeps nothing.
         report: told about progress.
 
     Returns:
@@ -95,25 +111,23 @@ def evaluate(
         ``"attacked"``, and ``"votes"`` of shape ``[images, classes]``, where measured.
     """
     network = as_partial(logits_fn)
-    asked = {"sigma": sigma, "draws": num_draws, "epsilon": epsilon, "steps": attack_steps}
     # What is kept of an evaluation says of which network and which question it is.
     own = atomic.digest(*jax.tree.leaves(network), data.targets) if kept is not None else ""
-    visit = partial(_visit, data=data, kept=kept, report=report, own=f"{own} {asked}")
-    raw = {"clean": visit(partial(_predict, network), seed=seed, what="clean")}
-    if sigma:
-        noisy = partial(_predict_noisy, network, sigma)
-        raw["under_noise"] = visit(noisy, seed=seed + 1, what="under noise")
-        votes = partial(_votes, network, sigma, num_draws)
-        raw["votes"] = visit(votes, seed=seed + 2, what=f"smoothed, {num_draws} draws")
-    if epsilon:
-        attacked = partial(_predict_attacked, network, epsilon, attack_steps)
-        raw["attacked"] = visit(attacked, seed=seed, what="under attack")
-    return accuracies(raw, data.targets, sigma=sigma, num_draws=num_draws, epsilon=epsilon), raw
+    visit = partial(_visit, data=data, kept=kept, report=report, own=f"{own} {exam}")
+    raw = {"clean": visit(partial(_predict, network), seed=exam.seed, what="clean")}
+    if exam.sigma:
+        noisy = partial(_predict_noisy, network, exam.sigma)
+        raw["under_noise"] = visit(noisy, seed=exam.seed + 1, what="under noise")
+        votes = partial(_votes, network, exam.sigma, exam.num_draws)
+        what = f"smoothed, {exam.num_draws} draws"
+        raw["votes"] = visit(votes, seed=exam.seed + 2, what=what)
+    if exam.epsilon:
+        attacked = partial(_predict_attacked, network, exam.epsilon, exam.attack_steps)
+        raw["attacked"] = visit(attacked, seed=exam.seed, what="under attack")
+    return accuracies(raw, data.targets, exam), raw
 
 
-def accuracies(
-    raw: dict[str, np.ndarray], targets: np.ndarray, *, sigma: float, num_draws: int, epsilon: float
-) -> Accuracies:
+def accuracies(raw: dict[str, np.ndarray], targets: np.ndarray, exam: Exam) -> Accuracies:
     """Accuracies from predictions and votes, see `evaluate`."""
 
     def share(name: str) -> float | None:
@@ -122,7 +136,7 @@ def accuracies(
     smoothed = sure = abstained = None
     if "votes" in raw:
         right = raw["votes"].argmax(axis=-1) == targets
-        certain = ~abstains(raw["votes"], num_draws, ALPHA)
+        certain = ~abstains(raw["votes"], exam.num_draws, ALPHA)
         smoothed, sure = float(right.mean()), float((right & certain).mean())
         abstained = float(1 - certain.mean())
     return Accuracies(
@@ -132,10 +146,10 @@ def accuracies(
         smoothed=smoothed,
         smoothed_sure=sure,
         abstained=abstained,
-        draws=num_draws if sigma else 0,
+        draws=exam.num_draws if exam.sigma else 0,
         attacked=share("attacked"),
-        epsilon=epsilon,
-        sigma=sigma,
+        epsilon=exam.epsilon,
+        sigma=exam.sigma,
     )
 
 

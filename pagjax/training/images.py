@@ -38,7 +38,7 @@ def open_both(
         raise TrainingError(
             f"{shared} of {len(test)} test images of {settings.data} ({split}) are training images "
             f"({settings.train_split}): make two folders, train and test, name them with "
-            "--train-split and --test-split, or pass --evaluate-on-training, which the card tells"
+            "`train_split` and `test_split`, or pass `evaluate_on_training`, which the card tells"
         )
     data, test = data.checked(hold=True), test.checked(hold=True)
     if start is None and data.files is not None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +42,7 @@ _TRIAL_BATCH = 100
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """What is known after some steps.
 
     Attributes:
@@ -68,7 +69,7 @@ class Progress:
     test_accuracy: float | None
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[TrainingProgress], None]
 
 
 def train(
@@ -98,54 +99,40 @@ def train(
         keeps the state.
     """
     network = network_of(settings, len(data.labels))
-    per_epoch = len(data) // settings.batch_size
-    if per_epoch == 0:
-        raise TrainingError(
-            f"{len(data)} training images do not fill a batch of {settings.batch_size}: "
-            "choose a smaller --batch-size"
-        )
+    pace = _Pace.of(settings, len(data), stop_after)
+    per_epoch = pace.per_epoch
     mesh, split = _placements(settings.batch_size)
     rows = _rows_here(split, settings.batch_size)
     state = init(settings, network, per_epoch, start)
-    state = place(state_files.restore(folder, state, settings.to_json()) or state, mesh)
-    if processes.is_first():
-        state_files.tidy(folder)
+    state = place(_restored(folder, state, settings), mesh)
     step_fn = make_step(settings, network, per_epoch)
     trial_fn = _classifier(network, settings.precision)
-    rates = optimisers.schedule(settings, per_epoch)
-    total = optimisers.total_steps(settings, per_epoch)
-    last = total if stop_after is None else min(total, stop_after)
     first = int(state.step)
-    between_trials = per_epoch * max(1, math.ceil(settings.epochs / MOST_TRIALS))
     began = saved = reported = time.monotonic()
     measured: list[Measured] = []
     for number, batch in zip(
-        range(first, last),
-        batches(data, settings.batch_size, settings.seed, first, last, rows),
+        range(first, pace.last),
+        batches(data, settings.batch_size, settings.seed, first, pace.last, rows),
         strict=True,
     ):
         placed = [jax.make_array_from_process_local_data(split, part) for part in batch]
         state, seen = step_fn(state, *placed)
         measured.append(seen)
         step = number + 1
-        tries = step % between_trials == 0 or step == last
+        tries = step % pace.between_trials == 0 or step == pace.last
         if tries or len(measured) == STEPS_BETWEEN_REPORTS or number == first:
-            losses, accuracies = np.mean(jax.device_get(measured), axis=0)
-            if not np.isfinite(losses):
-                raise TrainingError(
-                    f"the loss is {losses} at step {step}: lower --peak-rate, or start anew"
-                )
+            loss, accuracy = _means(measured, step)
             now = time.monotonic()
             speed = len(measured) * settings.batch_size / (now - reported)
             trial = _trial(trial_fn, state, test, settings) if tries else None
             report(
-                Progress(
+                TrainingProgress(
                     step=step,
-                    steps=total,
+                    steps=pace.total,
                     epoch=step / per_epoch,
-                    loss=float(losses),
-                    accuracy=float(accuracies),
-                    rate=float(rates(number)),
+                    loss=loss,
+                    accuracy=accuracy,
+                    rate=float(pace.rates(number)),
                     images_per_second=None if number == first else speed,
                     seconds=now - began,
                     cpu_seconds=time.process_time(),
@@ -153,14 +140,63 @@ def train(
                 )
             )
             measured, reported = [], time.monotonic()
-            if step == last or reported - saved > SECONDS_BETWEEN_SAVES:
+            if step == pace.last or reported - saved > SECONDS_BETWEEN_SAVES:
                 if processes.is_first():
                     state_files.save(folder, state, settings.to_json())
                 saved = time.monotonic()
-    if settings.average_from and last == total:
+    if settings.average_from and pace.last == pace.total:
         average = measured_anew(settings, network, data, state.average, split, rows)
         state = state._replace(average=average)
     return state
+
+
+class _Pace(NamedTuple):
+    """When a run does what.
+
+    Attributes:
+        per_epoch: steps an epoch.
+        rates: learning rate by the number of the step.
+        total: steps of the run.
+        last: the step after which this process stops.
+        between_trials: steps from one look at the test images to the next.
+    """
+
+    per_epoch: int
+    rates: Callable[[int], Any]
+    total: int
+    last: int
+    between_trials: int
+
+    @classmethod
+    def of(cls, settings: Settings, num_images: int, stop_after: int | None) -> _Pace:
+        """Of a run on so many images."""
+        per_epoch = num_images // settings.batch_size
+        if per_epoch == 0:
+            raise TrainingError(
+                f"{num_images} training images do not fill a batch of {settings.batch_size}: "
+                "choose a smaller `batch_size`"
+            )
+        total = optimisers.total_steps(settings, per_epoch)
+        between_trials = per_epoch * max(1, math.ceil(settings.epochs / MOST_TRIALS))
+        last = total if stop_after is None else min(total, stop_after)
+        rates = optimisers.schedule(settings, per_epoch)
+        return cls(per_epoch, rates, total, last, between_trials)
+
+
+def _restored(folder: Path, state: State, settings: Settings) -> State:
+    """The last state on disk, else the one given; what a kill left beside it is removed."""
+    restored = state_files.restore(folder, state, settings.to_json())
+    if processes.is_first():
+        state_files.tidy(folder)
+    return restored or state
+
+
+def _means(measured: Sequence[Measured], step: int) -> tuple[float, float]:
+    """Mean loss and accuracy of steps up to this one."""
+    loss, accuracy = map(float, np.mean(jax.device_get(measured), axis=0))
+    if not math.isfinite(loss):
+        raise TrainingError(f"the loss is {loss} at step {step}: lower `peak_rate`, or start anew")
+    return loss, accuracy
 
 
 def _classifier(network: ResNet, precision: Precision) -> Callable[[Variables, Array], Array]:
@@ -175,7 +211,7 @@ def _placements(batch_size: int) -> tuple[Mesh, NamedSharding]:
     devices = jax.devices()
     if batch_size % len(devices):
         raise TrainingError(
-            f"--batch-size {batch_size} cannot be split over {len(devices)} devices: "
+            f"`batch_size={batch_size}` cannot be split over {len(devices)} devices: "
             f"choose a multiple of {len(devices)}"
         )
     mesh = Mesh(np.array(devices), ("batch",))

@@ -64,7 +64,7 @@ def make_room(folder: Path, settings: Settings, *, overwrite: bool) -> None:
     mark, others = _read(folder / _MARK), foreign(folder)
     if not (folder / SETTINGS).is_file() and mark is None and _holds_more(folder):
         shown = f" (it holds {', '.join(others[:3])})" if others else ""
-        raise TrainingError(f"{folder} is no training run{shown}: choose another --out for it")
+        raise TrainingError(f"{folder} is no training run{shown}: choose another `out` for it")
     ours = {"settings": settings.to_json()}
     goes_on = mark is not None and mark.get("settings") == ours["settings"]
     if overwrite and not goes_on and _holds_more(folder):
@@ -87,7 +87,7 @@ def _refuse(folder: Path, others: list[str]) -> None:
         more = f" and {len(others) - 3} more" if others[3:] else ""
         raise TrainingError(
             f"{folder} holds what is not of a training run ({', '.join(others[:3])}{more}): move "
-            "that away, or choose another --out"
+            "that away, or choose another `out`"
         )
 
 

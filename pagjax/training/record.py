@@ -6,12 +6,13 @@ import dataclasses
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from pagjax.io.files import atomic
 from pagjax.training.evaluation import ALPHA, Accuracies
-from pagjax.training.loop import Progress
+from pagjax.training.loop import TrainingProgress
 from pagjax.training.settings import TrainingError
 
 METRICS, CURVES, CARD, TABLE = "metrics.jsonl", "curves.png", "card.json", "card.md"
@@ -32,7 +33,7 @@ def resume(folder: Path, step: int) -> None:
         atomic.write_bytes(path, content)
 
 
-def append(folder: Path, progress: Progress) -> None:
+def append(folder: Path, progress: TrainingProgress) -> None:
     """Adds a line to the run's metrics."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / METRICS).open("a", encoding="utf-8") as file:
@@ -65,7 +66,7 @@ def _first_wrong(line: Any) -> str | None:
     """The first field of a line that no run can have written."""
     if not isinstance(line, dict):
         return "it"
-    for field, kind in get_type_hints(Progress).items():
+    for field, kind in get_type_hints(TrainingProgress).items():
         value: Any = line.get(field)
         if value is None and (kind is not int and kind is not float):
             continue
@@ -76,7 +77,7 @@ def _first_wrong(line: Any) -> str | None:
 
 
 def total_of(lines: Sequence[Mapping[str, Any]], clock: str) -> float:
-    """What a clock of `Progress` (seconds, cpu_seconds) counted over all of a run's processes."""
+    """What a clock of `TrainingProgress` (seconds, cpu_seconds) counted over a run's processes."""
     total, previous = 0.0, 0.0
     for line in lines:
         total += line[clock] - (previous if line[clock] >= previous else 0.0)
@@ -111,21 +112,37 @@ def draw_curves(folder: Path) -> Path:
     return folder / CURVES
 
 
+@dataclass(frozen=True)
+class Made:
+    """How a network came to be.
+
+    Attributes:
+        settings: of its training, as JSON values.
+        command: words that train it again.
+        environment: from `pagjax.jobs.environment.describe`.
+        seconds, cpu_seconds: that training took.
+        parameters: how many were trained.
+    """
+
+    settings: Mapping[str, Any]
+    command: Sequence[str]
+    environment: Mapping[str, Any]
+    seconds: float
+    cpu_seconds: float
+    parameters: int
+
+
 def card(
-    name: str,
-    settings: Mapping[str, Any],
-    reached: Accuracies,
-    unrounded: Accuracies,
-    *,
-    command: Sequence[str],
-    environment: Mapping[str, Any],
-    lines: Sequence[Mapping[str, Any]],
-    parameters: int,
-    purpose: str,
+    name: str, purpose: str, made: Made, reached: Accuracies, unrounded: Accuracies
 ) -> dict[str, Any]:
     """A network's card as JSON values.
 
-    Its ``"rounding"`` is what half precision on disk added to each accuracy.
+    Args:
+        name: of the network.
+        purpose: what it is for, in a phrase.
+        made: how it came to be.
+        reached: its accuracies as it is on disk.
+        unrounded: those before half precision; ``"rounding"`` is what that added to each.
     """
     rounding = {"clean": reached.clean - unrounded.clean}
     if reached.under_noise is not None and unrounded.under_noise is not None:
@@ -136,12 +153,12 @@ def card(
         "accuracies": dataclasses.asdict(reached),
         "rounding": rounding,
         "abstention_level": ALPHA,
-        "parameters": parameters,
-        "command": " ".join(command),
-        "settings": dict(settings),
-        "training_seconds": round(total_of(lines, "seconds")),
-        "training_cpu_seconds": round(total_of(lines, "cpu_seconds")),
-        "environment": dict(environment),
+        "parameters": made.parameters,
+        "command": " ".join(made.command),
+        "settings": dict(made.settings),
+        "training_seconds": round(made.seconds),
+        "training_cpu_seconds": round(made.cpu_seconds),
+        "environment": dict(made.environment),
     }
 
 

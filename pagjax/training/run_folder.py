@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,30 @@ from pagjax.io.data import identity
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
-from pagjax.jobs import environment, processes, records
+from pagjax.jobs import differing, environment, processes, records
 from pagjax.networks.base import BaseNetwork, Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
 from pagjax.training import own_files, record
-from pagjax.training.evaluation import evaluate
-from pagjax.training.recipes import Recipe
-from pagjax.training.settings import Settings, TrainingError
+from pagjax.training.evaluation import Exam, evaluate
+from pagjax.training.settings import NamedSettings, Settings, TrainingError
 from pagjax.training.step import State
 
 PREDICTIONS = "predictions.npz"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run.
+
+    Attributes:
+        folder: what it leaves behind.
+        name: of the network.
+        recipe: its settings, and what the network is for.
+    """
+
+    folder: Path
+    name: str
+    recipe: NamedSettings
 
 
 def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
@@ -50,14 +63,11 @@ def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
     try:
         theirs = Settings.from_json(records.read(path)).to_json()
     except (TypeError, TrainingError) as error:
-        raise TrainingError(f"{path}: {error}: restore it, or choose another --out") from error
-    ours = json.loads(json.dumps(settings.to_json()))
-    differing = [name for name in ours if ours[name] != theirs[name]]
-    if differing:
-        shown = "; ".join(f"{n}: {theirs[n]!r}, now {ours[n]!r}" for n in differing)
+        raise TrainingError(f"{path}: {error}: restore it, or choose another `out`") from error
+    if shown := differing.told(settings.to_json(), theirs):
         raise TrainingError(
             f"{folder} holds a run of other settings ({shown}): "
-            "repeat them, choose another --out, or pass --overwrite"
+            "repeat them, choose another `out`, or pass `overwrite`"
         )
 
 
@@ -86,7 +96,7 @@ def check_data(
     if changed:
         raise TrainingError(
             f"{folder} was begun with other {' and '.join(changed)}, by {path.name} in it: restore "
-            "them, choose another --out, or pass --overwrite"
+            "them, choose another `out`, or pass `overwrite`"
         )
 
 
@@ -113,7 +123,7 @@ def stored_side(side: int) -> int:
 
 
 def write_checkpoint(
-    folder: Path, name: str, recipe: Recipe, state: State, classes: Classes
+    run: Run, state: State, classes: Classes
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Writes the averaged weights in half precision, to be used before they are evaluated.
 
@@ -124,17 +134,15 @@ def write_checkpoint(
     half = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), kept)
     if not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(half)):
         raise TrainingError("weights that half precision cannot hold: train longer or more gently")
-    described = _description(name, recipe.settings, classes, {})
-    path = folder / own_files.CHECKPOINT
+    described = _description(run, classes, {})
+    path = run.folder / own_files.CHECKPOINT
     if processes.is_first() and not store.holds(path, described, half):
         store.save(path, described, half, overwrite=True)
     return kept, half
 
 
 def finish(
-    folder: Path,
-    name: str,
-    recipe: Recipe,
+    run: Run,
     state: State,
     data: LabelledImages,
     test: LabelledImages,
@@ -148,9 +156,7 @@ def finish(
     A killed evaluation goes on where it was. Several processes share it out; the first one writes.
 
     Args:
-        folder: of the run.
-        name: of the network.
-        recipe: of the run.
+        run: the run.
         state: the last one.
         data: what was trained on.
         test: what is evaluated on.
@@ -161,52 +167,49 @@ def finish(
     Returns:
         The card as a table; nothing in processes but the first.
     """
-    settings = recipe.settings
-    trained, half = write_checkpoint(folder, name, recipe, state, data.classes)
-    description = _description(name, settings, data.classes, {})
-    measure = partial(evaluate, data=test, sigma=settings.sigma, report=report)
-    unrounded, _ = measure(
-        base_network(description, trained, settings.precision).logits_fn,
-        num_draws=1,
-        kept=folder / own_files.EVALUATION / "trained",
-    )
-    reached, raw = measure(
-        base_network(description, half, settings.precision).logits_fn,
-        num_draws=num_draws,
-        epsilon=recipe.evaluate_epsilon,
-        kept=folder / own_files.EVALUATION / "written",
-    )
+    settings, kept = run.recipe.settings, run.folder / own_files.EVALUATION
+    trained, half = write_checkpoint(run, state, data.classes)
+    description = _description(run, data.classes, {})
+    as_trained = base_network(description, trained, settings.precision).logits_fn
+    as_written = base_network(description, half, settings.precision).logits_fn
+    exam = Exam(settings.sigma, num_draws, run.recipe.evaluate_epsilon)
+    short = Exam(settings.sigma, 1)
+    unrounded, _ = evaluate(as_trained, test, short, kept=kept / "trained", report=report)
+    reached, raw = evaluate(as_written, test, exam, kept=kept / "written", report=report)
     if not processes.is_first():
         return ""
-    values = record.card(
-        name,
-        portable(settings),
-        reached,
-        unrounded,
-        command=command,
-        environment={k: v for k, v in environment.describe().items() if k != "command"},
-        lines=record.read(folder),
-        parameters=sum(leaf.size for leaf in jax.tree.leaves(trained["params"])),
-        purpose=recipe.purpose,
-    )
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(trained["params"]))
+    made = _made(run, command, parameters)
+    values = record.card(run.name, run.recipe.purpose, made, reached, unrounded)
     skipped = {"training": len(data.skipped), "test": len(test.skipped)}
     if any(skipped.values()):
         values["skipped_images"] = skipped
-    described = _description(name, settings, data.classes, values)
     narrow = {key: _narrow(array) for key, array in {**raw, "targets": test.targets}.items()}
 
     def beside(checkpoint: Path) -> None:
         atomic.write_arrays(checkpoint / PREDICTIONS, narrow)
         record.write_card(checkpoint, values)
 
-    store.save(folder / own_files.CHECKPOINT, described, half, overwrite=True, beside=beside)
-    record.draw_curves(folder)
+    described = _description(run, data.classes, values)
+    store.save(run.folder / own_files.CHECKPOINT, described, half, overwrite=True, beside=beside)
+    record.draw_curves(run.folder)
     return record.card_table(values)
 
 
-def _description(
-    name: str, settings: Settings, classes: Classes, origin: dict[str, Any]
-) -> Description:
+def _made(run: Run, command: Sequence[str], parameters: int) -> record.Made:
+    lines = record.read(run.folder)
+    return record.Made(
+        settings=portable(run.recipe.settings),
+        command=command,
+        environment={k: v for k, v in environment.describe().items() if k != "command"},
+        seconds=record.total_of(lines, "seconds"),
+        cpu_seconds=record.total_of(lines, "cpu_seconds"),
+        parameters=parameters,
+    )
+
+
+def _description(run: Run, classes: Classes, origin: dict[str, Any]) -> Description:
+    settings = run.recipe.settings
     return Description(
         architecture=f"{settings.stem} stem, {settings.block} blocks "
         f"{'/'.join(map(str, settings.stage_sizes))}, width {settings.width}",
@@ -217,7 +220,7 @@ def _description(
         labels=classes.labels,
         wordnet_ids=classes.wordnet_ids,
         training_sigma=settings.sigma,
-        origin={"source": "pagjax.train", "name": name, **origin},
+        origin={"source": "pagjax.train", "name": run.name, **origin},
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pagjax.io.files.errors import DataError
-from pagjax.networks.resnet import ResNetConfig, Stem
+from pagjax.networks.config import ResNetConfig, Stem
 from pagjax.wording.numbers import MOST_SIGMA, check_in_box, check_length
 
 # A training run that cannot be done as asked, for its data or its settings: one word for both.
@@ -162,3 +162,21 @@ class Settings:
             raise TrainingError(f"unknown settings {unknown}: written by another pagjax?")
         tuples = {name: tuple(values[name]) for name in ("stage_sizes", "drops") if name in values}
         return cls(**{**values, **tuples})
+
+
+@dataclass(frozen=True)
+class NamedSettings:
+    """Settings with what is to be expected of them.
+
+    Attributes:
+        settings: of the run.
+        purpose: what the network is for, in a phrase.
+        evaluate_epsilon: l2 radius at which the final evaluation attacks the base network; 0 for
+            none.
+        expected: published results with their source, or what the small networks aim at.
+    """
+
+    settings: Settings
+    purpose: str
+    evaluate_epsilon: float = 0.0
+    expected: str = ""

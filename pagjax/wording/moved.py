@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 _CORE = (
     *("checks", "class_gaussians", "draws", "gradients", "mesh", "objectives", "outputs"),
@@ -17,7 +17,10 @@ MOVED = {
     **{f"pagjax.{name}": f"pagjax.core.{name}" for name in _CORE},
     "pagjax.attribution": "pagjax.alignment.attribution",
     "pagjax.certificates": "pagjax.certified_logs",
+    "pagjax.checkpoints.convert": "pagjax.convert.conversion",
+    "pagjax.checkpoints.torch_resnets": "pagjax.convert.torch_resnets",
     "pagjax.images": "pagjax.io.pictures.images",
+    "pagjax.io.class_folders": "pagjax.io.data.class_folders",
     "pagjax.paper": "pagjax.presets.paper",
     "pagjax.samples": "pagjax.io.pictures.samples",
     "pagjax.torch_files": "pagjax.convert.torch_files",
@@ -26,12 +29,16 @@ MOVED = {
 
 def _now(name: str) -> str:
     """A module's name today; submodules moved with their packages."""
+    if not name.startswith("pagjax."):
+        return name
     parts = name.split(".")
-    home = ".".join(parts[:2])
-    return ".".join([MOVED.get(home, home), *parts[2:]])
+    for length in (3, 2):
+        if (home := ".".join(parts[:length])) in MOVED:
+            return ".".join([MOVED[home], *parts[length:]])
+    return name
 
 
-class _SameModule(Loader):
+class _SameModule:
     """Gives the module itself under its earlier name: there is one of each, never a copy."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -43,11 +50,12 @@ class _SameModule(Loader):
         module.__spec__ = self.own  # which the import system has just replaced
 
 
-class _Finder(MetaPathFinder):
+class _Finder:  # by its form: importlib.abc, which names it, takes as long as all of pagjax
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(fullname, _SameModule()) if _now(fullname) != fullname else None
+        loader: Any = _SameModule()
+        return ModuleSpec(fullname, loader) if _now(fullname) != fullname else None
 
 
 def install() -> None:

@@ -53,7 +53,7 @@ def a_job(**changes):
         "seed": 0,
         "precision": "float32",
     }
-    return jobs.Job(**{**values, **changes})
+    return jobs.LogJob(**{**values, **changes})
 
 
 # Certifies, and is killed within the line of image 2.
@@ -123,8 +123,10 @@ def test_the_other_methods_fill_logs(tmp_path, method):
 def test_several_devices_count_the_same_votes():
     program = """
 import jax
+from pagjax.certification.sampling import DrawStream
 from pagjax.certification.votes import count_votes
 from pagjax.checkpoints import store
+from pagjax.core.outputs import vote
 from pagjax.core.mesh import make_mesh
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
@@ -133,10 +135,11 @@ from pagjax.io.data.labelled_images import open_data
 from tests.support import closed_forms
 assert jax.device_count() == 3
 network, image = closed_forms.smooth_network(jax.random.key(0)), closed_forms.image()
-given = {"sigma": 0.5, "num_draws": 30}
 for mesh, at_once in ((None, None), (make_mesh(1, 30), None), (make_mesh(1, 30), 3)):
-    votes = count_votes(network, image, jax.random.key(1), **given, mesh=mesh, chunk_size=at_once)
-    print(votes.tolist())
+    stream = DrawStream(
+        vote, network, image, jax.random.key(1), sigma=0.5, most=30, mesh=mesh, chunk_size=at_once
+    )
+    print(count_votes(stream, 30).tolist())
 """
     environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=3"}
     done = subprocess.run(

@@ -70,7 +70,7 @@ def test_a_converted_network_is_the_network(cohen_file, tmp_path):
     assert base.training_sigma == 0.25
     assert base.metadata["origin"]["facts"]["arch"] == "cifar_resnet20"
     assert len(base.metadata["origin"]["sha256"]) == 64
-    assert "--probe" in done.warnings[0]
+    assert "`probe_folder=DIR`" in done.warnings[0]
 
 
 def test_the_command_says_what_it_found(cohen_file, tmp_path, capsys):

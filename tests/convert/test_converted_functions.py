@@ -45,8 +45,8 @@ def test_the_pool_is_not_left_out_in_silence(tmp_path):
     done = save_and_convert(tmp_path, state(with_pool(small())))
     (warning,) = [text for text in done.warnings if "max-pool" in text]
     assert "--max-pool" in warning
-    assert "--stem-stride 2" in warning
-    assert "--probe" in warning
+    assert "`stem_stride=2`" in warning
+    assert "`probe_folder=DIR`" in warning
     assert done.description.origin["structure"]["max_pool"] == {"value": False, "by": "default"}
 
 

@@ -99,7 +99,7 @@ def test_averaged_weights_are_told_and_can_be_chosen(averaged):
     check_same(layout.state, NETWORK_STATE)
     assert layout.selection.default
     (warning,) = layout.warnings
-    assert f"--weights {averaged}" in warning
+    assert f"`weights={averaged}`" in warning
     assert "took state_dict" in warning
     chosen = layouts.recognise(content, averaged)
     check_same(chosen.state, OTHER_STATE)
@@ -117,7 +117,7 @@ def test_averaged_weights_are_told_and_can_be_chosen(averaged):
 )
 def test_companions_without_a_default_are_listed(one, other):
     state = {one + k: v for k, v in NETWORK.items()} | {other + k: v for k, v in OTHER.items()}
-    with pytest.raises(CheckpointError, match="--weights KEY") as caught:
+    with pytest.raises(CheckpointError, match="`weights=KEY`") as caught:
         layouts.recognise({"state_dict": state, "epoch": 1})
     message = str(caught.value)
     assert f"state_dict.{one.removesuffix('.')}: 32 tensors, key 'state_dict'" in message

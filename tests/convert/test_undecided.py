@@ -47,12 +47,16 @@ def test_code_of_known_publishers_settles_the_structure():
 @pytest.mark.parametrize(
     ("network", "words", "number"),
     [
-        (small(), ["--stem-stride 2", "--max-pool"], 4),
-        (small("imagenet"), ["--stem-stride 1", "--no-max-pool"], 4),
-        (small("imagenet", Bottleneck), ["--stem-stride 1", "--no-max-pool", "--stride-on 1x1"], 8),
+        (small(), ["`stem_stride=2`", "`max_pool=True`"], 4),
+        (small("imagenet"), ["`stem_stride=1`", "`max_pool=False`"], 4),
+        (
+            small("imagenet", Bottleneck),
+            ["`stem_stride=1`", "`max_pool=False`", "`stride_on=1x1`"],
+            8,
+        ),
         (
             torch_networks.TorchResNet("cifar", type(small().layer1[0]), (1, 1), 4, 5, None),
-            ["--stem-stride 2", "--max-pool", "--shortcut padding_end"],
+            ["`stem_stride=2`", "`max_pool=True`", "`shortcut=padding_end`"],
             8,
         ),
     ],
@@ -60,7 +64,7 @@ def test_code_of_known_publishers_settles_the_structure():
 def test_everything_open_is_one_warning(network, words, number):
     _, structures = _options(arrays(network))
     (warning,) = structures.warnings
-    assert all(word in warning for word in (*words, "--probe"))
+    assert all(word in warning for word in (*words, "`probe_folder=DIR`"))
     assert len(structures.values) == number
     assert next(iter(structures.values)) == ""
 
@@ -94,7 +98,7 @@ def test_stored_numbers_say_nothing_of_a_clamp():
     content = {**STORED, **arrays(small())}
     taken, _ = _options(content)
     assert taken.default == Normalizer((0.4,) * 3, (0.2,) * 3)
-    assert "--normalizer stored-clamped" in taken.warnings[0]
+    assert "`normalizer=stored-clamped`" in taken.warnings[0]
     clamped, _ = _options(content, "stored-clamped")
     assert clamped.default == Normalizer((0.4,) * 3, (0.2,) * 3, clamp=True)
     assert clamped.warnings == clamped.notes == ()

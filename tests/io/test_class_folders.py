@@ -101,7 +101,7 @@ def test_wordnet_ids():
         match(["n99999999"], whole, "data")
     ten = Classes(tuple(name for name, _ in IMAGENETTE.values())[::-1])
     assert match(list(IMAGENETTE), ten, "data") == tuple(range(10))[::-1]
-    with pytest.raises(DataError, match="convert it with --labels"):
+    with pytest.raises(DataError, match="convert it with the `labels`"):
         match(["n00000001", "n01440764"], ten, "data")
 
 
@@ -117,9 +117,9 @@ def test_all_of_imagenets_ids_are_in_their_order():
     assert numbers is not None
     for named in (True, False):
         assert match(numbers[::-1], imagenet(named), "data") == tuple(range(1000))[::-1]
-    with pytest.raises(DataError, match="--labels"):  # its labels are in another order
+    with pytest.raises(DataError, match="`labels`"):  # its labels are in another order
         match(numbers, Classes(imagenet().labels[::-1]), "data")
-    with pytest.raises(DataError, match="--labels"):
+    with pytest.raises(DataError, match="`labels`"):
         match(numbers[:999], imagenet(named=False), "data")
 
 
@@ -132,7 +132,7 @@ def test_a_network_without_names_takes_indices_only():
 
 def test_one_class_by_any_name():
     assert [match_one(name, Classes(CIFAR)) for name in ("cat", "3", "CAT")] == [3, 3, 3]
-    with pytest.raises(DataError, match=r"--class lion.*'lion'"):
+    with pytest.raises(DataError, match=r"`class_name=lion`.*'lion'"):
         match_one("lion", Classes(CIFAR))
 
 

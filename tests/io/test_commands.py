@@ -212,7 +212,7 @@ def test_alignment_draws_others_for_damaged_pictures(folder):
     nearest = begun.nearest_images(found.images, found.classes, data, 1, why.append)
     assert nearest.shape == (5, 1, 8, 8, 3)
     assert len(why) == 1
-    with pytest.raises(JobError, match=r"1 images of red.*--neighbours 1"):
+    with pytest.raises(JobError, match=r"1 images of red.*`neighbours=1`"):
         begun.nearest_images(found.images, found.classes, data, 2, why.append)
 
 

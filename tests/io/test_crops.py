@@ -10,7 +10,7 @@ from PIL import Image
 
 from pagjax import align
 from pagjax.comparison import inputs as comparison_inputs
-from pagjax.comparison import places as comparison_places
+from pagjax.comparison.settings import Comparison
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.io.pictures import crops, images, samples
@@ -77,7 +77,7 @@ def test_a_crop_shows_what_it_says(banded, crop, colour):
     "text", ["middle", "", "0.5", "0.5,nan", "0.1,0.2,0.3", "1.2,0.5", "0.5,0,0.5,1", "1,0,0,1"]
 )
 def test_what_is_no_crop_is_named(text):
-    with pytest.raises(JobError, match="--crop"):
+    with pytest.raises(JobError, match="`crop`"):
         inputs.check_crop(text, ["a.png"])
 
 
@@ -140,7 +140,8 @@ def bands(banded, tmp_path):
 
 
 def _align(*given):
-    return align.parser().parse_args(["--networks", "a", *given])
+    asked = vars(align.parser().parse_args(["--networks", "a", *given]))
+    return Comparison(**{k: v for k, v in asked.items() if k not in ("out", "overwrite")})
 
 
 @pytest.mark.parametrize(("crop", "colour"), [("left", 0), ("centre", 1), ("0.7,0,1,1", 2)])
@@ -205,4 +206,4 @@ def test_a_box_goes_with_either_preprocessing(bands):
 def test_runs_of_the_centre_are_recorded_as_before_there_were_crops():
     args = _align("--data", "x", "--crop", "center")
     assert comparison_inputs.crop_of(args) == "centre"
-    assert "crop" not in comparison_places.settings_of(args)
+    assert "crop" not in args.to_json()

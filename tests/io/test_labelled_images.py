@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +51,7 @@ def test_folders_are_the_networks_classes_whatever_their_order(cases):
 @pytest.mark.parametrize("classes", [None, KNOWN, Classes(("ants", "bees"))])
 def test_a_split_that_is_not_there_is_refused_with_those_that_are(classes, cases):
     folder = cases / "class_folders" / "hymenoptera"
-    with pytest.raises(
-        DataError, match=r"no folder 'test' in .*; found 'train', 'val': pass --spl"
-    ):
+    with pytest.raises(DataError, match=r"no folder 'test' in .*; found 'train', 'val': pass `spl"):
         opened(folder, classes=classes)
     assert opened(folder, "val", Classes(("bees", "ants"))).targets.tolist() == [1, 0]
     assert opened(folder, "VAL", None).labels == ("ants", "bees")
@@ -63,7 +62,7 @@ def test_what_is_called_as_splits_are_is_no_class(names, tmp_path):
     for name in names:
         picture(tmp_path / name / "cat" / "0.png")
         picture(tmp_path / name / "dog" / "0.png")
-    with pytest.raises(DataError, match=rf"found .*'{names[0]}'.*: pass --split"):
+    with pytest.raises(DataError, match=rf"found .*'{names[0]}'.*: pass `split"):
         opened(tmp_path, "validation", None)
     assert len(opened(tmp_path, names[0], None)) == 2
 
@@ -126,7 +125,7 @@ def test_nothing_readable_is_refused(tmp_path):
 def test_a_flat_folder_of_one_class(tmp_path):
     for number in range(3):
         picture(tmp_path / f"{number}.png")
-    with pytest.raises(DataError, match=r"3 pictures lie in it.*--class NAME"):
+    with pytest.raises(DataError, match=r"3 pictures lie in it.*`class_name=NAME`"):
         opened(tmp_path)
     for name in ("ship", "8", "SHIP"):
         data = opened(tmp_path, class_name=name)
@@ -138,7 +137,7 @@ def test_a_flat_folder_of_one_class(tmp_path):
     picture(tmp_path / "deeper" / "0.png")
     with pytest.raises(DataError, match="'deeper'"):
         opened(tmp_path, class_name="ship")
-    with pytest.raises(DataError, match="--class ship"):
+    with pytest.raises(DataError, match="`class_name=ship`"):
         open_data("cifar10", "test", 32, tmp_path, class_name="ship")
 
 
@@ -226,6 +225,17 @@ def test_tfds_names_are_matched_not_counted(monkeypatch, tmp_path):
             open_data("cifar10", "test", 16, tmp_path, classes=named)
 
 
+@pytest.mark.parametrize("missing", ["tensorflow_datasets", "array_record"])
+def test_without_the_reader_of_tfds_folders_are_read(monkeypatch, tmp_path, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(DataError, match="pass a folder of class folders") as refused:
+        open_data("cifar10", "test", 16, tmp_path)
+    assert "\n" not in str(refused.value)
+    for name in ("cat", "dog"):
+        picture(tmp_path / "own" / name / "0.png")
+    assert labels_of(opened(tmp_path / "own")) == ["cat", "dog"]
+
+
 def test_tfds_wordnet_ids_are_matched_to_names_or_ids():
     names = tuple(name for name, _ in IMAGENETTE.values())
     own = Classes(names, tuple(IMAGENETTE))
@@ -235,7 +245,7 @@ def test_tfds_wordnet_ids_are_matched_to_names_or_ids():
 
 
 def test_unknown_splits_of_tfds_are_told(shared):
-    with pytest.raises(DataError, match=r"validation.*--split"):
+    with pytest.raises(DataError, match=r"validation.*`split"):
         open_data("imagenette/160px-v2", "test", 32, shared / "tfds")
 
 

@@ -49,7 +49,7 @@ def run(network, data, monkeypatch) -> Callable[..., int]:
     def of_image(job, logits_fn, image, index, label, chunk_size, mesh):
         return index % 3, job.sigma / (2 + index + job.seed)
 
-    monkeypatch.setattr(jobs.Job, "of_image", of_image)
+    monkeypatch.setattr(jobs.LogJob, "of_image", of_image)
     monkeypatch.setattr("pagjax.checkpoints.load", lambda *_, **__: network)
     monkeypatch.setattr(environment, "prepare", lambda: None)
     monkeypatch.setattr(environment, "describe", dict)
@@ -117,7 +117,7 @@ def _made(folder: Path) -> Path:
 def test_what_was_certified_is_not_certified_again(run, tmp_path, monkeypatch):
     assert run(tmp_path / "out", *OLD) == 0
     seen: list[tuple[float, int]] = []
-    answer = jobs.Job.of_image
+    answer = jobs.LogJob.of_image
 
     def counted(job, logits_fn, image, index, *rest):
         if len(seen) == 4:
@@ -125,7 +125,7 @@ def test_what_was_certified_is_not_certified_again(run, tmp_path, monkeypatch):
         seen.append((job.sigma, index))
         return answer(job, logits_fn, image, index, *rest)
 
-    monkeypatch.setattr(jobs.Job, "of_image", counted)
+    monkeypatch.setattr(jobs.LogJob, "of_image", counted)
     assert run(tmp_path / "out", *NEW, "--overwrite") == 130
     first, seen[:] = list(seen), []
     assert run(tmp_path / "out", *NEW, "--overwrite") == 0

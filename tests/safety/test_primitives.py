@@ -271,7 +271,7 @@ def test_what_is_somebody_elses_cannot_be_claimed(tmp_path):
 @pytest.mark.parametrize("inside", [".", "a", "a/b"])
 def test_inputs_in_around_or_as_the_output_are_refused(tmp_path, inside):
     (tmp_path / "a" / "b").mkdir(parents=True)
-    with pytest.raises(RefusedError, match=r"--out .* this command reads"):
+    with pytest.raises(RefusedError, match=r"`out` .* this command reads"):
         ownership.check_output(tmp_path / "a", [tmp_path / inside])
 
 

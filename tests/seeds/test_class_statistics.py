@@ -17,7 +17,7 @@ from pagjax.core.class_gaussians import (
     stack,
 )
 from pagjax.jobs.errors import JobError
-from pagjax.seeds import fitting, starts, store
+from pagjax.seeds import fits, fitting, starts, store
 from pagjax.seeds.fitting import fit_class, fit_classes
 from pagjax.seeds.store import StatisticsError
 from pagjax.seeds.unfinished import Unfinished
@@ -132,8 +132,8 @@ def test_a_class_of_constant_images_gives_its_image(count, share, tmp_path):
     images = np.broadcast_to(np.linspace(0.25, 0.75, SIZE).reshape(SHAPE), (count, *SHAPE))
     fit = fit_class([images], count, SHAPE, share)
     assert len(fit.factors) == 0
-    back = store.fit_from_arrays(store.fit_arrays(fit))
-    gaussian = store._gaussian(back, 0.0)
+    back = fits.fit_from_arrays(fits.fit_arrays(fit))
+    gaussian = back.gaussian(0.0)
     seeds = draw_seeds(gaussian, jax.random.key(0), jnp.arange(3))
     np.testing.assert_allclose(seeds, images[:1].repeat(3, axis=0), atol=3e-4)  # half precision
 
@@ -175,7 +175,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_bytes(tmp_path):
         if done == 2:
             raise KeyboardInterrupt
 
-    def done(index: int) -> store.Fit | None:
+    def done(index: int) -> fits.Fit | None:
         fit = unfinished.read(index)
         seen.append(index) if fit is None else None
         return fit
@@ -215,7 +215,7 @@ def test_bad_input_is_named(tmp_path, capsys):
     (tmp_path / "other.npz").write_bytes(b"no statistics")
     with pytest.raises(StatisticsError, match="holds no class statistics"):
         store.load(tmp_path / "other.npz")
-    with pytest.raises(StatisticsError, match="--statistics"):
+    with pytest.raises(StatisticsError, match="`statistics`"):
         store.for_labels(["one", "two"])
     assert fit_seeds.main(["cifar10", "--out", str(tmp_path / "other.npz")]) == 2
     assert "--overwrite" in capsys.readouterr().err

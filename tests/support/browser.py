@@ -40,8 +40,10 @@ def _served(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def opened(file: Path, *, width: int = 1280, height: int = 900) -> Iterator[Any]:
-    """A page of Playwright's, its folder served here; errors of its scripts fail the test.
+def opened(
+    file: Path, *, width: int = 1280, height: int = 900, root: Path | None = None
+) -> Iterator[Any]:
+    """A page of Playwright's, its folder or `root` served here; errors of scripts fail the test.
 
     Requests to anything but the page's own origin are refused and fail the test too.
     """
@@ -52,7 +54,8 @@ def opened(file: Path, *, width: int = 1280, height: int = 900) -> Iterator[Any]
     if chromium is None:
         pytest.skip("needs Chromium on the PATH")
     errors: list[str] = []
-    with _served(file.parent) as origin, playwright.sync_playwright() as tool:
+    root = root or file.parent
+    with _served(root) as origin, playwright.sync_playwright() as tool:
         browser = tool.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         page = browser.new_page(viewport={"width": width, "height": height})
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -66,7 +69,7 @@ def opened(file: Path, *, width: int = 1280, height: int = 900) -> Iterator[Any]
                 route.abort()
 
         page.route("**/*", serve)
-        page.goto(origin + file.name)
+        page.goto(origin + file.relative_to(root).as_posix())
         yield page
         browser.close()
     assert not errors, errors

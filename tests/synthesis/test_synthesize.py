@@ -136,7 +136,7 @@ def test_the_demo_names_what_is_shipped():
         resolve_target(target, description.labels)
     assert all(samples.path(name).exists() for name in synthesize.DEMO_IMAGES)
     args = synthesize.parser().parse_args([])
-    synthesize._fill_demo(args)
+    args = synthesize._with_demo(args)
     assert (args.preset, args.steps) == ("fast", synthesize.DEMO_STEPS)
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from pagjax.training import evaluation
-from pagjax.training.evaluation import ALPHA, accuracies, evaluate
+from pagjax.training.evaluation import ALPHA, Exam, accuracies, evaluate
 from tests.training import tiny
 
 
@@ -22,10 +22,7 @@ def test_a_perfect_classifier():
     reached, raw = evaluate(
         brightest_channel,
         tiny.data(7),
-        sigma=0.1,
-        num_draws=20,
-        epsilon=0.01,
-        attack_steps=2,
+        Exam(sigma=0.1, num_draws=20, epsilon=0.01, attack_steps=2),
         report=lambda what, done, total: told.append((what, done, total)),
     )
     assert (reached.clean, reached.under_noise, reached.smoothed) == (1, 1, 1)
@@ -35,9 +32,8 @@ def test_a_perfect_classifier():
 
 
 def test_a_strong_attack_fools_it():
-    reached, _ = evaluate(
-        brightest_channel, tiny.data(4), sigma=0.0, num_draws=1, epsilon=9.0, attack_steps=3
-    )
+    exam = Exam(sigma=0.0, num_draws=1, epsilon=9.0, attack_steps=3)
+    reached, _ = evaluate(brightest_channel, tiny.data(4), exam)
     assert reached.attacked == 0
     assert reached.smoothed is None
 
@@ -46,13 +42,13 @@ def test_a_constant_classifier_gets_one_class():
     def constant(x):
         return jnp.stack([0 * x[:, 0, 0, 0] + c for c in (0.0, 1.0, 0.0)], axis=-1)
 
-    reached, _ = evaluate(constant, tiny.data(9), sigma=0.5, num_draws=8)
+    reached, _ = evaluate(constant, tiny.data(9), Exam(sigma=0.5, num_draws=8))
     assert reached.clean == pytest.approx(1 / 3)
 
 
 def test_a_killed_evaluation_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "SECONDS_BETWEEN_SAVES", 0.0)
-    arguments = {"sigma": 0.6, "num_draws": 9, "epsilon": 0.5, "attack_steps": 2}
+    exam = Exam(sigma=0.6, num_draws=9, epsilon=0.5, attack_steps=2)
     data = tiny.data(21)
 
     def killed(what, done, total):
@@ -60,18 +56,18 @@ def test_a_killed_evaluation_goes_on(tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(brightest_channel, data, **arguments, kept=tmp_path, report=killed)
+        evaluate(brightest_channel, data, exam, kept=tmp_path, report=killed)
     told = []
     reached, raw = evaluate(
         brightest_channel,
         data,
-        **arguments,
+        exam,
         kept=tmp_path,
         report=lambda what, done, total: told.append((what, done)),
     )
     assert told[0] == ("smoothed, 9 draws", 16)
     assert not any(what in ("clean", "under noise") for what, _ in told)
-    whole, uninterrupted = evaluate(brightest_channel, data, **arguments)
+    whole, uninterrupted = evaluate(brightest_channel, data, exam)
     assert reached == whole
     assert all(np.array_equal(raw[name], uninterrupted[name]) for name in uninterrupted)
 
@@ -81,7 +77,7 @@ def test_abstention_is_the_two_sided_binomial_test():
     votes = rng.multinomial(100, [0.55, 0.35, 0.1], size=60)
     targets = np.zeros(60, int)
     reached = accuracies(
-        {"clean": targets, "votes": votes}, targets, sigma=0.5, num_draws=100, epsilon=0.0
+        {"clean": targets, "votes": votes}, targets, Exam(sigma=0.5, num_draws=100)
     )
     sure = []
     for row in votes:

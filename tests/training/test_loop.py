@@ -24,7 +24,7 @@ TRAIN, TEST = tiny.data(10), tiny.data(6, seed=1)
 
 
 def _train(folder: Path, settings=tiny.SETTINGS, **given):
-    seen: list[loop.Progress] = []
+    seen: list[loop.TrainingProgress] = []
     state = loop.train(settings, TRAIN, TEST, folder, report=seen.append, **given)
     return state, seen
 
@@ -88,7 +88,7 @@ def test_clocks_add_up_over_processes():
 
 
 def test_a_diverging_run_is_stopped(tmp_path):
-    with pytest.raises(TrainingError, match="lower --peak-rate"):
+    with pytest.raises(TrainingError, match="lower `peak_rate`"):
         _train(tmp_path, replace(tiny.SETTINGS, peak_rate=1e30, schedule="steps", epochs=8.0))
 
 

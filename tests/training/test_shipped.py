@@ -17,7 +17,7 @@ from pagjax.io.data.labelled_images import open_data
 from pagjax.io.files import atomic
 from pagjax.networks.base import base_network
 from pagjax.training import recipes
-from pagjax.training.evaluation import accuracies
+from pagjax.training.evaluation import Exam, accuracies
 from pagjax.training.run_folder import PREDICTIONS
 from pagjax.training.settings import Settings
 
@@ -53,9 +53,8 @@ def test_the_cards_accuracies_are_those_of_its_predictions(name):
     card = shipped.card(name)["accuracies"]
     raw = atomic.read_arrays(shipped.path(name) / PREDICTIONS)
     targets = raw.pop("targets")
-    found = accuracies(
-        raw, targets, sigma=card["sigma"], num_draws=card["draws"], epsilon=card["epsilon"]
-    )
+    exam = Exam(card["sigma"], card["draws"], card["epsilon"])
+    found = accuracies(raw, targets, exam)
     assert found.images == card["images"]
     for key in ("clean", "under_noise", "smoothed", "smoothed_sure", "abstained", "attacked"):
         assert getattr(found, key) == pytest.approx(card[key], abs=1e-9)

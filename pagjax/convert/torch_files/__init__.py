@@ -4,7 +4,7 @@
 functions that a file names come out as `Placeholder`s. The package knows bytes, not networks.
 """
 
-from pagjax.convert.torch_files._errors import TorchFileError as TorchFileError
-from pagjax.convert.torch_files._file import TorchFile as TorchFile
-from pagjax.convert.torch_files._file import read as read
-from pagjax.convert.torch_files._placeholders import Placeholder as Placeholder
+from pagjax.convert.torch_files.errors import TorchFileError as TorchFileError
+from pagjax.convert.torch_files.reading import TorchFile as TorchFile
+from pagjax.convert.torch_files.reading import read as read
+from pagjax.convert.torch_files.values import Placeholder as Placeholder

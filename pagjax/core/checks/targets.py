@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pagjax.core.checks.functions import LogitsFn, is_concrete, said_by
+from pagjax.wording.names import by_name, hint
 
 
 def as_targets(
@@ -79,30 +79,23 @@ def as_target(target: Any, num_classes: int, network: LogitsFn | None = None) ->
 
 
 def index_of(label: str, labels: Sequence[str]) -> int:
-    """The number of a label; case, underscores and what follows a comma do not matter.
+    """The number of a label, or of one of its synonyms between commas, as people write it.
 
     Raises:
-        ValueError: for a label that none or several of `labels` are.
+        ValueError: for a label that none or several of `labels` are; near ones are named.
 
     Example:
         >>> index_of("golf_ball", ("cat", "Golf ball, golfball"))
         1
     """
     found = [index for index, known in enumerate(labels) if known == label]
-    found = found or [i for i, known in enumerate(labels) if _plain(known) == _plain(label)]
+    found = found or sorted(by_name(label, labels))
     if len(found) == 1:
         return found[0]
     if found:
         raise ValueError(f"target {label!r}: classes {found} have that label; pass an index")
-    near = difflib.get_close_matches(label, labels, 3, 0.5) or list(labels[:3])
-    raise ValueError(
-        f"target {label!r} is no label of the network; near or first ones: "
-        f"{', '.join(map(repr, near))}"
-    )
-
-
-def _plain(label: str) -> str:
-    return label.split(",")[0].replace("_", " ").strip().casefold()
+    parts = [part.strip() for known in labels for part in known.split(",")]
+    raise ValueError(f"target {label!r} is no label of the network; {hint(label, parts)}")
 
 
 def _not_one_each(given: str, num_images: int) -> ValueError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pagjax.io.files.errors import DataError, shown
+from pagjax.wording.names import by_name, normal
 
 # Imagenette's WordNet ids: their names, and their places in ImageNet's order.
 IMAGENETTE = {
@@ -26,7 +26,6 @@ IMAGENETTE = {
 IMAGENET = 1000
 _WORDNET_ID = re.compile(r"n[0-9]{8}")
 _NUMBER = re.compile(r"[0-9]+")
-_SEPARATORS = re.compile(r"[\s_,./\\:;|?*<>()'\"`´‘’“”\-‐-―]+")
 
 
 @dataclass(frozen=True)
@@ -51,18 +50,6 @@ class Classes:
     def named(self) -> bool:
         """Whether the labels are more than the indices as text."""
         return self.labels != tuple(map(str, range(len(self.labels))))
-
-
-def normal(name: str) -> str:
-    """A name without what does not matter: case, composition of accents, spaces and hyphens.
-
-    Example:
-        >>> normal("Golf_Ball") == normal("golf-ball"), normal("007")
-        (True, '7')
-    """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    key = _SEPARATORS.sub(" ", folded).strip() or folded.strip()
-    return key.lstrip("0") or "0" if _NUMBER.fullmatch(key) else key
 
 
 def is_wordnet_id(name: str) -> bool:
@@ -112,22 +99,17 @@ def match(names: Sequence[str], classes: Classes, where: str) -> tuple[int, ...]
 
 
 def match_one(name: str, classes: Classes) -> int:
-    """The class that ``--class NAME`` means.
+    """The class that a name means.
 
     Raises:
         DataError: if it means none or several.
     """
-    return match([name], classes, f"--class {name}")[0]
+    return match([name], classes, f"`class_name={name}`")[0]
 
 
 def _by_label(names: Sequence[str], classes: Classes) -> list[frozenset[int]]:
     """For each name the classes that one of whose synonyms it is, or all of them together."""
-    known: dict[str, set[int]] = {}
-    for index, label in enumerate(classes.labels):
-        for part in (label, *label.split(",")):
-            if part.strip():
-                known.setdefault(normal(part), set()).add(index)
-    return [frozenset(known.get(normal(name), ())) for name in names]
+    return [by_name(name, classes.labels) for name in names]
 
 
 def _decided(
@@ -198,7 +180,7 @@ def _by_wordnet_id(names: Sequence[str], classes: Classes, where: str) -> list[i
         cure = (
             "rename or remove them"
             if classes.wordnet_ids is not None
-            else "convert it with --labels of a file that has them, such as "
+            else "convert it with the `labels` of a file that has them, such as "
             "LOC_synset_mapping.txt, or name the folders by label or index"
         )
         raise DataError(
@@ -231,7 +213,7 @@ def _no_class(unknown: list[str], names: Sequence[str], classes: Classes, where:
         return (
             f"{where}: the network has no names for its {count} classes, so what is class "
             f"{shown(unknown)}? Name the folders by index, 0 to {count - 1}, or convert the "
-            "network with --labels"
+            "network with its `labels`"
         )
     if len(unknown) < len(names):
         which = f"{len(unknown)} of {len(names)} names are no class of the network"

@@ -51,7 +51,7 @@ def find(folder: Path, split: str, classes: Classes | None, class_name: str | No
     count, loose = sum(map(len, by_folder)), len(listing.pictures(root, deep=False))
     if not folders or not count or (classes is None and len(folders) < 2):
         least = "two classes or more" if classes is None else "each class"
-        flat = f"; {loose} pictures lie in it: are they of one class? pass --class NAME"
+        flat = f"; {loose} pictures lie in it: are they of one class? pass `class_name=NAME`"
         raise DataError(
             f"{root}: expected a folder of pictures for each of {least}, found {len(folders)} "
             f"folders and {count} pictures in them" + (flat if loose else _unread(root, folders))
@@ -89,8 +89,8 @@ def _flat(root: Path, classes: Classes | None, class_name: str) -> Found:
     deeper = [path.name for path in listing.subfolders(root) if listing.pictures(path)]
     if deeper:
         raise DataError(
-            f"{root} holds folders with pictures ({shown(deeper)}): --class {class_name} is for a "
-            "folder that holds the pictures of one class itself"
+            f"{root} holds folders with pictures ({shown(deeper)}): `class_name={class_name}` is "
+            "for a folder that holds the pictures of one class itself"
         )
     if not files:
         raise DataError(f"{root}: no pictures, by suffix{_unread(root, [root])}")

@@ -229,7 +229,7 @@ def open_data(
     if there or not name or name.startswith((".", "/", "~")):
         raise DataError(f"{name}: {'no folder of class folders' if there else 'no such folder'}")
     if class_name is not None:
-        raise DataError(f"--class {class_name}: for a folder of pictures; {name} has labels")
+        raise DataError(f"`class_name={class_name}`: for a folder of pictures; {name} has labels")
     source = tfds_data.find(name, split, classes, data_dir)
     return LabelledImages(
         name=name,

@@ -58,7 +58,7 @@ def find(folder: Path, split: str, classes: Classes | None) -> tuple[Path, bool]
         return named[0], True
     there = [path.name for path in inside if is_split(path.name)]
     if there or not is_split(split):
-        cure = f": pass --split {there[-1]}" if there else ", which are no splits"
+        cure = f": pass `split={there[-1]}`" if there else ", which are no splits"
         names = there or [path.name for path in inside]
         raise DataError(
             f"no folder {split!r} in {folder}; found "

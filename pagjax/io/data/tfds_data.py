@@ -40,8 +40,7 @@ def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | 
         DataError: if it is unknown, not prepared, has no such split, no labelled images, or other
             classes than the network.
     """
-    import tensorflow_datasets as tfds
-
+    tfds = library(name)
     where = data_dir or "~/tensorflow_datasets"
     try:
         builder = tfds.builder(name, data_dir=data_dir)
@@ -51,12 +50,12 @@ def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | 
     except (ValueError, OSError, KeyError, AssertionError, NotImplementedError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         if said.startswith("Unknown split"):
-            raise DataError(f"{name}: {said} (pass --split)") from error
+            raise DataError(f"{name}: {said} (pass `split`)") from error
         raise DataError(
             f"{name} ({split}) is not ready in {where}: {said}\n"
             f'prepare it once with `python -c "import tensorflow_datasets as tfds; '
             f"tfds.builder('{name}', data_dir='{where}', file_format='array_record')"
-            f'.download_and_prepare()"` (needs the internet), or pass --data-dir'
+            f'.download_and_prepare()"` (needs the internet), or pass `data_dir`'
         ) from error
     features = builder.info.features
     missing = [key for key in ("image", "label") if key not in features]
@@ -82,6 +81,24 @@ def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | 
         return Source(read, labels, own, notes, spans)
     indices = match_data_set(own, classes, name)
     return Source(read, np.array(indices, np.int32)[labels], classes, [], spans)
+
+
+def library(name: str) -> Any:
+    """TFDS, for a data set of that name.
+
+    Raises:
+        DataError: where it is not installed, as on systems for which its reader has no wheels.
+    """
+    try:
+        import array_record  # noqa: F401
+        import tensorflow_datasets as tfds
+    except ImportError as error:
+        raise DataError(
+            f"{name!r} is no folder, and TFDS's data sets cannot be read here ({error}): pass a "
+            "folder of class folders; or install tensorflow-datasets and array-record, which has "
+            "wheels for Linux and for macOS on ARM"
+        ) from error
+    return tfds
 
 
 def match_data_set(own: Classes, classes: Classes, name: str) -> tuple[int, ...]:

@@ -32,7 +32,7 @@ def check_output(
     ours: Iterable[str] = (),
     states: Iterable[str] = (),
     maker: str | None = None,
-    option: str = "--out",
+    option: str = "`out`",
     within: bool = False,
 ) -> None:
     """Refuses a folder of results that is not ours alone; reads only.
@@ -57,7 +57,7 @@ def check_output(
         >>> _ = (folder / "thesis.tex").write_text("mine")
         >>> check_output(folder, ours=["record.json"])
         Traceback (most recent call last):
-        pagjax.io.files.errors.RefusedError: --out ... holds thesis.tex, which no result of ...
+        pagjax.io.files.errors.RefusedError: `out` ... holds thesis.tex, which no result of ...
     """
     told, real = f"{option} {folder}", Path(os.path.realpath(folder))
     if os.path.lexists(folder) and not folder.is_dir():

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pagjax.io.pictures.crops import CENTRE, Crop
 
+__all__ = ("PREFIX", "SAMPLES", "Sample", "crop", "path")
+
 PREFIX = "sample:"
 
 

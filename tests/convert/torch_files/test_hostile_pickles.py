@@ -168,7 +168,7 @@ ATTACKS = {
     "key with a hash": Code(b"}" + call(named("evil", "Hash")) + encode(1) + b"s"),
     "wandering names": [named("", ""), named("\u202e", "x" * 999), named("a.b.c", "d.e\tf")],
     "property": call(named("builtins", "property"), EVAL),
-    "module of this package": call(named("pagjax.convert.torch_files._allowed", "Globals")),
+    "module of this package": call(named("pagjax.convert.torch_files.allowed", "Globals")),
 }
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pagjax.convert.torch_files import Placeholder, TorchFileError, read
-from pagjax.convert.torch_files._allowed import _BUILDERS
+from pagjax.convert.torch_files.allowed import _BUILDERS
 from tests.convert.torch_files.assembler import (
     Code,
     build,

@@ -1,0 +1,56 @@
+"""What `train` says of each setting of a training run: groups, units, choices."""
+
+from __future__ import annotations
+
+GROUPS: dict[str, dict[str, str]] = {
+    "data": {
+        "data": "TFDS name, or a folder of class folders",
+        "train_split": "TFDS split, or a folder inside the folder",
+        "test_split": "likewise, to evaluate on",
+        "image_size": "side of what the network sees, in pixels",
+        "evaluate_on_training": "measure accuracies on the training images, for data without "
+        "others; the card says so",
+    },
+    "network": {
+        "normalizer": "first layer, such as cifar10, imagenet, half or none",
+        "stem": "space_to_depth, space_to_depth_4, cifar or imagenet",
+        "block": "basic or bottleneck",
+        "stage_sizes": "blocks of each stage (default: 1 2 2)",
+        "width": "channels of the first stage",
+        "init": "checkpoint to start from: a shipped name, or a folder",
+    },
+    "procedure": {
+        "procedure": "vanilla, gaussian, adversarial, smoothadv, stability, consistency or macer",
+        "sigma": "noise level, standard deviation in pixel units of [0, 1]",
+        "num_noise": "noise draws of an image in a step",
+        "epsilon": "l2 radius of the attack in training, same units",
+        "attack_steps": "of the attack, each of length 2 epsilon / steps",
+        "warmup_epochs": "epochs over which epsilon rises linearly",
+        "weight": "of the second term (lambda of stability, consistency and MACER)",
+        "entropy_weight": "of consistency's third term",
+        "temperature": "inverse temperature of MACER's second term",
+        "margin": "of MACER's second term",
+    },
+    "augmentation": {
+        "crop": "pad (by an eighth of the side), resized (random rectangles) or none",
+        "least_area": "smallest share of the image that a resized crop keeps",
+        "flip": "mirror images at random (default: yes)",
+        "cutout": "side of a square covered at random, in pixels; 0 for none",
+    },
+    "optimisation": {
+        "epochs": "passes over the training images; fractions allowed",
+        "batch_size": "images a step, over all devices",
+        "optimizer": "sgd (with Nesterov momentum), heavy-ball or adamw",
+        "schedule": "one-cycle, or steps: a tenth of the rate from each of --drops on",
+        "peak_rate": "largest learning rate",
+        "rise": "share of the steps in which the rate rises",
+        "drops": "epochs of the schedule steps (default: none)",
+        "momentum": "of SGD",
+        "weight_decay": "added to the gradient, times the weight; decoupled in adamw",
+        "average": "decay per step of the averaged weights, which are kept; 0 keeps the last",
+        "average_from": "epoch from which on it takes equal shares instead; 0 for never",
+        "average_every": "steps between two of those",
+        "precision": "float32 or bfloat16 activations",
+        "seed": "of initial weights, order, augmentation and noise",
+    },
+}
