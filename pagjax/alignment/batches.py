@@ -44,12 +44,12 @@ def in_batches(function: Callable[..., Array], *arrays: Array) -> Array:
     return jnp.concatenate(parts)[:count]
 
 
-def draws_at_once(pictures: Array) -> int:
+def draws_held(pictures: Array) -> int:
     """The most draws of a picture held at once beside those of its batch.
 
     Example, on a CPU:
         >>> import jax.numpy as jnp
-        >>> draws_at_once(jnp.zeros((100, 32, 32, 3))), draws_at_once(jnp.zeros((100, 224, 224, 3)))
+        >>> draws_held(jnp.zeros((100, 32, 32, 3))), draws_held(jnp.zeros((100, 224, 224, 3)))
         (20, 1)
     """
     at_once, values = _room()

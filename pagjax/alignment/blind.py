@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pagjax.alignment.intervals import Interval, share_interval
+from pagjax.wording.tables import aligned
 
 COLUMNS = ("reader", "picture", "network", "start", "target", "answer")
 """Of the CSV file that the page of a blind test saves, one line a picture."""
@@ -126,13 +127,8 @@ def table(answers: Sequence[Answer]) -> str:
     for name, (value, low, high) in recognised(answers).items():
         count = sum(answer.network == name for answer in answers)
         rows.append((name, f"{value:.2f}", f"{low:.2f} to {high:.2f}", str(count)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
     readers = ", ".join(dict.fromkeys(answer.reader for answer in answers))
-    return "\n".join([*lines, f"looked: {readers}"])
+    return "\n".join([*aligned(rows), f"looked: {readers}"])
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from pagjax.certification.bounds import check_alpha, clopper_pearson_lower
+from pagjax.certification.bounds import check_alpha, clopper_pearson_interval
 
 
 class Interval(NamedTuple):
@@ -37,9 +37,7 @@ def share_interval(hits: np.ndarray, alpha: float = 0.05) -> Interval:
     trials, successes = len(hits), int(np.sum(hits))
     if trials == 0:
         raise ValueError("no pictures: a share needs at least one")
-    low = clopper_pearson_lower(successes, trials, alpha / 2)
-    high = 1 - clopper_pearson_lower(trials - successes, trials, alpha / 2)
-    return Interval(successes / trials, low, high)
+    return Interval(successes / trials, *clopper_pearson_interval(successes, trials, alpha))
 
 
 def mean_interval(values: np.ndarray, alpha: float = 0.05) -> Interval:

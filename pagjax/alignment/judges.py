@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from pagjax.alignment.batches import draws_at_once, in_batches
+from pagjax.alignment.batches import draws_held, in_batches
 from pagjax.core import draws
 from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_images, as_partial, as_targets
 from pagjax.core.class_gaussians import block_mean, repeat_pixels
@@ -84,7 +84,7 @@ def judge_probabilities(
             keys,
             sigma=judge.sigma,
             num_samples=num_samples,
-            chunk_size=draws_at_once(pictures),
+            chunk_size=draws_held(pictures),
             bounds=bounds,
         )
 

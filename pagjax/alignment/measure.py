@@ -14,7 +14,7 @@ from jax.tree_util import Partial
 
 from pagjax.alignment import bayes, coherence, directions, roughness
 from pagjax.alignment.agreement import gradient_agreement, gradients
-from pagjax.alignment.batches import draws_at_once, in_batches
+from pagjax.alignment.batches import draws_held, in_batches
 from pagjax.alignment.judges import Judge, judge_probabilities, log_odds, panel, transfer
 from pagjax.alignment.measurements import HITS, Measurements
 from pagjax.core import draws
@@ -125,7 +125,7 @@ def measure(  # a keyword for each kind of number, and each may be left out
         raise ValueError(f"keys of shape {key.shape}: pass one key, not one key per image")
     streams = [jax.random.fold_in(key, number) for number in range(5)]
     keys = [draws.image_keys(stream, starts.shape[0]) for stream in streams]
-    chunk_size = chunk_size or draws_at_once(starts)
+    chunk_size = chunk_size or draws_held(starts)
     estimate: dict[str, Any] = {"sigma": sigma, "chunk_size": chunk_size, "bounds": bounds}
     columns: dict[str, Array] = {}
     for suffix, pictures in (("_start", starts), ("", results)):

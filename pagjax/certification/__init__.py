@@ -46,6 +46,7 @@ __all__ = (
     "certify_soft",
     "check_alpha",
     "check_radii",
+    "clopper_pearson_interval",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
     "empirical_bernstein_margin",

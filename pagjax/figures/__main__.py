@@ -10,8 +10,8 @@ from pathlib import Path
 from pagjax.arguments import types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
-from pagjax.figures.commands import bar, choice_of, command_of, say_nothing
-from pagjax.figures.recipes import FAMILIES, Recipe, main_sigma, recipes
+from pagjax.figures.commands import bar, choice_of, command_of, inputs_of, say_nothing
+from pagjax.figures.recipes import FAMILIES, Figure, main_sigma, recipes
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED
 
@@ -168,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(lambda args: run(args, chosen, given), args, also=(ValueError,))
 
 
-def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]) -> int:
+def run(args: argparse.Namespace, wanted: Sequence[Figure], argv: Sequence[str]) -> int:
     """Makes the figures and the page; returns the exit status."""
     from pagjax.core.mesh import use_cores
     from pagjax.figures import places
@@ -179,12 +179,12 @@ def run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str])
         certified.check_draws(args.certify)
     use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
-    processes.from_first(lambda: places.begin(args))
+    processes.from_first(lambda: places.begin(args.out, inputs_of(args)))
     with processes.locked(args.out):
         return _run(args, wanted, argv)
 
 
-def _run(args: argparse.Namespace, wanted: Sequence[Recipe], argv: Sequence[str]) -> int:
+def _run(args: argparse.Namespace, wanted: Sequence[Figure], argv: Sequence[str]) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax.figures import gallery, left_out, places
     from pagjax.figures.cast import Cast

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pagjax.figures.cast import Cast, Named
-from pagjax.figures.commands import bar, choice_of, command_of, say_nothing
+from pagjax.figures.commands import bar, choice_of, command_of, inputs_of, say_nothing
 from pagjax.figures.left_out import LeftOut
 from pagjax.figures.recipes import ADVERSARIAL, VANILLA, Variant, gaussian, smoothadv
 from pagjax.jobs.errors import JobError
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, sigma: float, argv: Sequence[str]) -> int:
         return _tell_answers(args)
     use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
-    processes.from_first(lambda: places.begin(args))
+    processes.from_first(lambda: places.begin(args.out, inputs_of(args)))
     with processes.locked(args.out):
         return _make(args, sigma, argv)
 
@@ -146,7 +146,7 @@ def _tell_answers(args: argparse.Namespace) -> int:
     if not (args.out / places.BLIND_RECORD).exists():
         print(f"{args.out} holds no blind test: the judges' numbers are left out", file=sys.stderr)
         return EXIT_SOME_SKIPPED
-    places.begin(args)
+    places.begin(args.out, inputs_of(args))
     with locks.held(args.out):
         judged = blind_table.read_record(args.out)
         rows = blind_table.rows(answers, judged)

@@ -42,7 +42,7 @@ class Plan:
         choices: names of the classes that a reader chooses from.
     """
 
-    starts: starts.Starts
+    starts: starts.FigureStarts
     classes: tuple[int, ...]
     targets: np.ndarray
     choices: tuple[str, ...]

@@ -18,6 +18,7 @@ from pagjax.figures.recipes import Variant
 from pagjax.io.files import atomic
 from pagjax.io.files.errors import RefusedError
 from pagjax.jobs import records
+from pagjax.wording.tables import aligned
 
 HEADINGS = {
     "network": "network",
@@ -180,12 +181,7 @@ def text(table: Sequence[dict[str, Any]]) -> str:
         network  pictures  target named
         vanilla  1         0.00 (0.00 to 0.97)
     """
-    lines = cells(table)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    return "\n".join(aligned(cells(table)))
 
 
 def readers(table: Sequence[dict[str, Any]]) -> list[str]:

@@ -13,7 +13,7 @@ from pagjax.comparison import jury
 from pagjax.figures.recipes import (
     ADVERSARIAL,
     VANILLA,
-    Recipe,
+    Figure,
     family,
     gaussian,
     recipes,
@@ -106,7 +106,7 @@ class Cast:
         """Whether there is such a network."""
         return Path(name).is_dir() or name in shipped.names()
 
-    def missing(self, recipe: Recipe) -> dict[str, str]:
+    def missing(self, recipe: Figure) -> dict[str, str]:
         """Roles of a figure that nobody can play, and the network each waits for."""
         names = {role: self.of_role(role) for role in recipe.roles}
         return {role: name for role, name in names.items() if not self.has(name)}
@@ -117,7 +117,7 @@ class Cast:
             self._loaded[name] = Named(Path(name).name, checkpoints.load(name))
         return self._loaded[name]
 
-    def makers(self, recipe: Recipe) -> dict[str, Named]:
+    def makers(self, recipe: Figure) -> dict[str, Named]:
         """The networks of a figure by role."""
         return {role: self.named(self.of_role(role)) for role in recipe.roles}
 

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from pagjax.figures.make import Choice
 
 
+def inputs_of(args: argparse.Namespace) -> list[str]:
+    """The files and networks that the arguments name."""
+    networks = [text.split("=", 1)[-1] for text in args.networks]
+    judges = [*(args.judge or ()), *([args.vanilla_judge] if args.vanilla_judge else ())]
+    return [*args.images, *networks, *judges, *map(str, args.answers or ())]
+
+
 def choice_of(args: argparse.Namespace) -> Choice:
     """What the arguments say of pictures."""
     from pagjax.figures.make import Choice

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pagjax.figures.panels import Panel
-from pagjax.figures.recipes import Recipe
-from pagjax.figures.starts import Starts
+from pagjax.figures.recipes import Figure
+from pagjax.figures.starts import FigureStarts
 from pagjax.io.lettering.fonts import said
 
 Row = Mapping[str, Any]
@@ -56,8 +56,8 @@ class Grid:
 
 
 def arrange(
-    recipe: Recipe,
-    starts: Starts,
+    recipe: Figure,
+    starts: FigureStarts,
     labels: Sequence[str],
     panels: Sequence[Panel],
     numbers: Sequence[Sequence[Row]],

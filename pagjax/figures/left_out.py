@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pagjax.figures.recipes import Recipe, recipes
+from pagjax.figures.recipes import Figure, recipes
 from pagjax.wording.names import hint
 
 _SHOWN = 5
@@ -23,7 +23,7 @@ class LeftOut(NamedTuple):
     is_input: bool
 
 
-def of_networks(roles: Sequence[str], wanted: Sequence[Recipe], sigma: float) -> Iterator[LeftOut]:
+def of_networks(roles: Sequence[str], wanted: Sequence[Figure], sigma: float) -> Iterator[LeftOut]:
     """Given networks that no chosen figure takes.
 
     Args:
@@ -48,7 +48,7 @@ def of_networks(roles: Sequence[str], wanted: Sequence[Recipe], sigma: float) ->
         yield LeftOut(f"--networks {role}=: no chosen figure ({figures}) takes it; {cure}", True)
 
 
-def of_settings(given: Sequence[str], wanted: Sequence[Recipe]) -> Iterator[LeftOut]:
+def of_settings(given: Sequence[str], wanted: Sequence[Figure]) -> Iterator[LeftOut]:
     """Given settings that no chosen figure uses.
 
     Args:

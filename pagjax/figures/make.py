@@ -14,7 +14,7 @@ from pagjax.comparison import jury
 from pagjax.figures import grid, left_out, numbers, panels, places, starts, writing
 from pagjax.figures.cast import Named
 from pagjax.figures.left_out import LeftOut
-from pagjax.figures.recipes import Recipe, Variant
+from pagjax.figures.recipes import Figure, Variant
 from pagjax.jobs import processes
 from pagjax.jobs.errors import JobError
 from pagjax.networks.base import BaseNetwork
@@ -59,7 +59,7 @@ class Choice:
 
 
 def make_figure(
-    recipe: Recipe,
+    recipe: Figure,
     networks: Mapping[str, Named],
     judges: Mapping[str, Named],
     choice: Choice,
@@ -167,12 +167,12 @@ def impartial(
 
 
 def _pairs(
-    recipe: Recipe,
+    recipe: Figure,
     choice: Choice,
     network: BaseNetwork,
     side: int,
     tell: Callable[[LeftOut], None],
-) -> tuple[starts.Starts, tuple[tuple[int, int], ...], tuple[int, ...]]:
+) -> tuple[starts.FigureStarts, tuple[tuple[int, int], ...], tuple[int, ...]]:
     """Starting images, and who meets which target."""
     labels, classes = network.labels, len(network.labels)
     given = inputs.read_targets(choice.targets, labels)
@@ -228,7 +228,7 @@ def _tell_targets(
 def job_of(
     variant: Variant,
     named: Named,
-    begun: starts.Starts,
+    begun: starts.FigureStarts,
     pairs: tuple[tuple[int, int], ...],
     targets: tuple[int, ...],
     choice: Choice,

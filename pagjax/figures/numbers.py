@@ -13,7 +13,7 @@ from pagjax.alignment import Measurements, measure
 from pagjax.alignment.intervals import Interval
 from pagjax.comparison import jury
 from pagjax.figures.panels import Panel
-from pagjax.figures.recipes import Recipe, Variant
+from pagjax.figures.recipes import Figure, Variant
 from pagjax.networks.base import BaseNetwork
 from pagjax.synthesis import certified
 
@@ -59,7 +59,7 @@ def of_panel(
 
 
 def rows(
-    recipe: Recipe,
+    recipe: Figure,
     variant: Variant,
     panel: Panel,
     found: Measurements,

@@ -1,14 +1,13 @@
-"""Which files `python -m pagjax.figures` makes in its folder."""
+"""Which files are made in the folder of figures."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from pagjax.figures.recipes import Recipe
+from pagjax.figures.recipes import Figure
 from pagjax.io.files import ownership, replacing
 from pagjax.io.pictures import samples
 from pagjax.jobs import state
@@ -58,26 +57,27 @@ def ours(folder: Path) -> set[str]:
     return found
 
 
-def begin(args: argparse.Namespace) -> None:
+def begin(folder: Path, inputs: Iterable[str]) -> None:
     """Refuses a folder that is not this command's alone, before anything is written there.
+
+    Args:
+        folder: of the results.
+        inputs: what it must not be, hold or lie in.
 
     Raises:
         RefusedError: naming what is in the way.
     """
-    given = [text for text in args.images if not text.startswith(samples.PREFIX)]
-    networks = [text.split("=", 1)[-1] for text in args.networks]
-    judges = [*(args.judge or ()), *([args.vanilla_judge] if args.vanilla_judge else ())]
     ownership.check_output(
-        args.out,
-        [*given, *networks, *judges, *(args.answers or ())],
-        ours=ours(args.out),
+        folder,
+        [text for text in inputs if not text.startswith(samples.PREFIX)],
+        ours=ours(folder),
         states=(*_STATES, *state.PATTERNS, *state.patterns(f"{_PANEL}.state")),
         maker=MAKER,
         within=True,
     )
 
 
-def claim(folder: Path, wanted: Iterable[Recipe], more: Iterable[str] = ()) -> None:
+def claim(folder: Path, wanted: Iterable[Figure], more: Iterable[str] = ()) -> None:
     """Finishes what a kill left halfway, and lists what will be written; the lock is held."""
     for begun in folder.glob(f"figure-*/{state.NAME}"):
         replacing.finish(begun)

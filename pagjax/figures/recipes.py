@@ -12,7 +12,7 @@ from typing import Literal
 
 from pagjax.figures import claims
 
-__all__ = ("FAMILIES", "Recipe", "recipes")
+__all__ = ("FAMILIES", "Figure", "recipes")
 
 VANILLA, ADVERSARIAL = "vanilla", "adversarial"
 FAMILIES = {"imagenette": 0.5, "cifar10": 0.25}
@@ -41,7 +41,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Figure:
     """A figure.
 
     Attributes:
@@ -133,7 +133,7 @@ def main_sigma(networks: Sequence[str]) -> float:
 
 def recipes(
     *, main: float = 0.5, levels: tuple[float, ...] = (0.25, 0.5, 1.0), compared: float = 0.5
-) -> dict[int, Recipe]:
+) -> dict[int, Figure]:
     """All figures.
 
     Args:
@@ -185,7 +185,7 @@ def recipes(
     scaled = claims.noise_levels([variant.label for variant in noise])
     compares = claims.no_less(training[1].label, training[0].label)
     listed = [
-        Recipe(
+        Figure(
             1,
             "Vanilla, adversarially trained, smoothed",
             "variants",
@@ -196,22 +196,22 @@ def recipes(
             kinds,
             claims.THREE_TRAININGS,
         ),
-        Recipe(
+        Figure(
             2, "A smoothed network's pictures", "targets", (smoothed,), 4, 5, 0, many, claims.SEEN
         ),
-        Recipe(
+        Figure(
             3, "Class-conditional synthesis", "seeds", (smoothed,), 2, 5, 0, synthesis, claims.SEEN
         ),
-        Recipe(4, "The noise level", "variants", noise, 3, 4, 0, scale, scaled),
-        Recipe(5, "More pictures, part 1", "targets", (smoothed,), 5, 5, 1, many, claims.SEEN),
-        Recipe(6, "More pictures, part 2", "targets", (smoothed,), 5, 5, 2, many, claims.SEEN),
-        Recipe(7, "More synthesis, part 1", "seeds", (smoothed,), 2, 10, 1, synthesis, claims.SEEN),
-        Recipe(8, "More synthesis, part 2", "seeds", (smoothed,), 2, 10, 2, synthesis, claims.SEEN),
-        Recipe(9, "More noise levels, part 1", "variants", noise, 4, 4, 1, scale, scaled),
-        Recipe(10, "More noise levels, part 2", "variants", noise, 4, 4, 2, scale, scaled),
-        Recipe(11, "More noise levels, part 3", "variants", noise, 4, 4, 3, scale, scaled),
-        Recipe(12, "More of figure 1", "variants", robust, 5, 3, 1, kinds, claims.THREE_TRAININGS),
-        Recipe(
+        Figure(4, "The noise level", "variants", noise, 3, 4, 0, scale, scaled),
+        Figure(5, "More pictures, part 1", "targets", (smoothed,), 5, 5, 1, many, claims.SEEN),
+        Figure(6, "More pictures, part 2", "targets", (smoothed,), 5, 5, 2, many, claims.SEEN),
+        Figure(7, "More synthesis, part 1", "seeds", (smoothed,), 2, 10, 1, synthesis, claims.SEEN),
+        Figure(8, "More synthesis, part 2", "seeds", (smoothed,), 2, 10, 2, synthesis, claims.SEEN),
+        Figure(9, "More noise levels, part 1", "variants", noise, 4, 4, 1, scale, scaled),
+        Figure(10, "More noise levels, part 2", "variants", noise, 4, 4, 2, scale, scaled),
+        Figure(11, "More noise levels, part 3", "variants", noise, 4, 4, 3, scale, scaled),
+        Figure(12, "More of figure 1", "variants", robust, 5, 3, 1, kinds, claims.THREE_TRAININGS),
+        Figure(
             13,
             "Target class max against cross-entropy",
             "variants",
@@ -223,7 +223,7 @@ def recipes(
             "The paper sees more of the target with the first.",
             claims.OBJECTIVES,
         ),
-        Recipe(
+        Figure(
             14,
             "The number of noise draws",
             "variants",
@@ -235,8 +235,8 @@ def recipes(
             "little change beyond N = 20.",
             claims.DRAWS,
         ),
-        Recipe(15, "SmoothAdv, part 1", "variants", training, 4, 2, 1, augmented, compares),
-        Recipe(16, "SmoothAdv, part 2", "variants", training, 4, 2, 2, augmented, compares),
-        Recipe(17, "SmoothAdv, part 3", "variants", training, 4, 2, 3, augmented, compares),
+        Figure(15, "SmoothAdv, part 1", "variants", training, 4, 2, 1, augmented, compares),
+        Figure(16, "SmoothAdv, part 2", "variants", training, 4, 2, 2, augmented, compares),
+        Figure(17, "SmoothAdv, part 3", "variants", training, 4, 2, 3, augmented, compares),
     ]
     return {recipe.number: recipe for recipe in listed}

@@ -26,7 +26,7 @@ from pagjax.synthesis.job import SUBJECT
 
 
 @dataclass(frozen=True)
-class Starts:
+class FigureStarts:
     """Starting images.
 
     Attributes:
@@ -44,7 +44,9 @@ class Starts:
     skipped: tuple[str, ...] = ()
 
 
-def seeds(statistics: ClassStatistics, classes: Sequence[int], part: int, side: int) -> Starts:
+def seeds(
+    statistics: ClassStatistics, classes: Sequence[int], part: int, side: int
+) -> FigureStarts:
     """A draw for each class, upsampled to `side`: those named ``seed:STATISTICS/CLASS-PART-0``.
 
     Where a class comes again its next draws follow, ``CLASS-PART-1`` and so on.
@@ -55,7 +57,7 @@ def seeds(statistics: ClassStatistics, classes: Sequence[int], part: int, side: 
         for order, index in enumerate(classes)
     ]
     names = tuple(f"{statistics.labels[index]} seed" for index in classes)
-    return Starts(names, np.stack(pictures), tuple(classes))
+    return FigureStarts(names, np.stack(pictures), tuple(classes))
 
 
 def choose(
@@ -68,7 +70,7 @@ def choose(
     side: int,
     data_dir: Path | None,
     crop: str = SUBJECT,
-) -> Starts:
+) -> FigureStarts:
     """Starting images for a grid.
 
     Args:
@@ -95,7 +97,7 @@ def choose(
     found = read_pictures(given, (side, side), crop)
     picked = [(part * count + i) % len(found.names) for i in range(min(count, len(found.names)))]
     names = [Path(name.removeprefix(samples.PREFIX)).stem for name in found.names]
-    return Starts(
+    return FigureStarts(
         tuple(names[i] for i in picked),
         found.pictures[picked],
         tuple(own.get(found.names[i]) for i in picked),
@@ -113,19 +115,19 @@ def _own_classes(folder: Path, classes: Classes) -> dict[str, int]:
     return {str(file): target for file, target in zip(data.files, data.targets, strict=True)}
 
 
-def _without_data(labels: Sequence[str], count: int, part: int, side: int) -> Starts:
+def _without_data(labels: Sequence[str], count: int, part: int, side: int) -> FigureStarts:
     statistics = store.for_labels(labels, side)
     photographs = list(samples.SAMPLES)
-    chosen: list[Starts] = []
+    chosen: list[FigureStarts] = []
     for order in range(count):
         number = part * count + order
         if order % 2:
             name = photographs[(number // 2) % len(photographs)]
             found = read_pictures([samples.PREFIX + name], (side, side))
-            chosen.append(Starts((name,), found.pictures, (None,)))
+            chosen.append(FigureStarts((name,), found.pictures, (None,)))
         else:
             chosen.append(seeds(statistics, [(3 * number) % len(labels)], part, side))
-    return Starts(
+    return FigureStarts(
         tuple(start.names[0] for start in chosen),
         np.concatenate([start.pictures for start in chosen]),
         tuple(start.classes[0] for start in chosen),
@@ -141,7 +143,7 @@ def _of_data_set(
     side: int,
     data_dir: Path | None,
     crop: str,
-) -> Starts:
+) -> FigureStarts:
     kept = crops.CENTRE if crop == SUBJECT else crops.parse(crop)
     split = "validation" if name.startswith("imagenet") else "test"
     try:
@@ -155,11 +157,11 @@ def _of_data_set(
     picked = order[(part * count + np.arange(count)) % len(data)]
     pictures = data.images(picked).astype(np.float32) / 255
     own = tuple(int(data.targets[index]) for index in picked)
-    return Starts(tuple(data.labels[index] for index in own), pictures, own)
+    return FigureStarts(tuple(data.labels[index] for index in own), pictures, own)
 
 
 def choose_targets(
-    given: Sequence[int], starts: Starts, num_classes: int, *, part: int, seed: int
+    given: Sequence[int], starts: FigureStarts, num_classes: int, *, part: int, seed: int
 ) -> tuple[int, ...]:
     """A target class for every start, never its own class.
 

@@ -14,7 +14,7 @@ from pagjax.figures import drawing, grid, places
 from pagjax.figures.cast import Named
 from pagjax.figures.observations import hold
 from pagjax.figures.panels import Panel
-from pagjax.figures.recipes import Recipe
+from pagjax.figures.recipes import Figure
 from pagjax.io.files import atomic, replacing
 from pagjax.io.lettering.fonts import said, spaced
 from pagjax.io.pictures import sheets
@@ -45,7 +45,7 @@ def settings(made: Sequence[Panel], judges: Mapping[str, Named]) -> str:
 
 
 def write(
-    recipe: Recipe,
+    recipe: Figure,
     arranged: grid.Grid,
     rows: list[dict[str, Any]],
     means: list[dict[str, Any]],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pagjax.checkpoints.identity import weights_digest
 from pagjax.io.files import atomic
 from pagjax.io.pictures import crops, samples
 from pagjax.io.pictures.images import ImageError, find, read
+from pagjax.jobs import differing as settings_differing
 from pagjax.jobs.errors import JobError
 from pagjax.jobs.targets import resolve_target
 from pagjax.networks.base import BaseNetwork
@@ -245,8 +245,7 @@ def recorded_job(record: dict[str, Any], network: BaseNetwork) -> tuple[Job, np.
 
 def differing(job: Job, recorded: dict[str, Any]) -> list[str]:
     """The names of a job's settings that are recorded otherwise."""
-    ours = json.loads(json.dumps(job.to_json()))
-    return [name for name in ours if ours[name] != recorded.get(name)]
+    return settings_differing.names(job.to_json(), recorded)
 
 
 def check_same_job(job: Job, recorded: dict[str, Any]) -> None:
@@ -255,7 +254,5 @@ def check_same_job(job: Job, recorded: dict[str, Any]) -> None:
     Raises:
         JobError: naming every setting that differs.
     """
-    ours = json.loads(json.dumps(job.to_json()))
-    if names := differing(job, recorded):
-        shown = "; ".join(f"{n}: {recorded.get(n)!r}, now {ours[n]!r}" for n in names)
+    if shown := settings_differing.told(job.to_json(), recorded):
         raise JobError(f"the unfinished run had other settings ({shown}): repeat its arguments")

@@ -59,7 +59,7 @@ def test_parts_start_from_other_images():
 
 
 def test_targets_are_never_the_starts_own_class():
-    begun = starts.Starts(("a", "b", "c"), np.zeros((3, 2, 2, 3)), (0, 1, None))
+    begun = starts.FigureStarts(("a", "b", "c"), np.zeros((3, 2, 2, 3)), (0, 1, None))
     for seed in range(20):
         drawn = starts.choose_targets([], begun, 3, part=0, seed=seed)
         assert drawn[0] != 0
