@@ -115,7 +115,7 @@ for column, name in enumerate(names):
     axis.plot(steps, objective, label=name)
     axis.fill_between(steps, objective - error, objective + error, alpha=0.3)
 axis.set(xlabel="step", ylabel="mean target logit")
-axis.legend()
+_ = axis.legend()
 
 # %% [markdown]
 # ## The same gradient as an explanation

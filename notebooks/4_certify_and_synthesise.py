@@ -93,7 +93,7 @@ for found in certificates:
 # %%
 figure, axis = plt.subplots(figsize=(6, 3), layout="constrained")
 axis.plot([6 * step for step in range(len(way))], [found.radius for found in certificates], "o-")
-axis.set(xlabel="step", ylabel="certified l2 radius")
+_ = axis.set(xlabel="step", ylabel="certified l2 radius")
 # %% [markdown]
 # Move the slider along the trajectory.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sphinx.domains.python import PyObject
 
-_OPTIONAL = ("installing", "live")
+_OPTIONAL = ("live",)
 _CODE = re.compile(r"(``.+?``|`[^`]+`)")
 
 

@@ -11,6 +11,7 @@ import itertools
 import re
 import reprlib
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 
@@ -30,9 +31,20 @@ def public_names() -> list[str]:
 
 
 def modules() -> list[str]:
-    """Those of them that are modules, each a page."""
+    """Those of them that are modules, each a page, and the modules that these show."""
     found = [name for name in public_names() if inspect.ismodule(getattr(pagjax, name))]
-    return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else 99, name))
+    found.sort(key=lambda name: (ORDER.index(name) if name in ORDER else 99, name))
+    return [path for name in found for path in (name, *_inner(name))]
+
+
+def _inner(name: str) -> list[str]:
+    module = getattr(pagjax, name)
+    return [f"{name}.{one}" for one in members(module) if inspect.ismodule(getattr(module, one))]
+
+
+def _module(path: str) -> ModuleType:
+    found: ModuleType = attrgetter(path)(pagjax)
+    return found
 
 
 def members(module: ModuleType) -> list[str]:
@@ -81,9 +93,9 @@ def _reference() -> dict[str, str]:
     homes: dict[tuple[str, int], str] = {}
     pages = {"pagjax.rst": _page("pagjax", pagjax, tops, homes)}
     for name in modules():
-        module = getattr(pagjax, name)
+        module = _module(name)
         pages[f"{name}.rst"] = _page(f"pagjax.{name}", module, members(module), homes)
-    told = [("pagjax", pagjax), *((name, getattr(pagjax, name)) for name in modules())]
+    told = [("pagjax", pagjax), *((name, _module(name)) for name in modules())]
     pages["index.rst"] = _INDEX.format(
         told="\n".join(f"- :doc:`{name}`: {_first(module)}" for name, module in told),
         listed="\n".join(f"   {name}" for name, _ in told),

@@ -44,7 +44,7 @@ def test_a_network_under_any_key_with_its_pool(tmp_path, x64):
 def test_the_pool_is_not_left_out_in_silence(tmp_path):
     done = save_and_convert(tmp_path, state(with_pool(small())))
     (warning,) = [text for text in done.warnings if "max-pool" in text]
-    assert "--max-pool" in warning
+    assert "`max_pool=True`" in warning
     assert "`stem_stride=2`" in warning
     assert "`probe_folder=DIR`" in warning
     assert done.description.origin["structure"]["max_pool"] == {"value": False, "by": "default"}

@@ -22,12 +22,15 @@ def _examples(path: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.M | re.S)
 
 
+_STARTS = r"(?:python -m pagjax[ .]|pagjax |python convert_torch)"
+
+
 def _commands(text: str) -> list[str]:
     """Command lines of indented and fenced blocks, those over several lines as one."""
-    joined = text.replace("\\\n", " ")
-    return re.findall(
-        r"^(?: {4}|\$ )?((?:python -m pagjax\.|python convert_torch)[^\n]*)", joined, re.M
-    )
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
+    indented = re.findall(r"^ {4}(.*\n)", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M)
+    joined = "".join([*indented, *fenced]).replace("\\\n", " ")
+    return re.findall(rf"^({_STARTS}[^\n]*)", joined, re.M)
 
 
 def test_the_readme_is_short():
@@ -62,6 +65,9 @@ def test_options_exist(name):
 
 
 def _command(words: list[str]) -> list[str]:
+    """What Python is given to run the command, by its module or by its name."""
+    if words[0] == "pagjax":
+        return ["-m", *words[:2]]
     return words[1:3] if words[1] == "-m" else words[1:2]
 
 
