@@ -1,6 +1,6 @@
 // Two small live curves: the objective with its standard error, and the distance.
 
-const PADS = { left: 42, right: 8, top: 8, bottom: 22 };
+const PADS = { left: 42, right: 16, top: 8, bottom: 22 };
 
 function ticks(low, high) {
   const rough = (high - low) / 3;
