@@ -43,7 +43,10 @@ types: .venv/test.stamp
 	$(BIN)/mypy
 
 # The site, docs/_build/html, with the notebooks executed; those that have not changed are not run again.
-docs: .venv/docs.stamp
+# The live page is a folder of it, where npm can fetch the page's runtime.
+docs: .venv/docs.stamp .venv/live.stamp
+	if command -v npm >/dev/null; then \
+	    $(BIN)/python -m pagjax.explore --build-only --out docs/_build/html/explore; fi
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 # The same without executing the notebooks; the tests build it too.

@@ -50,6 +50,9 @@ def relink(app: Any, page: str, source: list[str]) -> None:
         if not Path(app.srcdir, f"{name}.md").is_file():
             source[0] = source[0].replace(f"\n{name}\n", "\n")
     source[0] = source[0].replace("](gallery/index.html)", "](site:gallery/index.html)")
+    if page == "live" and Path(app.outdir, "explore", "index.html").is_file():
+        here = "## Look\n\n**[Open the page](site:explore/index.html)**, or make one:\n"
+        source[0] = source[0].replace("## Look\n", here, 1)
 
 
 def copy_gallery(app: Any, exception: Exception | None) -> None:
