@@ -31,7 +31,7 @@ from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
 from tests.training import tiny
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 KEY = jax.random.key(4)
 
 

@@ -19,7 +19,7 @@ from pagjax.convert.conversion import convert, read_labels
 from pagjax.networks import NORMALIZERS
 from peers import torch_networks
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

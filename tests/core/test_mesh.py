@@ -13,7 +13,7 @@ import pytest
 
 from pagjax.core.mesh import MOST_CORES, make_mesh, num_cores
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

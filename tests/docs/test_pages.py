@@ -96,4 +96,4 @@ def test_links_and_paths_are_there(name):
     for path in re.findall(
         r"`((?:pagjax|tests|docs|notebooks|benchmarks|\.github)/[\w./-]*)`", text
     ):
-        assert (ROOT / path).exists(), path
+        assert path.startswith("docs/_build") or (ROOT / path).exists(), path

@@ -24,7 +24,7 @@ from pagjax.jobs.errors import JobError
 from pagjax.training import record
 from tests.support import tiny_checkpoint
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def _command(folder: Path, out: str, *more: str) -> list[str]:

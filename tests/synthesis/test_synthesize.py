@@ -21,7 +21,7 @@ from pagjax.io.files.atomic import read_arrays
 from pagjax.synthesis.job import Job
 from tests.support import tiny_checkpoint
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

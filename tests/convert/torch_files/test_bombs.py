@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="memory is limited through Linux's interfaces"
 )
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 # The largest share is taken by the millions of values that one file may hold.
 MEMORY_LIMIT = 640 << 20
 SECONDS_LIMIT = 20

@@ -8,7 +8,7 @@ import torch
 from pagjax.convert.torch_files import read
 from tests.convert.torch_files.comparison import assert_same
 
-PUBLISHED = Path(__file__).parents[3] / "shared" / "published"
+PUBLISHED = Path(__file__).parents[4] / "shared" / "published"
 FILES = sorted(
     path for path in PUBLISHED.rglob("*") if path.is_file() and path.suffix not in (".txt", ".md")
 )
