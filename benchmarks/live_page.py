@@ -3,8 +3,7 @@
     pagjax explore --build-only --out pagjax-live
     python benchmarks/live_page.py pagjax-live imagenette-gaussian-0.50 cifar10-gaussian-0.25
 
-Needs Playwright and Chromium. Two draws a step, as the preset `fast` has; the page's start-up is told
-apart from the steps.
+Needs Playwright and Chromium. Two draws a step, as the preset `fast` has; start-up is told apart.
 """
 
 from __future__ import annotations
