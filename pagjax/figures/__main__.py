@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pagjax.arguments import types
+from pagjax.arguments import shared, types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
 from pagjax.figures.commands import bar, choice_of, command_of, inputs_of, say_nothing
@@ -57,13 +57,7 @@ def parser() -> Parser:
         metavar="FILE",
         help="starting images: files, folders or a TFDS name",
     )
-    what.add_argument(
-        "--crop",
-        default="subject",
-        metavar="WHERE",
-        help="what is kept of --images: centre, top, bottom, left, right; x,y: a point that comes "
-        "to the middle; left,top,right,bottom: a box; as shares of width and height",
-    )
+    shared.add_crop(what, of="--images", default="subject")
     what.add_argument(
         "--targets",
         nargs="+",
@@ -80,7 +74,7 @@ def parser() -> Parser:
         metavar="C",
         help="target classes, where they are the columns",
     )
-    what.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
+    shared.add_data_dir(what)
     how = parser.add_argument_group("how pictures are made")
     how.add_argument(
         "--sigma",
@@ -90,13 +84,8 @@ def parser() -> Parser:
         "0.25; that of the only smoothed network given)",
     )
     how.add_argument("--preset", choices=["paper", "fast"], default="paper", help="default: paper")
-    how.add_argument(
-        "--steps", type=types.count, metavar="K", help="of a picture (default: the preset's)"
-    )
-    how.add_argument(
-        "--num-samples", type=types.count, metavar="N", help="draws a step (default: the preset's)"
-    )
-    how.add_argument("--seed", type=types.seed, default=0, help="of starts and noise (default: 0)")
+    shared.add_steps_and_draws(how)
+    shared.add_seed(how, "starts and noise")
     judged = parser.add_argument_group("what is said of them")
     judged.add_argument(
         "--judge",
@@ -125,9 +114,7 @@ def parser() -> Parser:
         "beside it what the judges say of the pictures in --out",
     )
     where = parser.add_argument_group("where")
-    where.add_argument(
-        "--out", type=Path, default=OUT, metavar="DIR", help=f"results (default: {OUT})"
-    )
+    shared.add_out(where, OUT)
     add_processes(parser)
     return parser
 
