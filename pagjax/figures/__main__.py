@@ -14,6 +14,7 @@ from pagjax.figures.commands import bar, choice_of, command_of, inputs_of, say_n
 from pagjax.figures.recipes import FAMILIES, Figure, main_sigma, recipes
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED
+from pagjax.wording.flags import in_flags
 
 OUT = Path("pagjax-figures")
 COSTS = (
@@ -125,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         sigma = main_sigma(args.networks) if args.sigma is None else args.sigma
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_flags(str(error), vars(args))}", file=sys.stderr)
         return EXIT_REFUSED
     known = recipes(main=sigma, compared=sigma)
     if args.list:
@@ -187,7 +188,7 @@ def _run(args: argparse.Namespace, wanted: Sequence[Figure], argv: Sequence[str]
     def tell_left_out(one: LeftOut, where: str = "") -> None:
         nonlocal not_used
         not_used = not_used or one.is_input
-        tell(f"{where}{one.words}", file=sys.stderr)
+        tell(f"{where}{in_flags(one.words, vars(args))}", file=sys.stderr)
 
     for words in cast.check():
         tell(words, file=sys.stderr)
@@ -242,9 +243,9 @@ def _waits_for(missing: Mapping[str, str]) -> str:
 
 
 def _given(args: argparse.Namespace) -> list[str]:
-    """The options that not every figure uses, as far as they were given."""
+    """The settings that not every figure uses, as far as they were given."""
     names = ("images", "targets", "rows", "columns", "sigma", "num_samples", "certify")
-    return [f"--{name.replace('_', '-')}" for name in names if getattr(args, name)]
+    return [name for name in names if getattr(args, name)]
 
 
 if __name__ == "__main__":
