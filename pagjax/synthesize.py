@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pagjax.arguments.synthesis import parser
 from pagjax.jobs.command_line import guarded, resume_command
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pagjax.networks.base import BaseNetwork
     from pagjax.synthesis.execute import StateFolder
     from pagjax.synthesis.job import Job
+    from pagjax.synthesis.records import Begun, RunRecord
 
-STATE, DONE = ".unfinished", "done"
+STATE = ".unfinished"
 # What runs where no argument is given, within a minute on two cores: starts with room in them, in
 # which these targets can be named without captions.
 DEMO_CHECKPOINT = "imagenette-gaussian-0.50"
@@ -38,17 +39,17 @@ def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
     from pagjax.core.mesh import use_cores
     from pagjax.jobs import processes
-    from pagjax.synthesis import inputs
+    from pagjax.synthesis import records
 
     use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
-    repeated = None if args.repeat is None else inputs.read_record(args.repeat)
+    repeated = None if args.repeat is None else records.read(args.repeat)
     processes.from_first(lambda: _check_output(args, repeated))
     with processes.locked(args.out):
         return _run(args, repeated)
 
 
-def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
+def _run(args: argparse.Namespace, repeated: RunRecord | None) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax import checkpoints
     from pagjax.io.files import replacing
@@ -57,15 +58,18 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
     from pagjax.jobs.state import ANEW
     from pagjax.synthesis import certified, inputs, messages, results
     from pagjax.synthesis.execute import StateFolder, execute
+    from pagjax.synthesis.records import Begun
 
     told = "it is made again" if args.overwrite else ANEW
     state = StateFolder(args.out / STATE, told, mends=args.overwrite)
-    unfinished = processes.from_first(lambda: _unfinished(args, state))
+    begun = processes.from_first(lambda: _unfinished(args, state))
+    unfinished = None if begun is None else Begun(*begun)  # to other processes it goes as JSON
     environment.prepare()
     skipped: tuple[str, ...] = ()
     if repeated is not None:
-        network = checkpoints.load(repeated["job"]["checkpoint"])
-        job, images = inputs.recorded_job(repeated, network)
+        job = repeated.job
+        network = checkpoints.load(job.checkpoint)
+        images = inputs.recorded_pictures(job, network)
     else:
         args = _with_demo(args)
         network = checkpoints.load(args.checkpoint)
@@ -77,11 +81,10 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
     for reason in skipped:
         print(f"skipped: {reason}", file=sys.stderr)
     job, goes_on = _take_up(args, job, unfinished)
-    if goes_on and unfinished is not None and DONE in unfinished:
-        done = processes.from_first(lambda: inputs.read_record(args.out / results.RECORD))
+    if goes_on and unfinished is not None and unfinished.is_done:
         if not processes.is_first():
             return EXIT_DONE
-        return messages.conclude(args.out, done, repeated, len(skipped))
+        return messages.conclude(args.out, repeated, len(skipped))
     if not goes_on:
         state.begin(job.to_json(), frames=args.animate)
     if processes.is_first():
@@ -91,7 +94,7 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
             finished = execute(network, job, images, state, frames=args.animate, report=report)
         if processes.is_first():
             replacing.remove_folder(state.result)
-            record = results.write(
+            results.write(
                 state.result, job, network, images, finished, certification_draws=args.certify
             )
             replacing.install(
@@ -100,10 +103,10 @@ def _run(args: argparse.Namespace, repeated: dict[str, Any] | None) -> int:
         processes.wait_for_all("results")
     if not processes.is_first():
         return EXIT_DONE
-    return messages.conclude(args.out, record, repeated, len(skipped))
+    return messages.conclude(args.out, repeated, len(skipped))
 
 
-def _check_output(args: argparse.Namespace, repeated: dict[str, Any] | None) -> None:
+def _check_output(args: argparse.Namespace, repeated: RunRecord | None) -> None:
     """Refuses a folder that is not this command's, before anything is written there."""
     from pagjax.io.files import replacing
     from pagjax.io.files.ownership import check_output
@@ -112,9 +115,11 @@ def _check_output(args: argparse.Namespace, repeated: dict[str, Any] | None) -> 
     from pagjax.seeds import starts
     from pagjax.synthesis import page_records, results
 
-    job = {} if repeated is None else repeated["job"]
-    given = [*(args.images or ()), *job.get("images", ())]
-    named = [args.checkpoint, args.statistics, job.get("checkpoint")]
+    images, checkpoint = (), None
+    if repeated is not None:
+        images, checkpoint = repeated.job.images, repeated.job.checkpoint
+    given = [*(args.images or ()), *images]
+    named = [args.checkpoint, args.statistics, checkpoint]
     inputs = [
         text.removeprefix(page_records.PREFIX)
         for text in given
@@ -174,15 +179,17 @@ def _plan(
     return job, given.pictures, given.skipped
 
 
-def _unfinished(args: argparse.Namespace, state: StateFolder) -> dict[str, Any] | None:
+def _unfinished(args: argparse.Namespace, state: StateFolder) -> Begun | None:
     """The unfinished job in the folder, if it may be gone on with; refuses to lose anything."""
     from pagjax.io.files import replacing
     from pagjax.jobs.errors import JobError
     from pagjax.synthesis import results
+    from pagjax.synthesis.records import Begun
 
     if (done := replacing.finish(state.folder)) is not None:  # all was whole when a kill came
-        return {**done, DONE: True}
-    unfinished = state.recorded()
+        return Begun(done, is_done=True)
+    recorded = state.recorded()
+    unfinished = None if recorded is None else Begun(recorded)
     if args.overwrite or (args.resume and unfinished is not None):
         return unfinished
     if (args.out / results.RECORD).exists():
@@ -194,26 +201,21 @@ def _unfinished(args: argparse.Namespace, state: StateFolder) -> dict[str, Any] 
     return None
 
 
-def _take_up(
-    args: argparse.Namespace, job: Job, unfinished: dict[str, Any] | None
-) -> tuple[Job, bool]:
+def _take_up(args: argparse.Namespace, job: Job, unfinished: Begun | None) -> tuple[Job, bool]:
     """The job as it was begun, and whether it goes on; another one is refused or forgotten."""
     from pagjax.jobs.errors import JobError
-    from pagjax.synthesis import inputs
 
     if unfinished is None:
         return job, False
-    begun = unfinished.get("batch_size")
-    if args.batch_size is None and isinstance(begun, int) and begun > 0:
-        job = dataclasses.replace(job, batch_size=begun)  # whatever devices it was chosen for
+    if args.batch_size is None and unfinished.batch_size is not None:
+        # Whatever devices it was chosen for.
+        job = dataclasses.replace(job, batch_size=unfinished.batch_size)
     if not args.overwrite:
-        if DONE in unfinished and inputs.differing(job, unfinished):
+        if unfinished.is_done and unfinished.differing(job):
             raise JobError(f"{args.out} holds a result: choose another --out, or pass --overwrite")
-        inputs.check_same_job(job, unfinished)
+        unfinished.check_same(job)
         return job, True
-    return job, not inputs.differing(job, unfinished) and (
-        not args.animate or bool(unfinished.get("frames"))
-    )
+    return job, not unfinished.differing(job) and (not args.animate or unfinished.keeps_frames)
 
 
 def _with_demo(args: argparse.Namespace) -> argparse.Namespace:

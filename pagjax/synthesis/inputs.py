@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -14,7 +13,6 @@ from pagjax.checkpoints.identity import weights_digest
 from pagjax.io.files import atomic
 from pagjax.io.pictures import crops, samples
 from pagjax.io.pictures.images import ImageError, find, read
-from pagjax.jobs import differing as settings_differing
 from pagjax.jobs.errors import JobError
 from pagjax.jobs.targets import resolve_target
 from pagjax.networks.base import BaseNetwork
@@ -196,34 +194,12 @@ def check_size(network: BaseNetwork, size: tuple[int, int]) -> None:
         raise JobError(f"`image_size`: {error}") from error
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """A run's ``record.json``.
-
-    Raises:
-        JobError: if it is none.
-    """
-    cure = "name the record.json of a run of pagjax.synthesize"
-    record = atomic.read_json(path, cure)
-    if page_records.is_one(record):
-        record = page_records.complete(path, record)
-    if not isinstance(record, dict) or not isinstance(record.get("job"), dict):
-        raise JobError(f"{path} is no record of a run (no job in it): {cure}")
-    if not isinstance(record.get("x_star_sha256"), str):
-        raise JobError(f"{path} is no record of a run (no x_star_sha256 in it): {cure}")
-    try:
-        Job.from_json(record["job"])
-    except JobError as error:
-        raise JobError(f"{path}: {error}") from error
-    return record
-
-
-def recorded_job(record: dict[str, Any], network: BaseNetwork) -> tuple[Job, np.ndarray]:
-    """A recorded job and its pictures, after checking that nothing changed since.
+def recorded_pictures(job: Job, network: BaseNetwork) -> np.ndarray:
+    """A recorded job's pictures, after checking that nothing changed since.
 
     Raises:
         JobError: if the weights or a picture are no longer those of the record.
     """
-    job = Job.from_json(record["job"])
     if wrong := [target for target in job.targets if target >= len(network.labels)]:
         raise JobError(
             f"the recorded job's targets hold {wrong[0]}: {job.checkpoint} has "
@@ -240,19 +216,4 @@ def recorded_job(record: dict[str, Any], network: BaseNetwork) -> tuple[Job, np.
     ]
     if skipped or changed:
         raise JobError(f"starting images changed since the record: {'; '.join(skipped + changed)}")
-    return job, np.stack([picture for _, picture in found if picture is not None])
-
-
-def differing(job: Job, recorded: dict[str, Any]) -> list[str]:
-    """The names of a job's settings that are recorded otherwise."""
-    return settings_differing.names(job.to_json(), recorded)
-
-
-def check_same_job(job: Job, recorded: dict[str, Any]) -> None:
-    """Refuses to resume a run with other settings than it was begun with.
-
-    Raises:
-        JobError: naming every setting that differs.
-    """
-    if shown := settings_differing.told(job.to_json(), recorded):
-        raise JobError(f"the unfinished run had other settings ({shown}): repeat its arguments")
+    return np.stack([picture for _, picture in found if picture is not None])

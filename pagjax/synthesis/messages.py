@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -14,9 +13,10 @@ from pagjax.core.checks import draws_needed
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 from pagjax.networks.base import BaseNetwork
 from pagjax.presets import paper
-from pagjax.synthesis import page_records, results
+from pagjax.synthesis import page_records, records, results
 from pagjax.synthesis.execute import Progress
 from pagjax.synthesis.job import Job
+from pagjax.synthesis.records import RunRecord
 
 
 def announce(job: Job, network: BaseNetwork) -> None:
@@ -35,21 +35,19 @@ def announce(job: Job, network: BaseNetwork) -> None:
         )
 
 
-def conclude(
-    out: Path, record: dict[str, Any], repeated: dict[str, Any] | None, num_skipped: int
-) -> int:
-    """Says how it ended; returns the exit status."""
-    pictures = record["pictures"]
-    mean = sum(picture["smoothed_probability"] for picture in pictures) / len(pictures)
+def conclude(out: Path, repeated: RunRecord | None, num_skipped: int) -> int:
+    """Says of the run in a folder how it ended; returns the exit status."""
+    record, pictures = records.read_done(out / results.RECORD)
+    mean = sum(picture.probability for picture in pictures) / len(pictures)
     print(f"mean smoothed probability of the target: {mean:.3f}")
-    broken = [p["file"] for p in pictures if p["steps_with_non_finite_gradient"]]
+    broken = [picture.file for picture in pictures if picture.broken_steps]
     for name in broken:
         print(f"warning: non-finite gradients on the way to {name}", file=sys.stderr)
     print(f"sheet: {out / results.SHEET}   record: {out / results.RECORD}")
-    if repeated is not None and page_records.is_one(repeated):
-        print("\n".join(page_records.told(repeated)))
+    if repeated is not None and repeated.page is not None:
+        print("\n".join(page_records.told(repeated.page, repeated.job.num_steps)))
     elif repeated is not None:
-        same = repeated["x_star_sha256"] == record["x_star_sha256"]
+        same = repeated.x_star_sha256 == record.x_star_sha256
         print("the same bits as recorded" if same else "not bit for bit as recorded")
     if num_skipped:
         print(f"{num_skipped} inputs were skipped, see above", file=sys.stderr)

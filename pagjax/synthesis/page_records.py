@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +22,23 @@ PREFIX = "page:"
 KEY = "live_page"
 _CURE = "save it again on the page"
 _MOST_SIDE = 4096
+
+
+class PageRun(NamedTuple):
+    """What the page knew of a run beside its recipe.
+
+    Attributes:
+        steps_done: when the record was saved.
+        settings_changed: whether it was on the way there.
+    """
+
+    steps_done: Any
+    settings_changed: bool
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> PageRun:
+        """From a record of the page."""
+        return cls(record.get("steps_done"), bool(record.get("settings_changed_at_steps")))
 
 
 def is_one(record: Any) -> bool:
@@ -117,12 +135,11 @@ def inside(mask: str, size: tuple[int, int], projection: Projection) -> Projecti
     return only_inside(jnp.asarray(bits, bool), projection)
 
 
-def told(record: dict[str, Any]) -> list[str]:
+def told(run: PageRun, num_steps: int) -> list[str]:
     """What whoever repeats a page's record should know, a line each."""
     lines = ["from the live page: its noise has another generator, compare pictures and not bits"]
-    if record.get("settings_changed_at_steps"):
+    if run.settings_changed:
         lines.append("settings were changed on the way there: this run has those of the end")
-    done, wanted = record.get("steps_done"), record["job"].get("num_steps")
-    if done != wanted:
-        lines.append(f"the page stopped after {done} of the {wanted} steps done here")
+    if run.steps_done != num_steps:
+        lines.append(f"the page stopped after {run.steps_done} of the {num_steps} steps done here")
     return lines

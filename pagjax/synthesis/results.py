@@ -130,8 +130,8 @@ def write(
     finished: Finished,
     *,
     certification_draws: int | None = None,
-) -> dict[str, Any]:
-    """Writes everything into a folder of its own; returns the record.
+) -> None:
+    """Writes everything into a folder of its own.
 
     With `certification_draws` each picture also gets a certified radius from so many draws.
     """
@@ -160,7 +160,6 @@ def write(
         "environment": environment.describe(),
     }
     atomic.write_json(folder / RECORD, record)
-    return record
 
 
 def _rows(

@@ -2,12 +2,16 @@
 
 import { Brush } from "./brush.js";
 import { byId, classes, networks as networkBoxes, notice, sliders, thumbnails } from "./controls.js";
-import { draw } from "./curves.js";
 import { Engine } from "./engine.js";
-import { Panel } from "./panels.js";
-import { saveAnimation, savePicture, saveRecord } from "./saving.js";
-import { fromLink, preset, presetOf, toLink } from "./settings.js";
+import { failure, hints } from "./hints.js";
+import { isolated } from "./isolating.js";
+import { readPage, shippedPicture } from "./page.js";
+import { panelsOf } from "./panels.js";
+import { saveRun } from "./saving.js";
+import { first, forLoop, fromLink, preset, toLink, trainedAt } from "./settings.js";
+import { show } from "./showing.js";
 import { Start, asFloats } from "./start.js";
+import { wire } from "./wiring.js";
 
 const RESTARTS = ["sigma", "networks", "family", "seed", "noiseForAll"]; // these begin anew
 
@@ -21,7 +25,7 @@ let drawing = false;
 let pixels = null;
 let computesWith = "wasm"; // or "webgpu"
 
-const engine = new Engine({ opened, progress, ready, failed, stepped, looked, finished });
+const engine = new Engine({ opened, progress, ready, failed, stepped, looked: refresh, finished });
 const start = new Start(byId("crop"), byId("zoom"), () => {
   settings.crop = start.crop.map((share) => +share.toFixed(4));
   anew();
@@ -35,15 +39,12 @@ const brush = new Brush((ends) => {
 });
 
 const say = (text) => { byId("status").textContent = text; };
+const remember = () => history.replaceState(null, "", toLink(settings));
 const networkOf = (name) => family.networks.find((one) => one.name === name);
 const sigmaOf = (network) => (network.sigma > 0 || settings.noiseForAll ? settings.sigma : 0);
 
 function chosen() {
   return settings.networks.map((name) => ({ ...networkOf(name), sigma: sigmaOf(networkOf(name)) }));
-}
-
-function remember() {
-  history.replaceState(null, "", toLink(settings));
 }
 
 /** Everything from the start: new picture, new networks, new noise. */
@@ -60,26 +61,17 @@ function anew({ goesOn = false } = {}) {
   engine.load(chosen(), family);
   engine.begin({
     start: pixels, floats: asFloats(pixels), size, classes: family.labels.length, networks: chosen(),
-    settings: forLoop(), mask: brush.mask, name: start.name,
+    settings: forLoop(settings), mask: brush.mask, name: start.name,
   });
   remember();
   if (plays && engine.has(chosen())) play();
   refresh();
 }
 
-function forLoop() {
-  const { target, epsilon, stepSize, draws, steps, momentum, schedule, seed } = settings;
-  const paired = settings.sampling === "antithetic" && draws % 2 === 0;
-  return { target, epsilon, stepSize, draws, steps, momentum, schedule, seed, sampling: paired ? "antithetic" : "independent" };
-}
-
 function buildPanels() {
   const names = settings.networks.join();
   if (panels.map(({ network }) => network.name).join() === names && panels[0]?.family === family) return;
-  panels = chosen().map((network, colour) => new Panel(network, family, colour));
-  byId("panels").replaceChildren(...panels.map(({ element }) => element));
-  byId("panels").classList.toggle("one", panels.length === 1);
-  byId("panels").classList.toggle("four", panels.length === 4);
+  panels = panelsOf(chosen(), family);
   for (const { now } of panels) {
     brush.attach(now);
     now.tabIndex = brush.on ? 0 : -1;
@@ -101,46 +93,24 @@ function buildControls() {
   for (const name of ["seed", "momentum", "schedule", "sampling"]) byId(name).value = String(settings[name]);
   byId("noise-for-all").checked = settings.noiseForAll;
   byId("backend").value = settings.backend;
-  hints();
-}
-
-/** What presets, sigma and the error bars of these settings are to be told of. */
-function hints() {
-  const name = presetOf(settings, family);
-  for (const one of ["fast", "paper"]) byId(one).setAttribute("aria-pressed", String(one === name));
-  const noisy = chosen().filter(({ sigma }) => sigma > 0);
-  const others = noisy.filter(({ name: own }) => Math.abs(networkOf(own).sigma - settings.sigma) > 1e-6);
-  byId("sigma-hint").classList.toggle("warns", others.length > 0);
-  byId("sigma-hint").textContent = others.length
-    ? `No chosen network was trained at sigma ${settings.sigma}: ${others.map(({ name: own }) => `${networkOf(own).title} at ${networkOf(own).sigma}`).join(", ")}. It may paint less well.`
-    : noisy.length ? "Networks trained without noise run without it." : "These networks run without noise: sigma does nothing.";
-  const groups = forLoop().sampling === "antithetic" ? settings.draws / 2 : settings.draws;
-  byId("error-note").textContent = groups < 2 ? "(no error from one pair)" : "± standard error";
+  hints(settings, family, chosen());
 }
 
 /** Takes new settings: into the run under way, or, where they make another run, into a new one. */
 function change(given) {
   Object.assign(settings, given);
-  if ("sigma" in given) followSigma();
+  if ("sigma" in given) {
+    settings.networks = trainedAt(settings, family);
+    networkBoxes(family, settings.networks, toggleNetwork);
+  }
   remember();
-  hints();
+  hints(settings, family, chosen());
   if (Object.keys(given).some((name) => RESTARTS.includes(name))) {
     anew({ goesOn: engine.playing });
     return;
   }
-  engine.change(forLoop());
+  engine.change(forLoop(settings));
   refresh();
-}
-
-/** Shipped sigmas change the network: the one trained at it takes the place of its like. */
-function followSigma() {
-  settings.networks = settings.networks.map((name) => {
-    const own = networkOf(name);
-    const other = own.sigma > 0 && family.networks.find((one) => one.kind === own.kind
-      && Math.abs(one.sigma - settings.sigma) < 1e-6);
-    return other ? other.name : name;
-  }).filter((name, i, all) => all.indexOf(name) === i);
-  networkBoxes(family, settings.networks, toggleNetwork);
 }
 
 function chooseTarget(index) {
@@ -233,16 +203,9 @@ function failed(about, message) {
     openEngine();
     return;
   }
-  const of = networkOf(about)?.title ?? about;
-  notice(/memory|allocat/i.test(message)
-    ? `The browser has too little memory for this: ${message}. Choose fewer networks or draws.`
-    : `${of}: ${message}. Reload the page to try again, or choose another network.`);
+  notice(failure(networkOf(about)?.title ?? about, message));
   say("Stopped.");
   progress();
-  refresh();
-}
-
-function looked() {
   refresh();
 }
 
@@ -272,47 +235,17 @@ function refresh() {
   if (following) scrub.value = String(run.step);
   const at = Number(scrub.value);
   byId("shown").textContent = `${at} of ${settings.steps}`;
-  const frame = engine.frameAt(at);
-  for (const panel of panels) {
-    const { name } = panel.network;
-    const series = run.series.get(name);
-    if (!series) continue;
-    panel.show(frame.pixels.get(name), run.start, run.size, brush.mask);
-    const probabilities = engine.probabilities(name);
-    if (probabilities) panel.showProbabilities(probabilities, run.settings.target);
-    const last = series.objective.at(-1);
-    panel.showNumbers(series.broken ? "The gradient was not finite: such steps move nothing."
-      : last === undefined ? "" : `score ${last.toFixed(2)}${Number.isFinite(series.error.at(-1)) && series.error.at(-1) > 0 ? ` ± ${series.error.at(-1).toFixed(2)}` : ""}, distance ${series.distance.at(-1).toFixed(2)}`);
-  }
-  const lines = panels.map(({ network }, colour) => ({ ...run.series.get(network.name), colour }));
-  draw(byId("objective"), lines.map(({ objective, error, colour }) => ({ values: objective, errors: error, colour })), settings.steps, at);
-  draw(byId("distance"), lines.map(({ distance, colour }) => ({ values: distance, errors: null, colour })), settings.steps, at, settings.epsilon);
-  const words = lines.map(({ objective, distance }, i) => `${panels[i].network.title}: ${objective.at(-1)?.toFixed(2) ?? "not yet"}, ${distance.at(-1).toFixed(2)}`).join("; ");
-  byId("objective").setAttribute("aria-label", `Objective and distance now. ${words}`);
-  byId("distance").setAttribute("aria-label", `Objective and distance now. ${words}`);
+  show(engine, panels, at, settings, brush.mask);
 }
 
 // Starting pictures.
 
-async function useBlob(blob, name, what, crop) {
+async function useShipped(name, crop) {
   try {
-    await start.open(blob, name, what, crop);
+    const shipped = await shippedPicture(name, page);
+    await start.open(shipped.blob, shipped.name, shipped.title, crop ?? shipped.crop);
   } catch (error) {
     notice(error.message);
-    return false;
-  }
-  return true;
-}
-
-async function useShipped(name, crop) {
-  const [kind, own] = [name.slice(0, name.indexOf(":")), name.slice(name.indexOf(":") + 1)];
-  const item = (kind === "seed" ? page.seeds : page.photographs).find((one) => one.name === own);
-  try {
-    const answer = await fetch(item.file);
-    if (!answer.ok) throw new Error(`${item.file}: the server answers ${answer.status}`);
-    if (!await useBlob(await answer.blob(), own.replace(/[^a-z0-9.-]+/gi, "-"), item.title, crop ?? item.crop)) return;
-  } catch (error) {
-    notice(`${item.title} cannot be loaded: ${error.message}.`);
     return;
   }
   Object.assign(settings, { start: name, crop: start.crop.map((share) => +share.toFixed(4)) });
@@ -323,33 +256,15 @@ async function useShipped(name, crop) {
 async function useOwn(blob, what) {
   if (!blob) return;
   const name = (blob.name ?? what).replace(/\.[^.]*$/, "").replace(/[^\w.-]+/g, "-").slice(0, 60) || "picture";
-  if (!await useBlob(blob, name, blob.name ?? what)) return;
+  try {
+    await start.open(blob, name, blob.name ?? what);
+  } catch (error) {
+    notice(error.message);
+    return;
+  }
   Object.assign(settings, { start: null, crop: null });
   plays = false;
   anew();
-}
-
-async function webcam() {
-  const dialog = byId("camera");
-  const video = dialog.querySelector("video");
-  let stream;
-  try {
-    if (!navigator.mediaDevices) throw new Error("it gives pages no camera here (only over https, or on this machine)");
-    stream = await navigator.mediaDevices.getUserMedia({ video: true });
-  } catch (error) {
-    notice(`No webcam: ${error.message}. Choose a picture instead.`);
-    return;
-  }
-  video.srcObject = stream;
-  dialog.showModal();
-  dialog.onclose = () => stream.getTracks().forEach((track) => track.stop());
-  byId("no-snap").onclick = () => dialog.close();
-  byId("snap").onclick = () => {
-    const canvas = Object.assign(document.createElement("canvas"), { width: video.videoWidth || 2, height: video.videoHeight || 2 });
-    canvas.getContext("2d").drawImage(video, 0, 0);
-    dialog.close();
-    canvas.toBlob((blob) => useOwn(blob, "webcam"), "image/png");
-  };
 }
 
 async function copyLink() {
@@ -364,78 +279,30 @@ async function copyLink() {
 }
 
 async function save(how) {
-  const { run } = engine;
-  if (!run) return;
-  const name = byId("save-of").value || settings.networks[0];
-  const network = run.networks.find((one) => one.name === name);
-  const file = `${run.name}-to-${family.labels[run.settings.target].split(",")[0].replace(/\W+/g, "-")}-${name}`;
-  const frame = engine.frameAt(Number(byId("scrub").value));
+  if (!engine.run) return;
   say("Making the file.");
   await new Promise((done) => { setTimeout(done, 30); }); // that this is seen before the work
-  if (how === "png") await savePicture(frame.pixels.get(name), run.size, file);
-  if (how === "gif") saveAnimation(run.frames.map(({ pixels: own }) => own.get(name)), run.size, file);
-  if (how === "record") {
-    await saveRecord(run, network, network.sigma, page, file);
-    if (run.changes.length) notice("Settings changed on the way: the record repeats the run with those of the end.");
-  }
+  await saveRun(how, engine, byId("save-of").value || settings.networks[0], Number(byId("scrub").value), family, page);
   say("Saved.");
 }
 
-function wire() {
-  const on = (id, action, kind = "click") => byId(id).addEventListener(kind, action);
-  on("play", () => (engine.playing || (plays && !engine.has(chosen())) ? pause() : play()));
-  on("back", () => { plays = false; anew(); say("Back at the start."); });
-  on("scrub", () => { following = Number(byId("scrub").value) === engine.run?.step; refresh(); }, "input");
-  on("choose", () => byId("file").click());
-  on("file", () => { useOwn(byId("file").files[0], "the file"); byId("file").value = ""; }, "change");
-  on("webcam", webcam);
-  on("family", () => useFamily(byId("family").value), "change");
-  on("fast", () => usePreset("fast"));
-  on("paper", () => usePreset("paper"));
-  for (const name of ["seed", "momentum"]) {
-    on(name, () => {
-      const { value, min, max } = byId(name);
-      const number = Math.min(Number(max), Math.max(Number(min), Number(value) || 0));
-      byId(name).value = String(number);
-      change({ [name]: name === "seed" ? Math.round(number) : number });
-    }, "change");
-  }
-  for (const name of ["schedule", "sampling"]) on(name, () => change({ [name]: byId(name).value }), "change");
-  on("noise-for-all", () => change({ noiseForAll: byId("noise-for-all").checked }), "change");
-  on("backend", () => { settings.backend = byId("backend").value; remember(); openEngine(); }, "change");
-  on("target-name", () => {
-    const index = family.labels.indexOf(byId("target-name").value);
-    if (index < 0) notice(`No class is called ${byId("target-name").value}: choose one of the list.`);
-    else chooseTarget(index);
-  }, "change");
-  on("brush", () => {
-    brush.on = !brush.on;
-    byId("brush").setAttribute("aria-pressed", String(brush.on));
-    document.body.classList.toggle("brushing", brush.on);
+// What visitors do beside that: `wiring.js` says with which element.
+const ACTIONS = {
+  change, chooseNamed, copyLink, refresh, restore, save, useFamily, useOwn, usePreset,
+  playOrPause: () => (engine.playing || (plays && !engine.has(chosen())) ? pause() : play()),
+  back: () => { plays = false; anew(); say("Back at the start."); },
+  scrub: (at) => { following = at === engine.run?.step; refresh(); },
+  useBackend: (name) => { settings.backend = name; remember(); openEngine(); },
+  brushTaken: () => {
     for (const { now } of panels) now.tabIndex = brush.on ? 0 : -1;
     if (brush.on) say("Paint where the picture may change; with keys: arrows move, space paints.");
-  });
-  on("unmask", () => brush.clear());
-  on("brush-size", () => { brush.radius = Number(byId("brush-size").value) / 2; }, "input");
-  on("part", () => { if (byId("part").value) brush.part(byId("part").value); byId("part").value = ""; }, "change");
-  for (const how of ["png", "gif", "record"]) on(`save-${how}`, () => save(how));
-  on("copy-link", copyLink);
-  window.addEventListener("dragover", (event) => { event.preventDefault(); document.body.classList.add("dropping"); });
-  window.addEventListener("dragleave", (event) => { if (!event.relatedTarget) document.body.classList.remove("dropping"); });
-  window.addEventListener("drop", (event) => {
-    event.preventDefault();
-    document.body.classList.remove("dropping");
-    const file = event.dataTransfer.files[0];
-    if (file) useOwn(file, "what was dropped");
-    else notice("That was no file: drop a picture from your machine.");
-  });
-  window.addEventListener("paste", (event) => {
-    const file = [...event.clipboardData.files][0];
-    if (file) useOwn(file, "what was pasted");
-  });
-  window.addEventListener("hashchange", () => restore());
-  window.addEventListener("resize", refresh);
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
+  },
+};
+
+function chooseNamed(label) {
+  const index = family.labels.indexOf(label);
+  if (index < 0) notice(`No class is called ${label}: choose one of the list.`);
+  else chooseTarget(index);
 }
 
 function useFamily(name) {
@@ -460,48 +327,22 @@ async function restore() {
   else anew();
 }
 
-/**
- * Where the server does not isolate the page, a service worker does, and the page is opened again:
- * once, and not in a frame, which only its own page could isolate.
- *
- * @returns whether the page is about to be opened again.
- */
-async function isolated() {
-  const workers = navigator.serviceWorker;
-  if (crossOriginIsolated || !workers || window.top !== window || sessionStorage.getItem("isolated")) return false;
-  try {
-    sessionStorage.setItem("isolated", "tried");
-    await workers.register("isolation.js");
-    await workers.ready;
-  } catch {
-    return false; // one thread computes, and the page says so
-  }
-  location.reload();
-  return true;
-}
-
 async function main() {
   if (await isolated()) return;
   try {
-    const answer = await fetch("page.json");
-    if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
-    page = await answer.json();
+    page = await readPage();
   } catch (error) {
-    notice(location.protocol === "file:" ? "Browsers let no page read files beside it: serve this folder, say with python -m http.server."
-      : `page.json cannot be read (${error.message}): make the folder again with python -m pagjax.explore.`);
+    notice(error.message);
     return;
   }
   [family] = page.families;
-  settings = {
-    family: family.name, networks: family.first.slice(), target: family.target, ...preset(family, "fast"),
-    sigma: family.sigma, seed: 0, noiseForAll: false, backend: "", start: `photograph:${page.photographs[0].name}`, crop: null,
-  };
+  settings = first(page);
   if (typeof WebAssembly !== "object") {
     notice("This browser has no WebAssembly, in which networks run: choose a newer one.");
     return;
   }
   thumbnails(byId("photographs"), page.photographs.map((one) => ({ ...one, name: `photograph:${one.name}` })), useShipped);
-  wire();
+  wire(ACTIONS, brush);
   engine.open(new URLSearchParams(location.hash.slice(1)).get("backend") === "wasm" ? "wasm" : "");
   await restore();
 }

@@ -109,3 +109,13 @@ export class Panel {
 
 /** A label's first name; ImageNet's have several, between commas. */
 export const short = (label) => label.split(",")[0];
+
+/** The panels of networks, side by side on the page. */
+export function panelsOf(networks, family) {
+  const panels = networks.map((network, colour) => new Panel(network, family, colour));
+  const row = document.getElementById("panels");
+  row.replaceChildren(...panels.map(({ element }) => element));
+  row.classList.toggle("one", panels.length === 1);
+  row.classList.toggle("four", panels.length === 4);
+  return panels;
+}

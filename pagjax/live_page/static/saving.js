@@ -1,5 +1,6 @@
 // What is saved: the picture, the trajectory, and the record with which the run is repeated.
 
+import { notice } from "./controls.js";
 import { animation } from "./gif.js";
 
 const SHOWN = 256; // least side of a saved animation
@@ -32,11 +33,11 @@ function canvasOf(pixels, size, scale = 1) {
 
 const png = (canvas) => new Promise((done) => { canvas.toBlob(done, "image/png"); });
 
-export async function savePicture(pixels, size, name) {
+async function savePicture(pixels, size, name) {
   download(await png(canvasOf(pixels, size, scaleOf(size))), `${name}.png`);
 }
 
-export function saveAnimation(frames, size, name) {
+function saveAnimation(frames, size, name) {
   const every = Math.max(1, Math.ceil(frames.length / MOST_FRAMES));
   const chosen = frames.filter((_, i) => i % every === 0 || i === frames.length - 1);
   download(animation(chosen, size, scaleOf(size), 8), `${name}.gif`);
@@ -98,7 +99,20 @@ export async function recordOf(run, network, sigma, page) {
   };
 }
 
-export async function saveRecord(run, network, sigma, page, name) {
+async function saveRecord(run, network, sigma, page, name) {
   const record = await recordOf(run, network, sigma, page);
   download(new Blob([JSON.stringify(record, null, 2)], { type: "application/json" }), `${name}.json`);
+}
+
+/** Saves what is known of a run for one network: the picture after `at` steps, all of them, or the record. */
+export async function saveRun(how, engine, name, at, family, page) {
+  const { run } = engine;
+  const network = run.networks.find((one) => one.name === name);
+  const file = `${run.name}-to-${family.labels[run.settings.target].split(",")[0].replace(/\W+/g, "-")}-${name}`;
+  if (how === "png") await savePicture(engine.frameAt(at).pixels.get(name), run.size, file);
+  if (how === "gif") saveAnimation(run.frames.map(({ pixels: own }) => own.get(name)), run.size, file);
+  if (how === "record") {
+    await saveRecord(run, network, network.sigma, page, file);
+    if (run.changes.length) notice("Settings changed on the way: the record repeats the run with those of the end.");
+  }
 }

@@ -111,3 +111,29 @@ export function fromLink(fragment, settings, page) {
   found.seed = Math.round(found.seed);
   return { settings: found, wrong };
 }
+
+/** What the loop in the worker is told of them; pairs need an even number of draws. */
+export function forLoop(settings) {
+  const { target, epsilon, stepSize, draws, steps, momentum, schedule, seed } = settings;
+  const paired = settings.sampling === "antithetic" && draws % 2 === 0;
+  return { target, epsilon, stepSize, draws, steps, momentum, schedule, seed, sampling: paired ? "antithetic" : "independent" };
+}
+
+/** Shipped sigmas change the network: the one trained at it takes the place of its like. */
+export function trainedAt({ networks, sigma }, family) {
+  return networks.map((name) => {
+    const own = family.networks.find((one) => one.name === name);
+    const other = own.sigma > 0 && family.networks.find((one) => one.kind === own.kind
+      && Math.abs(one.sigma - sigma) < 1e-6);
+    return other ? other.name : name;
+  }).filter((name, i, all) => all.indexOf(name) === i);
+}
+
+/** The settings of a visitor who brings none. */
+export function first(page) {
+  const [family] = page.families;
+  return {
+    family: family.name, networks: family.first.slice(), target: family.target, ...preset(family, "fast"),
+    sigma: family.sigma, seed: 0, noiseForAll: false, backend: "", start: `photograph:${page.photographs[0].name}`, crop: null,
+  };
+}
