@@ -18,7 +18,7 @@
 #
 # Kaur, Cohen and Lipton (2019) observed that large targeted perturbations of *smoothed* networks
 # look like the target class, as those of adversarially trained networks do, and those of ordinary
-# networks do not. Here are small forms of their figures; `python -m pagjax.figures all` draws them
+# networks do not. Here are small forms of their figures; `pagjax figures all` draws them
 # whole, with all numbers, on one page. To take minutes, this notebook draws two starts a figure and
 # takes 40 steps where the preset `fast` takes 140.
 #

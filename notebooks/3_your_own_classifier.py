@@ -313,6 +313,6 @@ for name, logits_fn in NETWORKS.items():
     print(f"{name}: {told(before)}; after painting {told(after)}")
 
 # %% [markdown]
-# That is all that pagjax needs to know of a network. The commands (`python -m pagjax.synthesize`
+# That is all that pagjax needs to know of a network. The commands (`pagjax synthesize`
 # and the others) take networks that are checkpoints, converted or trained by pagjax; functions of
 # your own go through the Python interface, as here.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -27,8 +27,8 @@ def resume(folder: Path, step: int) -> None:
     path = folder / METRICS
     if not path.exists():
         return
-    kept = [line for line in read(folder) if line["step"] < step]
-    content = "".join(json.dumps(line) + "\n" for line in kept).encode()
+    kept = [line for line in read(folder) if line.step < step]
+    content = "".join(map(_as_line, kept)).encode()
     if content != path.read_bytes():
         atomic.write_bytes(path, content)
 
@@ -37,10 +37,14 @@ def append(folder: Path, progress: TrainingProgress) -> None:
     """Adds a line to the run's metrics."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / METRICS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(dataclasses.asdict(progress)) + "\n")
+        file.write(_as_line(progress))
 
 
-def read(folder: Path) -> list[dict[str, Any]]:
+def _as_line(progress: TrainingProgress) -> str:
+    return json.dumps(dataclasses.asdict(progress)) + "\n"
+
+
+def read(folder: Path) -> list[TrainingProgress]:
     """The run's metrics in order of steps; of steps taken twice, after a kill, the later line.
 
     Raises:
@@ -49,7 +53,8 @@ def read(folder: Path) -> list[dict[str, Any]]:
     path = folder / METRICS
     if not path.exists():
         return []
-    lines: dict[int, dict[str, Any]] = {}
+    lines: dict[int, TrainingProgress] = {}
+    fields = [field.name for field in dataclasses.fields(TrainingProgress)]
     for at, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         try:
             line = json.loads(text)
@@ -58,7 +63,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
         wrong = _first_wrong(line)
         if wrong is not None:
             raise TrainingError(f"{path}, line {at}: {wrong} was edited: remove the line")
-        lines[line["step"]] = line
+        lines[line["step"]] = TrainingProgress(**{name: line.get(name) for name in fields})
     return [lines[step] for step in sorted(lines)]
 
 
@@ -76,12 +81,17 @@ def _first_wrong(line: Any) -> str | None:
     return None
 
 
-def total_of(lines: Sequence[Mapping[str, Any]], clock: str) -> float:
-    """What a clock of `TrainingProgress` (seconds, cpu_seconds) counted over a run's processes."""
+def total_of(times: Iterable[float]) -> float:
+    """What a clock of `TrainingProgress` counted over a run's processes, each from 0.
+
+    Example, two processes of 3 and 2 seconds:
+        >>> total_of([1.0, 3.0, 0.5, 2.0])
+        5.0
+    """
     total, previous = 0.0, 0.0
-    for line in lines:
-        total += line[clock] - (previous if line[clock] >= previous else 0.0)
-        previous = line[clock]
+    for time in times:
+        total += time - (previous if time >= previous else 0.0)
+        previous = time
     return total
 
 
@@ -92,14 +102,14 @@ def draw_curves(folder: Path) -> Path:
     lines = read(folder)
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
-    epochs = [line["epoch"] for line in lines]
-    left.plot(epochs, [line["loss"] for line in lines], linewidth=0.8)
+    epochs = [line.epoch for line in lines]
+    left.plot(epochs, [line.loss for line in lines], linewidth=0.8)
     left.set(xlabel="epoch", ylabel="loss on what is trained on")
-    right.plot(epochs, [line["accuracy"] for line in lines], linewidth=0.8, label="trained on")
-    tested = [line for line in lines if line["test_accuracy"] is not None]
+    right.plot(epochs, [line.accuracy for line in lines], linewidth=0.8, label="trained on")
+    tested = [line for line in lines if line.test_accuracy is not None]
     right.plot(
-        [line["epoch"] for line in tested],
-        [line["test_accuracy"] for line in tested],
+        [line.epoch for line in tested],
+        [line.test_accuracy for line in tested],
         marker="o",
         markersize=3,
         label="first test images, one draw, averaged weights",

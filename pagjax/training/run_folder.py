@@ -202,8 +202,8 @@ def _made(run: Run, command: Sequence[str], parameters: int) -> record.Made:
         settings=portable(run.recipe.settings),
         command=command,
         environment={k: v for k, v in environment.describe().items() if k != "command"},
-        seconds=record.total_of(lines, "seconds"),
-        cpu_seconds=record.total_of(lines, "cpu_seconds"),
+        seconds=record.total_of(line.seconds for line in lines),
+        cpu_seconds=record.total_of(line.cpu_seconds for line in lines),
         parameters=parameters,
     )
 

@@ -288,8 +288,8 @@ def test_two_processes_train_and_evaluate_as_one_does_and_go_on(tmp_path):
         )
         for out in ("one", "two")
     )
-    assert two["step"] == one["step"] == 6
-    np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-4)
+    assert two.step == one.step == 6
+    np.testing.assert_allclose(two.loss, one.loss, rtol=1e-4)
     assert two_reached == one_reached
 
 

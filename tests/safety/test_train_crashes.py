@@ -116,7 +116,7 @@ def _result(folder: Path):
     """All files but locks and clocks, and what was measured of each step."""
     left = snapshot(folder, leave_out=lambda n: n.endswith(".lock") or n.endswith(record.METRICS))
     lines = record.read(folder / "run")
-    measured = [(line["step"], line["loss"], line["test_accuracy"]) for line in lines]
+    measured = [(line.step, line.loss, line.test_accuracy) for line in lines]
     text = (folder / "run" / record.METRICS).read_text()
     assert len(text.splitlines()) == len(lines)
     return left, measured

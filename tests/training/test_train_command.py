@@ -75,7 +75,7 @@ def test_trains_evaluates_resumes_and_refuses(colours, tmp_path, capsys):
     assert str(tmp_path) not in json.dumps(card)
     assert card["settings"]["data"] == "data"
     assert (out / record.CURVES).exists()
-    assert record.read(out)[-1]["step"] == 9
+    assert record.read(out)[-1].step == 9
 
     description, variables = store.restore(out / "checkpoint")
     assert description.labels == ("blue", "red")
