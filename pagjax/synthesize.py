@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pagjax.networks.base import BaseNetwork
     from pagjax.synthesis.execute import StateFolder
     from pagjax.synthesis.job import Job
-    from pagjax.synthesis.records import Begun, RunRecord
+    from pagjax.synthesis.run_records import Begun, RunRecord
 
 STATE = ".unfinished"
 # What runs where no argument is given, within a minute on two cores: starts with room in them, in
@@ -39,11 +39,11 @@ def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
     from pagjax.core.mesh import use_cores
     from pagjax.jobs import processes
-    from pagjax.synthesis import records
+    from pagjax.synthesis import run_records
 
     use_cores()
     processes.start(args.coordinator, args.num_processes, args.process_id)
-    repeated = None if args.repeat is None else records.read(args.repeat)
+    repeated = None if args.repeat is None else run_records.read(args.repeat)
     processes.from_first(lambda: _check_output(args, repeated))
     with processes.locked(args.out):
         return _run(args, repeated)
@@ -58,7 +58,7 @@ def _run(args: argparse.Namespace, repeated: RunRecord | None) -> int:
     from pagjax.jobs.state import ANEW
     from pagjax.synthesis import certified, inputs, messages, results
     from pagjax.synthesis.execute import StateFolder, execute
-    from pagjax.synthesis.records import Begun
+    from pagjax.synthesis.run_records import Begun
 
     told = "it is made again" if args.overwrite else ANEW
     state = StateFolder(args.out / STATE, told, mends=args.overwrite)
@@ -184,7 +184,7 @@ def _unfinished(args: argparse.Namespace, state: StateFolder) -> Begun | None:
     from pagjax.io.files import replacing
     from pagjax.jobs.errors import JobError
     from pagjax.synthesis import results
-    from pagjax.synthesis.records import Begun
+    from pagjax.synthesis.run_records import Begun
 
     if (done := replacing.finish(state.folder)) is not None:  # all was whole when a kill came
         return Begun(done, is_done=True)

@@ -13,10 +13,10 @@ from pagjax.core.checks import draws_needed
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 from pagjax.networks.base import BaseNetwork
 from pagjax.presets import paper
-from pagjax.synthesis import page_records, records, results
+from pagjax.synthesis import page_records, results, run_records
 from pagjax.synthesis.execute import Progress
 from pagjax.synthesis.job import Job
-from pagjax.synthesis.records import RunRecord
+from pagjax.synthesis.run_records import RunRecord
 
 
 def announce(job: Job, network: BaseNetwork) -> None:
@@ -37,7 +37,7 @@ def announce(job: Job, network: BaseNetwork) -> None:
 
 def conclude(out: Path, repeated: RunRecord | None, num_skipped: int) -> int:
     """Says of the run in a folder how it ended; returns the exit status."""
-    record, pictures = records.read_done(out / results.RECORD)
+    record, pictures = run_records.read_done(out / results.RECORD)
     mean = sum(picture.probability for picture in pictures) / len(pictures)
     print(f"mean smoothed probability of the target: {mean:.3f}")
     broken = [picture.file for picture in pictures if picture.broken_steps]
