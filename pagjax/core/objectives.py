@@ -82,7 +82,7 @@ def as_objective(objective: Objective | str) -> Objective:
     """
     if isinstance(objective, Objective):
         return objective
-    known = "'tcm', 'ce' or an Objective(name, score, reduction)"
+    known = f"{', '.join(map(repr, BY_NAME))} or an Objective(name, score, reduction)"
     if isinstance(objective, str):
         if objective in BY_NAME:
             return BY_NAME[objective]
