@@ -143,7 +143,8 @@ numbers = st.integers(0, 10**6)
         st.booleans(),
         st.integers(0, 10**12).map(lambda microseconds: microseconds / 1e6),
         st.none(),
-        st.none() | st.builds(tally_of, arrays(np.int64, 12, elements=numbers), st.just(12 * 10**6)),
+        st.none()
+        | st.builds(tally_of, arrays(np.int64, 12, elements=numbers), st.just(12 * 10**6)),
     )
 )
 @settings(max_examples=50, deadline=None, derandomize=True)
