@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import reduce
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from pagjax.networks.convolutions.forms import as_backend
 from pagjax.networks.rectifiers import larger
 
 
@@ -26,7 +26,7 @@ def max_pool_3x3(x: Array, backend: str | None = None) -> Array:
     Returns:
         Shape ``[n, ceil(h / 2), ceil(w / 2), c]``.
     """
-    if (backend or jax.default_backend()) != "cpu":
+    if as_backend(backend) != "cpu":
         window, strides = (1, 3, 3, 1), (1, 2, 2, 1)
         pads = ((0, 0), (1, 1), (1, 1), (0, 0))
         return lax.reduce_window(x, -jnp.inf, lax.max, window, strides, pads)

@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,27 @@ _FEW_CHANNELS = 16
 
 Precision = Literal["float32", "bfloat16"]
 """Of the operands of products, whose sums are float32; on GPUs and TPUs of activations too."""
+
+Backend = Literal["cpu", "gpu", "tpu"]
+"""Whose forms of layers a network is laid out in. They run, and agree, on every device."""
+
+
+def as_backend(backend: str | None) -> Backend:
+    """A backend by its name; None is that of JAX's default devices, and those unknown are a TPU.
+
+    Raises:
+        ValueError: for another name.
+
+    Example:
+        >>> as_backend("tpu")
+        'tpu'
+    """
+    for name in get_args(Backend):
+        if name == (jax.default_backend() if backend is None else backend):
+            return name  # type: ignore[no-any-return]
+    if backend is None:
+        return "tpu"  # what is left to the compiler suits any
+    raise ValueError(f"backend {backend!r}: choose 'cpu', 'gpu' or 'tpu'")
 
 
 @partial(
@@ -156,7 +177,7 @@ def prepare(kernel: Array, bias: Array, stride: int, backend: str | None = None)
     """
     size = kernel.shape[0]
     pad = (size // 2, size // 2)
-    if (backend or jax.default_backend()) != "cpu":
+    if as_backend(backend) != "cpu":
         return Plain(kernel, bias, stride, pad)
     if size == 1:
         return Pointwise(kernel[0, 0], bias, stride)
