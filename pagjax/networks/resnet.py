@@ -21,7 +21,6 @@ from pagjax.networks.config import Stem as Stem
 from pagjax.networks.convolutions import forms as convolutions
 from pagjax.networks.convolutions import training as training_convolutions
 from pagjax.networks.normalizer import Normalizer
-from pagjax.networks.pooling import max_pool_3x3
 from pagjax.networks.rectifiers import rectify
 
 BATCH_NORM_EPSILON = 1e-5
@@ -87,7 +86,7 @@ class NormRelu(nn.Module):
         if self.form is None:
             return rectify(_batch_norm(train, x)(x))
         gain, bias = self.variable("fused", "affine", lambda: _gain_and_bias(self.variables)).value
-        return rectify(x.astype(gain.dtype) * gain + bias).astype(x.dtype)
+        return _rectify((x.astype(gain.dtype) * gain + bias).astype(x.dtype), self.form)
 
 
 def _batch_norm(train: bool, x: Array) -> nn.BatchNorm:
@@ -101,6 +100,10 @@ def _gain_and_bias(variables: Mapping[str, Any]) -> tuple[Array, Array]:
     params, statistics = variables["params"]["norm"], variables["batch_stats"]["norm"]
     gain = params["scale"] / jnp.sqrt(statistics["var"] + BATCH_NORM_EPSILON)
     return gain, params["bias"] - statistics["mean"] * gain
+
+
+def _rectify(x: Array, form: convolutions.Backend | None) -> Array:
+    return rectify(x) if form is None else convolutions.rectify(x, form)
 
 
 class Block(nn.Module):
@@ -119,13 +122,13 @@ class Block(nn.Module):
         projected = x if config.shortcut == "projection_of_input" else y
         for index, (features, size, stride) in enumerate(layers, start=1):
             if index > 1:
-                y = rectify(y)
+                y = _rectify(y, self.form)
             norm = index < len(layers) or not config.preactivation
             layer = ConvNorm(features, size, stride, self.form, norm, name=f"layer{index}")
             y = layer(y, train)
         if x.shape != y.shape:
             x = self._shortcut(projected, y.shape[-1], train)
-        return x + y if config.preactivation else rectify(x + y)
+        return x + y if config.preactivation else _rectify(x + y, self.form)
 
     def _layers(self) -> list[tuple[int, int, int]]:
         """Features, size and stride of its convolutions."""
@@ -187,9 +190,9 @@ class ResNet(nn.Module):
         stem = ConvNorm(features, size, stride, form, norm, name="stem")
         x = stem(x, train, noise)
         if not config.preactivation:
-            x = rectify(x)
+            x = _rectify(x, form)
         if config.max_pool:
-            x = max_pool_3x3(x, form)
+            x = convolutions.max_pool_3x3(x, form)
         for stage, count in enumerate(config.stage_sizes):
             for index in range(count):
                 stride = 2 if stage > 0 and index == 0 else 1

@@ -20,7 +20,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from pagjax.networks.convolutions.direct import Direct, Pad, Stem, convolve
+from pagjax.networks import pooling, rectifiers
+from pagjax.networks.convolutions import accelerators
+from pagjax.networks.convolutions.direct import Direct, Stem
 from pagjax.networks.convolutions.winograd import Winograd
 
 # With no more than these in or out, minimal filtering's transforms cost what its products save:
@@ -50,24 +52,6 @@ def as_backend(backend: str | None) -> Backend:
     if backend is None:
         return "tpu"  # what is left to the compiler suits any
     raise ValueError(f"backend {backend!r}: choose 'cpu', 'gpu' or 'tpu'")
-
-
-@partial(
-    jax.tree_util.register_dataclass, data_fields=["kernel", "bias"], meta_fields=["stride", "pad"]
-)
-@dataclass(frozen=True)
-class Plain:
-    """Left to the compiler, which is what GPUs and TPUs want; computes in its kernel's type."""
-
-    kernel: Array
-    bias: Array
-    stride: int
-    pad: Pad
-
-    def __call__(self, x: Array) -> Array:
-        """Images ``[n, h, w, c]`` to ``[n, h', w', features]``."""
-        x = x.astype(self.kernel.dtype)
-        return convolve(x, self.kernel, self.stride, (self.pad, self.pad)) + self.bias
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["kernel", "bias"], meta_fields=["stride"])
@@ -141,14 +125,12 @@ def narrowed(prepared: Any) -> Any:
     """
 
     def narrow(layer: Any) -> Any:
-        if isinstance(layer, Plain | Pointwise):
-            kernel, bias = layer.kernel.astype(jnp.bfloat16), layer.bias
-            if isinstance(layer, Pointwise):
-                return NarrowPointwise(kernel, kernel.T, bias, layer.stride)
-            return Plain(kernel, bias.astype(jnp.bfloat16), layer.stride, layer.pad)
-        return layer
+        if isinstance(layer, Pointwise):
+            kernel = layer.kernel.astype(jnp.bfloat16)
+            return NarrowPointwise(kernel, kernel.T, layer.bias, layer.stride)
+        return accelerators.narrowed(layer) if isinstance(layer, kinds[1:]) else layer
 
-    kinds = (Plain, Pointwise)
+    kinds = (Pointwise, accelerators.Plain, accelerators.Blocks)
     return jax.tree.map(narrow, prepared, is_leaf=lambda node: isinstance(node, kinds))
 
 
@@ -176,13 +158,44 @@ def prepare(kernel: Array, bias: Array, stride: int, backend: str | None = None)
         (1, 4, 4, 4)
     """
     size = kernel.shape[0]
-    pad = (size // 2, size // 2)
-    if as_backend(backend) != "cpu":
-        return Plain(kernel, bias, stride, pad)
+    if (backend := as_backend(backend)) != "cpu":
+        return accelerators.prepare(kernel, bias, stride, backend)
     if size == 1:
         return Pointwise(kernel[0, 0], bias, stride)
     if size == 7 and stride == 2:
         return Stem.of(kernel, bias)
     if size == 3 and min(kernel.shape[2:]) > _FEW_CHANNELS:
         return Winograd.of(kernel, bias, stride)
-    return Direct.of(kernel, bias, stride, pad)
+    return Direct.of(kernel, bias, stride, (size // 2, size // 2))
+
+
+def rectify(x: Array, backend: str | None = None) -> Array:
+    """The positive part in the form of a backend, see `pagjax.networks.rectifiers`.
+
+    Example:
+        >>> [rectify(jnp.array([-1.0, 2.0]), name).tolist() for name in ("cpu", "gpu")]
+        [[0.0, 2.0], [0.0, 2.0]]
+    """
+    return _RECTIFIERS[as_backend(backend)](x)
+
+
+def max_pool_3x3(x: Array, backend: str | None = None) -> Array:
+    """3x3 max-pooling of stride 2 in the form of a backend, see `pagjax.networks.pooling`.
+
+    Example:
+        >>> max_pool_3x3(jnp.ones((1, 5, 8, 2)), "gpu").shape
+        (1, 3, 4, 2)
+    """
+    return _POOLS[as_backend(backend)](x)
+
+
+_RECTIFIERS: dict[Backend, Callable[[Array], Array]] = {
+    "cpu": rectifiers.rectify,
+    "gpu": rectifiers.rectify_by_result,
+    "tpu": rectifiers.rectify_by_result,
+}
+_POOLS: dict[Backend, Callable[[Array], Array]] = {
+    "cpu": pooling.by_slices,
+    "gpu": pooling.by_places,
+    "tpu": pooling.by_window,
+}
