@@ -11,6 +11,7 @@ from jax import Array
 from jax.sharding import Mesh
 
 from pagjax.core import draws
+from pagjax.core import mesh as meshes
 from pagjax.core.checks import LogitsFn, check_count
 from pagjax.core.mesh import DRAWS
 from pagjax.core.outputs import draw_outputs
@@ -55,7 +56,7 @@ class DrawStream:
         check_count("num_samples", most)
         check_count("chunk_size", chunk_size)
         devices = 1 if mesh is None else mesh.shape[DRAWS]
-        platform = jax.default_backend() if mesh is None else mesh.devices.flat[0].platform
+        platform = meshes.platform(mesh)
         share, largest = -(-most // devices), draws.forward_chunk(image.size, platform)
         at_once = draws.balanced_chunk(share, chunk_size or largest, image.size)
         parts = _parts_a_call(-(-share // at_once)) if platform == "cpu" else 1

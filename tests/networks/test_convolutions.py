@@ -10,8 +10,8 @@ from jax import lax
 
 from pagjax.networks.convolutions import forms as convolutions
 from pagjax.networks.convolutions.columns import Columns
+from pagjax.networks.convolutions.forms import max_pool_3x3
 from pagjax.networks.convolutions.winograd import Winograd
-from pagjax.networks.pooling import max_pool_3x3
 
 pytestmark = pytest.mark.usefixtures("x64")
 SIZES = [(8, 8), (9, 7), (7, 10), (4, 5), (16, 12), (3, 3)]
