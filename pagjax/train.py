@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pagjax.arguments import shared
 from pagjax.arguments import types as types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
@@ -45,7 +46,7 @@ def parser() -> Parser:
     what.add_argument("--list", action="store_true", help="list the recipes and stop")
     where = parser.add_argument_group("where")
     where.add_argument("--out", type=Path, metavar="DIR", help="state, metrics and checkpoint")
-    where.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
+    shared.add_data_dir(where)
     where.add_argument(
         "--overwrite",
         action="store_true",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,12 +41,17 @@ class CertificationPlan:
     num_draws: int
     alpha: float
     num_selection: int = 100
-    radii: tuple[float, ...] | None = None
+    radii: Sequence[float] | None = None
     bound: MeanBound = "better"
     rivals: Rivals = "bounded"
     chunk_size: int | None = None
     mesh: Mesh | None = None
     bounds: Bounds | None = UNIT_BOX
+
+    def __post_init__(self) -> None:
+        """Keeps radii as a tuple, so that plans can be compared and told apart."""
+        if self.radii is not None:
+            object.__setattr__(self, "radii", tuple(self.radii))
 
     def check(self, draws: str) -> None:
         """Refuses what no method takes.

@@ -83,7 +83,7 @@ def certify_soft(
         num_draws=num_estimation,
         alpha=alpha,
         num_selection=num_selection,
-        radii=None if radii is None else tuple(radii),
+        radii=radii,
         bound=bound,
         rivals=rivals,
         chunk_size=chunk_size,
