@@ -20,14 +20,17 @@ from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.jobs import processes
 from pagjax.networks.convolutions.forms import Precision
 from pagjax.networks.resnet import ResNet
-from pagjax.training import optimisers, state_files
+from pagjax.training import optimisers, state_files, surveys
 from pagjax.training.batch_statistics import measured_anew
-from pagjax.training.data import batches
+from pagjax.training.data import batches, on_devices
+from pagjax.training.evaluation import Report as SurveyReport
+from pagjax.training.material import NOTHING, Material
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.step import (
     Measured,
     State,
     Variables,
+    frozen_function,
     frozen_logits,
     init,
     make_step,
@@ -81,6 +84,7 @@ def train(
     start: dict[str, object] | None = None,
     report: Report = lambda progress: None,
     stop_after: int | None = None,
+    material: Material = NOTHING,
 ) -> State:
     """Trains from the last state in `folder`, or from the start, to the end of the schedule.
 
@@ -92,6 +96,7 @@ def train(
         start: variables to start from.
         report: told about progress.
         stop_after: steps after which to stop early, state saved.
+        material: what the procedure needs beside the images.
 
     Returns:
         The last state. On several devices, of one process or of several, the batch is split among
@@ -100,54 +105,127 @@ def train(
     """
     network = network_of(settings, len(data.labels))
     pace = _Pace.of(settings, len(data), stop_after)
-    per_epoch = pace.per_epoch
     mesh, split = _placements(settings.batch_size)
     rows = _rows_here(split, settings.batch_size)
-    state = init(settings, network, per_epoch, start)
+    state = init(settings, network, pace.per_epoch, start)
+    state = state._replace(selection=surveys.begun(settings, len(data)))
     state = place(_restored(folder, state, settings), mesh)
-    step_fn = make_step(settings, network, per_epoch)
-    trial_fn = _classifier(network, settings.precision)
-    first = int(state.step)
-    began = saved = reported = time.monotonic()
-    measured: list[Measured] = []
-    for number, batch in zip(
-        range(first, pace.last),
-        batches(data, settings.batch_size, settings.seed, first, pace.last, rows),
-        strict=True,
-    ):
-        placed = [jax.make_array_from_process_local_data(split, part) for part in batch]
-        state, seen = step_fn(state, *placed)
-        measured.append(seen)
-        step = number + 1
-        tries = step % pace.between_trials == 0 or step == pace.last
-        if tries or len(measured) == STEPS_BETWEEN_REPORTS or number == first:
-            loss, accuracy = _means(measured, step)
-            now = time.monotonic()
-            speed = len(measured) * settings.batch_size / (now - reported)
-            trial = _trial(trial_fn, state, test, settings) if tries else None
-            report(
-                TrainingProgress(
-                    step=step,
-                    steps=pace.total,
-                    epoch=step / per_epoch,
-                    loss=loss,
-                    accuracy=accuracy,
-                    rate=float(pace.rates(number)),
-                    images_per_second=None if number == first else speed,
-                    seconds=now - began,
-                    cpu_seconds=time.process_time(),
-                    test_accuracy=trial,
-                )
+    step_fn = make_step(settings, network, pace.per_epoch, material.bayes)
+    watch = _Watch(settings, pace, _classifier(network, settings.precision), test, folder, report)
+    due = surveys.steps(settings, pace.per_epoch, pace.total)
+    ends = [step for step in due if int(state.step) < step < pace.last] + [pace.last]
+    for end in ends:
+        first = int(state.step)
+        if first in due and first < pace.last:
+            selection = _surveyed(
+                settings, network, data, state, folder / surveys.FOLDER, material.report
             )
-            measured, reported = [], time.monotonic()
-            if step == pace.last or reported - saved > SECONDS_BETWEEN_SAVES:
-                if processes.is_first():
-                    state_files.save(folder, state, settings.to_json())
-                saved = time.monotonic()
+            state = place(state._replace(selection=selection), mesh)
+        stream = batches(
+            data,
+            settings.batch_size,
+            settings.seed,
+            first,
+            end,
+            rows,
+            soft_labels=material.soft_labels,
+            shares=_shares(settings, state, due),
+        )
+        for number, batch in zip(range(first, end), stream, strict=True):
+            state, seen = step_fn(state, *on_devices(batch, split))
+            watch.saw(number, state, seen)
     if settings.average_from and pace.last == pace.total:
-        average = measured_anew(settings, network, data, state.average, split, rows)
+        shares = _shares(settings, state, due)
+        average = measured_anew(
+            settings, network, data, state.average, split, rows, material, shares
+        )
         state = state._replace(average=average)
     return state
+
+
+class _Watch:
+    """Reports, looks at the test images and saves, as steps go by."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pace: _Pace,
+        trial_fn: Callable[..., Array],
+        test: LabelledImages,
+        folder: Path,
+        report: Report,
+    ) -> None:
+        self.settings, self.pace, self.test = settings, pace, test
+        self.trial_fn, self.folder, self.report = trial_fn, folder, report
+        self.began = self.saved = self.reported = time.monotonic()
+        self.first: int | None = None
+        self.measured: list[Measured] = []
+
+    def saw(self, number: int, state: State, seen: Measured) -> None:
+        """What step `number` measured, and the state after it."""
+        self.measured.append(seen)
+        if self.first is None:
+            self.first = number
+        step, pace, settings = number + 1, self.pace, self.settings
+        tries = step % pace.between_trials == 0 or step == pace.last
+        full = len(self.measured) == STEPS_BETWEEN_REPORTS
+        if not (tries or full or number == self.first):
+            return
+        loss, accuracy = _means(self.measured, step)
+        now = time.monotonic()
+        speed = len(self.measured) * settings.batch_size / (now - self.reported)
+        trial = _trial(self.trial_fn, state, self.test, settings) if tries else None
+        self.report(
+            TrainingProgress(
+                step=step,
+                steps=pace.total,
+                epoch=step / pace.per_epoch,
+                loss=loss,
+                accuracy=accuracy,
+                rate=float(pace.rates(number)),
+                images_per_second=None if number == self.first else speed,
+                seconds=now - self.began,
+                cpu_seconds=time.process_time(),
+                test_accuracy=trial,
+            )
+        )
+        self.measured, self.reported = [], time.monotonic()
+        if step == pace.last or self.reported - self.saved > SECONDS_BETWEEN_SAVES:
+            if processes.is_first():
+                state_files.save(self.folder, state, settings.to_json())
+            self.saved = time.monotonic()
+
+
+def _surveyed(
+    settings: Settings,
+    network: ResNet,
+    data: LabelledImages,
+    state: State,
+    kept: Path,
+    report: SurveyReport,
+) -> surveys.Selection:
+    """The selection by what the weights as they stand say of every training image."""
+    step = int(state.step)
+    variables, before = jax.tree.map(
+        lambda leaf: leaf.addressable_data(0), (state.variables, state.selection)
+    )
+    return surveys.survey(
+        settings,
+        frozen_function(network, variables, settings.precision),
+        data,
+        before,
+        first=step == round(settings.select_from * (len(data) // settings.batch_size)),
+        seed=settings.seed + 2 * step,
+        kept=kept,
+        report=report,
+    )
+
+
+def _shares(settings: Settings, state: State, due: Sequence[int]) -> np.ndarray | None:
+    """How likely each image is to be the next, once there was a survey."""
+    if not due or int(state.step) < due[0]:
+        return None
+    return surveys.shares(settings, state.selection)
 
 
 class _Pace(NamedTuple):
