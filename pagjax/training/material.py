@@ -112,7 +112,7 @@ def gather(
         folder: of the run's states.
         report: told how far the teacher is.
     """
-    soft, bayes = None, None
+    soft = None
     if teacher is not None and teacher.training_sigma:
         exam = Exam(teacher.training_sigma, settings.teacher_draws, seed=settings.seed)
         counts = surveys.votes(
@@ -125,10 +125,20 @@ def gather(
             report=report,
         )
         soft = (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
-    if gaussians is not None:
-        classes, factor = gaussians
-        try:
-            bayes = bayes_classifier(classes, jnp.float32(settings.sigma), factor=factor)
-        except ValueError as error:
-            raise TrainingError(str(error)) from error
-    return Material(soft, bayes, report)
+    return without_teacher(settings, gaussians)._replace(soft_labels=soft, report=report)
+
+
+def without_teacher(settings: Settings, gaussians: tuple[ClassGaussian, int] | None) -> Material:
+    """What `gather` makes of everything but a teacher.
+
+    Raises:
+        TrainingError: if neither noise nor the Gaussians have any width.
+    """
+    if gaussians is None:
+        return NOTHING
+    classes, factor = gaussians
+    try:
+        bayes = bayes_classifier(classes, jnp.float32(settings.sigma), factor=factor)
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
+    return Material(bayes=bayes)

@@ -143,7 +143,8 @@ def test_settings_are_refused_where_they_do_not_belong():
         ("smoothmix", {"step_length": 0.0}, "step_length = 0: smoothmix needs one above 0"),
         ("catrs", {}, "name one with `teacher`"),
         ("catrs", {"teacher": "x", "sigma": 0.0}, "sigma = 0: catrs"),
-        ("acr", {"weigh_draws": 4}, "choose 16 or more"),
+        ("acr", {"weigh_draws": 4, "epochs": 90.0}, "choose 16 or more"),
+        ("acr", {"epochs": 12.0}, "select_from = 60: acr needs an epoch before the last, 12"),
         ("aligned", {"weight": 0.0}, "weight = 0: aligned"),
     ],
 )

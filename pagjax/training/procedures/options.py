@@ -119,6 +119,11 @@ def _check_catrs(settings: Settings) -> None:
 
 def _check_acr(settings: Settings) -> None:
     _check_above_zero(settings, "step_length", "sigma")
+    if settings.select_from >= settings.epochs:
+        raise TrainingError(
+            f"select_from = {settings.select_from:g}: acr needs an epoch before the last, "
+            f"{settings.epochs:g}"
+        )
     if settings.weigh_every and weights_of_counts(settings.weigh_draws)[0] <= 0:
         raise TrainingError(
             f"weigh_draws = {settings.weigh_draws}: too few to certify {LEAST_WEIGHED:.0%} of them "
