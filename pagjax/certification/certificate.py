@@ -25,6 +25,8 @@ class Certificate:
         totals: over the estimation draws, shape ``[classes]``: votes (integers) of a hard-smoothed
             classifier, summed probabilities of a soft-smoothed one.
         num_draws: how many estimation draws were made.
+        sound: whether it holds in the arithmetic that computed it, for pictures of whole 8-bit
+            levels, see `pagjax.certification.sound`.
     """
 
     prediction: int
@@ -33,6 +35,7 @@ class Certificate:
     upper_bound: float
     totals: np.ndarray
     num_draws: int
+    sound: bool = False
 
     def __repr__(self) -> str:
         """Class, radius and bound of each image, at most six of them."""
