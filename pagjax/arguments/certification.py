@@ -105,6 +105,13 @@ def parser() -> Parser:
         f"(without R: {' '.join(f'{radius:g}' for radius in RADII)})",
     )
     how.add_argument(
+        "--sound",
+        action="store_true",
+        help="certificates that hold in floating point too, for all pictures of whole 8-bit "
+        "levels in the ball: noise rounded to levels, drawn exactly, bounds proven in whole "
+        "numbers (default: float32 noise, as in the field)",
+    )
+    how.add_argument(
         "--seed", type=types.seed, default=0, metavar="I", help="of all noise (default: 0)"
     )
     how.add_argument(

@@ -49,8 +49,9 @@ class LogJob:
         precision: of the network's products. A certificate holds for the network as it was run.
         preprocessing: how images are brought to their size, see `pagjax.io.pictures.images.fit`.
         class_name: the class that all images of a flat folder are of, or None.
-        platform: ``"cpu"``, ``"gpu"`` or ``"tpu"`` where products are narrow, as each rounds other
-            values of the network and so runs another function; None for float32.
+        sound: whether the arithmetic is accounted for, see `pagjax.certification.sound`.
+        platform: ``"cpu"``, ``"gpu"`` or ``"tpu"`` where products are narrow or certificates sound,
+            as each rounds other values of the network and so runs another function; else None.
         network_sha256: digest of what the network does with its weights, normaliser included; None
             where nobody knows.
     """
@@ -74,6 +75,7 @@ class LogJob:
     network_sha256: str | None = None
     preprocessing: Preprocessing = "cover"
     class_name: str | None = None
+    sound: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -113,6 +115,7 @@ class LogJob:
             rivals=self.rivals,
             chunk_size=chunk_size,
             mesh=mesh,
+            sound=self.sound,
         )
 
 
