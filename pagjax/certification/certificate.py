@@ -42,14 +42,14 @@ class Certificate:
         return _told("Certificate", self._lines(), np.ndim(self.prediction) > 0)
 
     def _lines(self) -> list[str]:
-        fields = self.prediction, self.radius, self.lower_bound, self.num_draws
+        fields = self.prediction, self.radius, self.lower_bound, self.num_draws, self.sound
         rows = zip(*map(np.ravel, np.broadcast_arrays(*fields)), strict=True)
         return [
             f"class {label}, l2 radius {radius:.4g}, probability at least {lower:.4g} "
-            f"({draws:,} draws)"
+            f"({draws:,} draws{', sound' if sound else ''})"
             if label != ABSTAIN
             else f"abstains ({draws:,} draws)"
-            for label, radius, lower, draws in rows
+            for label, radius, lower, draws, sound in rows
         ]
 
 

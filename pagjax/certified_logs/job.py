@@ -21,6 +21,7 @@ from pagjax.certification.hard import certify_by, predict_by
 from pagjax.certification.least import Method, check_enough, least_draws
 from pagjax.certification.plan import CertificationPlan, Rivals
 from pagjax.certification.soft import certify_soft_by
+from pagjax.certification.sound import charged_alpha
 from pagjax.certified_logs import logs
 from pagjax.core.checks import LogitsFn
 from pagjax.io.data.labelled_images import LabelledImages
@@ -122,6 +123,8 @@ class LogJob:
 def check_draws(job: LogJob, name: str = "num_draws") -> None:
     """Refuses draws that are too few for their alpha, so that every answer would be to abstain.
 
+    Also those that are so many that, where certificates are sound, nothing is left of alpha.
+
     Args:
         job: what to do.
         name: what its draws are called where they were asked for.
@@ -135,6 +138,8 @@ def check_draws(job: LogJob, name: str = "num_draws") -> None:
     least = least_draws(job.alpha, method, staged=job.radii is not None)
     try:
         check_enough(name, job.num_draws, least, job.alpha)
+        if job.sound:
+            charged_alpha(job.alpha, job.sigma, 3 * job.image_size**2, job.num_draws)
     except ValueError as error:
         raise JobError(str(error)) from error
 

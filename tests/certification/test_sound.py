@@ -33,7 +33,8 @@ def low_bits(images):
     steps = uniform * 2.0**22 - 0.25
     near = abs(z) < 0.25
     phases = jnp.where(near, jnp.cos(2 * jnp.pi * (steps - jnp.round(steps))), 0)
-    score = phases.sum((1, 2, 3)) / jnp.maximum(near.sum((1, 2, 3)), 1)
+    count = near.astype(images.dtype).sum((1, 2, 3))
+    score = phases.sum((1, 2, 3)) / jnp.maximum(count, 1)
     return jnp.stack([score, jnp.full_like(score, 0.5)], axis=-1)
 
 
