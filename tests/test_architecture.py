@@ -70,8 +70,17 @@ ORDER = [room for rooms in FLOORS.values() for room in rooms]
 # Inside the larger rooms, in the same sense.
 INSIDE = {
     "core": [
-        *("checks", "mesh", "draws", "outputs", "sampling", "objectives", "projections"),
-        *("gradients", "smoothing", "pgd", "class_gaussians", "recipe", "targeted", "program"),
+        *("checks", "mesh", "draws", "grid", "outputs", "sampling", "objectives"),
+        *(
+            "projections",
+            "gradients",
+            "smoothing",
+            "pgd",
+            "class_gaussians",
+            "recipe",
+            "targeted",
+            "program",
+        ),
     ],
     "io": ["lettering", "files", "pictures", "data"],
 }

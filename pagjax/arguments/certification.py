@@ -102,6 +102,13 @@ def parser() -> Parser:
         help="stop drawing once it is decided which of these radii are reached "
         f"(without R: {' '.join(f'{radius:g}' for radius in RADII)})",
     )
+    how.add_argument(
+        "--sound",
+        action="store_true",
+        help="certificates that hold in floating point too, for all pictures of whole 8-bit "
+        "levels in the ball: noise rounded to levels, drawn exactly, bounds proven in whole "
+        "numbers (default: float32 noise, as in the field)",
+    )
     shared.add_seed(how)
     how.add_argument(
         "--precision",
