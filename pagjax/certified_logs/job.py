@@ -22,7 +22,7 @@ from pagjax.certification.least import Method, check_enough, least_draws
 from pagjax.certification.plan import CertificationPlan, Rivals
 from pagjax.certification.soft import certify_soft_by
 from pagjax.certification.sound import charged_alpha
-from pagjax.certified_logs import logs
+from pagjax.certified_logs import logs, tallies
 from pagjax.core.checks import LogitsFn
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.pictures.images import Preprocessing
@@ -80,8 +80,8 @@ class LogJob:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Of its log."""
-        return logs.PREDICT if self.method == "predict" else logs.CERTIFY
+        """Of its log, which ends with the votes; Cohen et al.'s readers skip them."""
+        return (*(logs.PREDICT if self.method == "predict" else logs.CERTIFY), logs.VOTES)
 
     def of_image(
         self,
@@ -91,18 +91,21 @@ class LogJob:
         label: int,
         chunk_size: int | None,
         mesh: Mesh,
-    ) -> tuple[int, float | None]:
-        """Prediction and radius of image number `index`; the radius is None for predictions.
+    ) -> tuple[int, float | None, str | None]:
+        """Prediction, radius and votes of image number `index`; the radius of predictions is None.
 
         In stages a wrong class is certified at whatever radius: it counts at none.
         """
         key = jax.random.fold_in(jax.random.key(self.seed), index)
         plan = self.plan(chunk_size, mesh)
         if self.method == "predict":
-            return predict_by(plan, logits_fn, image, key).prediction, None
+            answer = predict_by(plan, logits_fn, image, key)
+            counted = tallies.tally_of(answer.counts, self.num_draws)
+            return answer.prediction, None, tallies.cell_of(counted)
         by = certify_by if self.method == "hard" else certify_soft_by
         found = by(plan, logits_fn, image, key, label)
-        return found.prediction, found.radius
+        votes = tallies.cell_of(tallies.tally_of(found.totals, found.num_draws))
+        return found.prediction, found.radius, votes
 
     def plan(self, chunk_size: int | None, mesh: Mesh) -> CertificationPlan:
         """How each image is certified or predicted."""
@@ -187,7 +190,7 @@ def run(
         JobError: if nothing can be certified: a network of one class, or of NaN logits.
     """
 
-    def answer(index: int) -> tuple[int, float | None, float]:
+    def answer(index: int) -> tuple[int, float | None, str | None, float]:
         started = time.monotonic()
         image = jnp.asarray(data.images([index])[0].astype(np.float32) / 255)
         label = int(data.targets[index])
@@ -198,10 +201,13 @@ def run(
         return *found, time.monotonic() - started
 
     answers = processes.shared_out(answer, indices)
+    # A log that was begun without votes goes on without them.
+    keep = processes.is_first() and logs.keeps_votes(log)
     with log.open("a", encoding="utf-8") if processes.is_first() else nullcontext() as file:
-        for index, (prediction, radius, seconds) in zip(indices, answers, strict=True):
-            label = int(data.targets[index])
-            line = logs.Line(index, label, prediction, radius, prediction == label, seconds)
+        for index, (prediction, radius, votes, seconds) in zip(indices, answers, strict=True):
+            label, right = int(data.targets[index]), prediction == int(data.targets[index])
+            tally = tallies.parse(votes) if votes and keep else None
+            line = logs.Line(index, label, prediction, radius, right, seconds, votes=tally)
             if file is not None:
                 file.write(logs.text_of(line))
                 file.flush()
