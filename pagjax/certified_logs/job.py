@@ -21,6 +21,7 @@ from pagjax.certification.hard import certify_by, predict_by
 from pagjax.certification.least import Method, check_enough, least_draws
 from pagjax.certification.plan import CertificationPlan, Rivals
 from pagjax.certification.soft import certify_soft_by
+from pagjax.certification.sound import charged_alpha
 from pagjax.certified_logs import logs, tallies
 from pagjax.core.checks import LogitsFn
 from pagjax.io.data.labelled_images import LabelledImages
@@ -49,8 +50,9 @@ class LogJob:
         precision: of the network's products. A certificate holds for the network as it was run.
         preprocessing: how images are brought to their size, see `pagjax.io.pictures.images.fit`.
         class_name: the class that all images of a flat folder are of, or None.
-        platform: ``"cpu"``, ``"gpu"`` or ``"tpu"`` where products are narrow, as each rounds other
-            values of the network and so runs another function; None for float32.
+        sound: whether the arithmetic is accounted for, see `pagjax.certification.sound`.
+        platform: ``"cpu"``, ``"gpu"`` or ``"tpu"`` where products are narrow or certificates sound,
+            as each rounds other values of the network and so runs another function; else None.
         network_sha256: digest of what the network does with its weights, normaliser included; None
             where nobody knows.
     """
@@ -74,6 +76,7 @@ class LogJob:
     network_sha256: str | None = None
     preprocessing: Preprocessing = "cover"
     class_name: str | None = None
+    sound: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -116,11 +119,14 @@ class LogJob:
             rivals=self.rivals,
             chunk_size=chunk_size,
             mesh=mesh,
+            sound=self.sound,
         )
 
 
 def check_draws(job: LogJob, name: str = "num_draws") -> None:
     """Refuses draws that are too few for their alpha, so that every answer would be to abstain.
+
+    Also those that are so many that, where certificates are sound, nothing is left of alpha.
 
     Args:
         job: what to do.
@@ -135,6 +141,8 @@ def check_draws(job: LogJob, name: str = "num_draws") -> None:
     least = least_draws(job.alpha, method, staged=job.radii is not None)
     try:
         check_enough(name, job.num_draws, least, job.alpha)
+        if job.sound:
+            charged_alpha(job.alpha, job.sigma, 3 * job.image_size**2, job.num_draws)
     except ValueError as error:
         raise JobError(str(error)) from error
 
