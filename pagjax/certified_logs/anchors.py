@@ -119,7 +119,7 @@ def tables_of(own: Sequence[Own]) -> Iterator[tuple[float, Table]]:
                 f"{IMAGES:,}",
                 "100,000",
                 Measured(one.average_radius, percent=False),
-                *(f"{100 * one.accuracies[radius]:.1f}%" for radius in radii),
+                *(Measured(one.accuracies[radius], digits=1) for radius in radii),
             ]
             for one in anchors(sigma)
         ]
@@ -131,10 +131,14 @@ def tables_of(own: Sequence[Own]) -> Iterator[tuple[float, Table]]:
 def told(own: Sequence[Own]) -> Iterator[str]:
     """What to know of the tables, a line each."""
     yield (
-        "anchors: ResNet-110, 10,000 test images, N = 100,000, alpha 0.001; their 95% intervals "
-        "reach one point to either side. ACR: average certified radius in pixel units"
+        "certified accuracy in percent by radius, with exact 95% intervals of one's own; ACR: "
+        "average certified radius in pixel units, with Student's"
     )
-    yield "; ".join(f"{method}: {source}" for method, source in SOURCES.items())
+    yield (
+        "published: ResNet-110, 10,000 test images, N = 100,000, alpha 0.001; their 95% intervals "
+        "reach one point to either side"
+    )
+    yield from (f"{method}: {source}" for method, source in SOURCES.items())
     few = [f"{one.summary.name} ({one.summary.images})" for one in own if one.summary.images < _FEW]
     if few:
         yield f"fewer than {_FEW} images, so take them for hints: {', '.join(few)}"

@@ -143,9 +143,12 @@ def _anchors(args: argparse.Namespace, sides: Sequence[Side]) -> None:
             staged = settings.get("radii") is not None
             own.append(anchors.Own(_summary(args, side, radii), settings.get("num_draws"), staged))
     _explain(args, anchors.told(own))
-    for sigma, table in anchors.tables_of(own):
-        print(f"\n{'% ' if args.format == 'latex' else ''}sigma {sigma:g}\n")
-        print(_RENDER[args.format](table))
+    mark = {"latex": "% ", "markdown": "### "}.get(args.format, "")
+    parts = [
+        f"{mark}sigma {sigma:g}\n\n{_RENDER[args.format](table)}"
+        for sigma, table in anchors.tables_of(own)
+    ]
+    print("\n\n".join(parts))
 
 
 def _summary(args: argparse.Namespace, side: Side, radii: Sequence[float]) -> reports.Summary:

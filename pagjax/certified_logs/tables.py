@@ -21,6 +21,7 @@ class Measured(NamedTuple):
         value, low, high: shares where `percent`, else lengths.
         percent: whether to show them in percent.
         signed: whether it is a difference.
+        digits: behind the point of the value; those of a length are always three.
     """
 
     value: float
@@ -28,6 +29,7 @@ class Measured(NamedTuple):
     high: float = math.nan
     percent: bool = True
     signed: bool = False
+    digits: int = 2
 
     @property
     def known(self) -> bool:
@@ -36,7 +38,7 @@ class Measured(NamedTuple):
 
     def shown(self) -> tuple[str, str, str]:
         """The number and the ends of its interval; the ends empty where it has none."""
-        scale, digits = (100, 2) if self.percent else (1, 3)
+        scale, digits = (100, self.digits) if self.percent else (1, 3)
         sign = "+" if self.signed else ""
         value = f"{scale * self.value:{sign}.{digits}f}"
         if math.isnan(self.low):
