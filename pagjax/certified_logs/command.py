@@ -82,6 +82,9 @@ def _plain(args: argparse.Namespace, sides: Sequence[Side]) -> None:
     """A row per log; curves; a card."""
     logs, names = [side.log for side in sides], [side.name for side in sides]
     _tell(reading.differences(logs, names))
+    for side in sides:
+        if side.log.certifies and (reading.settings_of(side.path) or {}).get("radii") is not None:
+            _tell([f"{side.path}: drawn in stages: its average certified radius is a lower bound"])
     summaries = [_summary(args, side, args.radii) for side in sides]
     forms: dict[str, Callable[[Any], str]] = {"csv": reports.csv_table}
     forms |= {

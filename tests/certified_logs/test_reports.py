@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -209,6 +210,16 @@ def test_anchors_stand_with_the_shipped_networks_and_logs(two, capsys):
     _, out, _ = _report(capsys, "--anchors", two[0], "--sigma", 0.5, "--format", "markdown")
     assert "| a.tsv | 20 | - | 0.240 (" in out
     assert "fewer than 500 images, so take them for hints: a.tsv (20)" in out
+
+
+def test_the_documentation_shows_the_anchors(capsys):
+    _, out, _ = _report(capsys, "--anchors", "--format", "markdown")
+    page = (Path(__file__).resolve().parents[2] / "docs/certified.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- begin anchors -->\n\n")[2].partition("\n<!-- end anchors -->")[0]
+    assert shown == out, (
+        "put what python -m pagjax.certify report --anchors --format markdown prints between "
+        "docs/certified.md's marks"
+    )
 
 
 def test_the_first_anchor_is_the_published_log(shared):
