@@ -1,13 +1,14 @@
-"""PGD steps of a smoothed ResNet-50, here and in PyTorch, paired and in turn.
+"""PGD steps of a smoothed network, here and in PyTorch, paired and in turn.
 
-    python benchmarks/step.py [--device auto] [--rounds 6] [--steps 2] [--programs ...]
+    python benchmarks/step.py [--network resnet50] [--num-samples 20] [--rounds 6] [--programs ...]
 
 The same random weights, noise level and step on both sides; each program is a loop of steps in a
 process of its own, and the processes take turns, round by round. A program is a kind and a
 precision, such as ``loop:float32``:
 
-    torch   PyTorch as its users run it at its best: channels_last, eval mode, parameters frozen;
-            on a GPU the fastest of eager, `torch.compile` and either one in a CUDA graph
+    torch   PyTorch as its users run it at its best, in eval mode with parameters frozen: the
+            fastest of eager and `torch.compile`, channels_last and not, on a GPU each in a CUDA
+            graph too, and in bfloat16 each with narrow weights and by autocast
     loop    pagjax's compiled loop, as `pagjax.synthesize` runs it: every core of a CPU a device
     single  the same loop on a single device
     naive   that over the network as it was trained, batch norms and all
@@ -23,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -35,8 +35,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import step_pagjax, step_torch  # noqa: E402
-from benchmarks.workers import Worker, serve, spread  # noqa: E402
+from benchmarks import networks, step_pagjax, step_torch  # noqa: E402
+from benchmarks.workers import Worker, processor, serve, spread  # noqa: E402
 from pagjax.jobs.memory import keep_freed_memory  # noqa: E402
 
 PROGRAMS = {
@@ -45,8 +45,6 @@ PROGRAMS = {
         f"{kind}:{name}" for name in ("float32", "tf32", "bfloat16") for kind in ("torch", "loop")
     ],
 }
-# Multiply-adds of a ResNet-50's forward pass at 224x224; the input's gradient takes as many.
-MULTIPLY_ADDS = 4.089e9
 PAPER_STEPS = 300
 
 
@@ -55,8 +53,9 @@ def main() -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto")
     parser.add_argument("--programs", nargs="+", metavar="KIND:PRECISION")
     parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--steps", type=int, help="steps a round; 2 on a CPU, 30 on a GPU")
-    parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--steps", type=int, help="steps a round; on a CPU about 2 s of them")
+    parser.add_argument("--network", choices=list(networks.SHAPES), default="resnet50")
+    parser.add_argument("--side", type=int, help="of the images; usually the network's own")
     parser.add_argument("--num-samples", type=int, default=20)
     parser.add_argument("--default-malloc", action="store_true")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -69,7 +68,8 @@ def main() -> None:
         serve((step_torch if kind == "torch" else step_pagjax).programs(args))
         return
     args.device = step_torch.device() if args.device == "auto" else args.device
-    args.steps = args.steps or {"cpu": 2, "gpu": 30}[args.device]
+    args.side = args.side or networks.SHAPES[args.network].side
+    args.steps = args.steps or steps_a_round(args)
     # PyTorch's process needs its part of the GPU's memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     os.environ["JAX_PLATFORMS"] = {"cpu": "cpu", "gpu": "cuda,cpu"}[args.device]
@@ -78,12 +78,17 @@ def main() -> None:
         compare(args, args.programs or PROGRAMS[args.device], folder)
 
 
+def steps_a_round(args: argparse.Namespace) -> int:
+    """30 on a GPU; on a CPU what 650 GFLOP allow, at least 2."""
+    if args.device == "gpu":
+        return 30
+    flop = 4 * networks.multiply_adds(args.network, args.side) * args.num_samples
+    return max(2, round(6.5e11 / flop))
+
+
 def write_problem(folder: Path, args: argparse.Namespace) -> None:
     """Weights, image and noise, which both sides read."""
-    from peers.torch_networks import randomise, resnet50
-
-    state = randomise(resnet50(), seed=0).state_dict()
-    np.savez(folder / "weights.npz", **{key: value.numpy() for key, value in state.items()})
+    np.savez(folder / "weights.npz", **networks.weights(args.network))  # type: ignore[arg-type]
     generator = np.random.default_rng(0)
     image = generator.random((args.side, args.side, 3), dtype=np.float32)
     noise = generator.standard_normal((args.num_samples, *image.shape), dtype=np.float32)
@@ -92,21 +97,19 @@ def write_problem(folder: Path, args: argparse.Namespace) -> None:
 
 def compare(args: argparse.Namespace, programs: list[str], folder: str) -> None:
     flags = ["--folder", folder, "--device", args.device, "--steps", str(args.steps)]
-    flags += ["--side", str(args.side), "--num-samples", str(args.num_samples)]
+    flags += [
+        "--network",
+        args.network,
+        "--side",
+        str(args.side),
+        "--num-samples",
+        str(args.num_samples),
+    ]
     flags += ["--default-malloc"] if args.default_malloc else []
     command = [str(Path(__file__).resolve()), *flags, "--worker"]
     with ExitStack() as stack:
         workers = {name: stack.enter_context(Worker([*command, name])) for name in programs}
-        for name in programs:  # PyTorch's kernels compile beside ours; both are tuned alone, below
-            if name.startswith("torch"):
-                workers[name].send("compile")
-        compiled = {}
-        for name in programs:
-            if not name.startswith("torch"):
-                compiled[name] = workers[name].ask("compile")
-        for name in programs:
-            if name.startswith("torch"):
-                compiled[name] = workers[name].receive()
+        compiled = {name: workers[name].ask("compile") for name in programs}
         for name in programs:
             print(f"{name}: {workers[name].ask('describe')}, compiled in {compiled[name]:.1f} s")
             workers[name].ask("loop")  # warm-up
@@ -120,16 +123,17 @@ def compare(args: argparse.Namespace, programs: list[str], folder: str) -> None:
                 "  " + ", ".join(f"{name} {times[name][-1]:.4f}" for name in programs), flush=True
             )
         memory = {name: workers[name].ask("memory") for name in programs}
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {args.device}; ")
-    print(f"ResNet-50 at {args.side}x{args.side}, N = {args.num_samples}; {args.rounds} rounds of")
-    print(f"{args.steps} steps. Seconds a step, median (range):")
-    flop = 4 * MULTIPLY_ADDS * (args.side / 224) ** 2 * args.num_samples
+    print(f"{processor()}, {os.cpu_count()} cores, {args.device}; {args.network} at")
+    print(f"{args.side}x{args.side}, N = {args.num_samples}; {args.rounds} rounds of {args.steps}")
+    print("steps. Milliseconds a step, median (range):")
+    flop = 4 * networks.multiply_adds(args.network, args.side) * args.num_samples
     for name in programs:
         precision = name.split(":")[1]
         median = statistics.median(times[name])
         rate = max(rates[other] for other in programs if other.endswith(precision))
         print(
-            f"{name:15} {spread(times[name])}; {PAPER_STEPS * median:.1f} s a picture of "
+            f"{name:15} {spread([1000 * t for t in times[name]])}; "
+            f"{PAPER_STEPS * median:.1f} s a picture of "
             f"{PAPER_STEPS} steps; {flop / median / rate:.0%} of {rate / 1e9:.0f} GFLOP/s; "
             f"{memory[name]:.2f} GB"
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import networks
 from benchmarks.workers import peak_memory, timed
 
 SIGMA, EPSILON, STEP_SIZE, TARGET = 0.5, 40.0, 0.7, 7
@@ -119,22 +120,11 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
 
 
 def network(folder: Path, args: argparse.Namespace, naive: bool, precision: str) -> Any:
-    """The logits of the benchmark's ResNet-50, in its inference form or as it was trained."""
+    """The logits of the benchmark's network, in its inference form or as it was trained."""
     from jax.tree_util import Partial
 
-    from pagjax.convert import torch_resnets
-    from pagjax.networks import NORMALIZERS
-    from pagjax.networks.base import Description, base_network
-
-    weights = np.load(folder / "weights.npz")
-    state = {key: weights[key] for key in weights.files if not key.endswith("tracked")}
-    found = torch_resnets.identify(state)
-    side = (args.side, args.side)
-    description = Description(
-        found.name, found.config, found.num_classes, NORMALIZERS["none"], side
-    )
     narrow = "bfloat16" if precision == "bfloat16" else "float32"
-    base = base_network(description, torch_resnets.convert(state, found), narrow)  # type: ignore[arg-type]
+    base = networks.base(args.network, np.load(folder / "weights.npz"), narrow)
     if not naive:
         return base.logits_fn
     module = base.network

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pagjax.arguments import types
+from pagjax.arguments import shared, types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
@@ -63,30 +63,14 @@ def parser() -> Parser:
         metavar="NAME",
         help="TFDS name or folder of class folders to start from (default: class seeds)",
     )
-    starts.add_argument(
-        "--class",
-        dest="class_name",
-        metavar="NAME",
-        help="all pictures of --data, a folder without class folders, are of this class",
-    )
-    starts.add_argument(
-        "--preprocessing",
-        choices=["cover", "cohen"],
-        default="cover",
-        help="how pictures are brought to size, see certify (default: cover)",
-    )
-    starts.add_argument(
-        "--crop",
-        default="centre",
-        metavar="WHERE",
-        help="what is kept of pictures of --data: centre, top, bottom, left, right; x,y: a point "
-        "that comes to the middle; left,top,right,bottom: a box; as shares of width and height",
-    )
+    shared.add_class_name(starts, of="--data, a folder without class folders,")
+    shared.add_preprocessing(starts)
+    shared.add_crop(starts, of="pictures of --data", default="centre")
     starts.add_argument("--split", default="test", help="to start from (default: test)")
     starts.add_argument(
         "--train-split", default="train", help="of the nearest images (default: train)"
     )
-    starts.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
+    shared.add_data_dir(starts)
     starts.add_argument(
         "--statistics",
         metavar="NAME_OR_FILE",
@@ -100,40 +84,15 @@ def parser() -> Parser:
         help="pictures a network (default: 100)",
     )
     how = parser.add_argument_group("how pictures are made")
-    how.add_argument(
-        "--sigma",
-        type=types.sigma,
-        metavar="S",
-        help="noise level (default: each one's training's)",
-    )
-    how.add_argument(
-        "--epsilon",
-        type=types.length,
-        metavar="E",
-        help="radius of the l2 ball (default: 40 at 224 pixels, scaled by side)",
-    )
+    shared.add_lengths(how, whose="each one's")
     how.add_argument(
         "--preset",
         choices=["paper", "fast"],
         default="paper",
         help="fast: the same ball with a twentieth of the work (default: paper)",
     )
-    how.add_argument(
-        "--steps", type=types.count, metavar="K", help="of a picture (default: the preset's)"
-    )
-    how.add_argument(
-        "--num-samples",
-        type=types.count,
-        metavar="N",
-        help="noise draws a step (default: the preset's)",
-    )
-    how.add_argument(
-        "--seed",
-        type=types.seed,
-        default=0,
-        metavar="I",
-        help="of starts, targets and noise (default: 0)",
-    )
+    shared.add_steps_and_draws(how)
+    shared.add_seed(how, "starts, targets and noise")
     measured = parser.add_argument_group("what is measured")
     measured.add_argument(
         "--neighbours",
@@ -151,9 +110,7 @@ def parser() -> Parser:
         help="numbers of draws whose gradients' agreement is measured (default: 1 5 20)",
     )
     where = parser.add_argument_group("where")
-    where.add_argument(
-        "--out", type=Path, default=OUT, metavar="DIR", help=f"results (default: {OUT})"
-    )
+    shared.add_out(where, OUT)
     where.add_argument(
         "--overwrite", action="store_true", help="replace what DIR holds, once the new is done"
     )

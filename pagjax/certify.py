@@ -143,6 +143,11 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[LogJob]:
     staged = args.staged
     if args.predict and staged is not None:
         raise JobError("--staged decides radii, which --predict does not find")
+    if args.sound and args.soft:
+        raise JobError(
+            "--sound counts votes in whole numbers, and --soft sums rounded probabilities: leave "
+            "one of them out"
+        )
     draws = args.num_draws or (PREDICT_DRAWS if args.predict else CERTIFY_DRAWS)
     if args.soft and draws < 2:
         raise JobError("--soft: a mean's bounds need --num-draws of at least 2")
@@ -168,7 +173,8 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[LogJob]:
             precision=args.precision,
             preprocessing=preprocessing,
             class_name=args.class_name,
-            platform=None if args.precision == "float32" else jax.default_backend(),
+            platform=jax.default_backend() if args.precision != "float32" or args.sound else None,
+            sound=args.sound,
         )
         for sigma in sigmas
     ]

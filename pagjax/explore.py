@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from pagjax.arguments import types
+from pagjax.arguments import shared, types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE
@@ -39,9 +39,7 @@ def parser() -> Parser:
         help="shipped networks' names, or folders (default: all shipped ones that paint)",
     )
     where = parser.add_argument_group("where")
-    where.add_argument(
-        "--out", type=Path, default=OUT, metavar="DIR", help=f"the page's folder (default: {OUT})"
-    )
+    shared.add_out(where, OUT, "the page's folder")
     what.add_argument(
         "--runtime",
         type=Path,

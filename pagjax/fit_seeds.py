@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pagjax.arguments import types
+from pagjax.arguments import shared, types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
@@ -40,19 +40,9 @@ def parser() -> Parser:
         metavar="NAME_OR_PATH",
         help="fit this network's classes, in its order (default: the data's, folders by alphabet)",
     )
-    what.add_argument(
-        "--class",
-        dest="class_name",
-        metavar="NAME",
-        help="all pictures of a folder without class folders are of this class",
-    )
-    what.add_argument(
-        "--preprocessing",
-        choices=["cover", "cohen"],
-        default="cover",
-        help="how pictures are brought to size, see certify (default: cover)",
-    )
-    what.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
+    shared.add_class_name(what, of="a folder without class folders")
+    shared.add_preprocessing(what)
+    shared.add_data_dir(what)
     what.add_argument(
         "--image-size", type=types.count, default=224, metavar="PIXELS", help="side (default: 224)"
     )

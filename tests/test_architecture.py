@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -69,8 +70,17 @@ ORDER = [room for rooms in FLOORS.values() for room in rooms]
 # Inside the larger rooms, in the same sense.
 INSIDE = {
     "core": [
-        *("checks", "mesh", "draws", "outputs", "sampling", "objectives", "projections"),
-        *("gradients", "smoothing", "pgd", "class_gaussians", "recipe", "targeted", "program"),
+        *("checks", "mesh", "draws", "grid", "outputs", "sampling", "objectives"),
+        *(
+            "projections",
+            "gradients",
+            "smoothing",
+            "pgd",
+            "class_gaussians",
+            "recipe",
+            "targeted",
+            "program",
+        ),
     ],
     "io": ["lettering", "files", "pictures", "data"],
 }
@@ -156,13 +166,30 @@ def test_tests_and_benchmarks_do_not_import_each_other():
             assert other not in {name.split(".")[0] for name in _imports(file)}, file
 
 
-def test_only_doors_know_the_command_line():
-    doors = {*FLOORS["doors"], "arguments"}
+def _doors() -> tuple[list[Path], list[Path]]:
+    """Files that know the command line, and all others."""
+    rooms = {*FLOORS["doors"], "arguments"}
+    found: tuple[list[Path], list[Path]] = ([], [])
     for room, files in _rooms().items():
         for file in files:
-            is_door = room in doors or file.stem in COMMANDS
-            if not is_door:
-                assert "argparse" not in _imports(file), file
+            found[room not in rooms and file.stem not in COMMANDS].append(file)
+    return found
+
+
+def test_only_doors_know_the_command_line():
+    for file in _doors()[1]:
+        assert "argparse" not in _imports(file), file
+
+
+def test_only_doors_name_flags():
+    """Rooms name settings in backquotes; `wording.flags` spells them for the command at hand."""
+    doors, others = _doors()
+    flags = {flag for file in doors for flag in re.findall(r'"(--[a-z-]+)"', file.read_text())}
+    assert len(flags) > 50
+    for file in others:
+        if file.stem != "flags":
+            words = re.findall(r"(?<![\w-])--[a-z][a-z-]+", file.read_text("utf-8"))
+            assert not flags & set(words), file
 
 
 def test_every_package_is_in_the_wheel():

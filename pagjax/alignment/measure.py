@@ -110,10 +110,7 @@ def measure(  # a keyword for each kind of number, and each may be left out
         (1.0, 0.75)
     """
     network = as_partial(logits_fn)
-    starts = as_images(starts, bounds=bounds, network=network, name="starts")
-    results = as_images(results, bounds=bounds, network=network, name="results")
-    if results.shape != starts.shape:
-        raise ValueError(f"results of shape {results.shape} for starts of {starts.shape}")
+    starts, results = _pairs(network, starts, results, bounds)
     classes = num_classes(network, starts)
     targets = as_targets(targets, starts.shape[0], classes, network)
     if others is not None:
@@ -128,15 +125,9 @@ def measure(  # a keyword for each kind of number, and each may be left out
     chunk_size = chunk_size or draws_held(starts)
     estimate: dict[str, Any] = {"sigma": sigma, "chunk_size": chunk_size, "bounds": bounds}
     columns: dict[str, Array] = {}
+    of_both = partial(smoothed_mean, _logits_and_probabilities, logits_fn, num_samples=num_samples)
     for suffix, pictures in (("_start", starts), ("", results)):
-        said = partial(
-            smoothed_mean,
-            _logits_and_probabilities,
-            logits_fn,
-            num_samples=num_samples,
-            **estimate,
-        )
-        both = in_batches(said, pictures, keys[0])
+        both = in_batches(partial(of_both, **estimate), pictures, keys[0])
         of_target = jnp.take_along_axis(both, targets[:, None, None], axis=2)[:, :, 0]
         columns |= {f"logit{suffix}": of_target[:, 0], f"probability{suffix}": of_target[:, 1]}
     change = results - starts
@@ -158,6 +149,17 @@ def measure(  # a keyword for each kind of number, and each may be left out
         agree = partial(gradient_agreement, logits_fn, num_samples=count, **estimate)
         columns[f"agreement_{count}"] = in_batches(agree, starts, targets, keys[4])
     return Measurements({name: np.asarray(v, np.float64) for name, v in columns.items()})
+
+
+def _pairs(
+    network: Partial, starts: Array, results: Array, bounds: Bounds | None
+) -> tuple[Array, Array]:
+    """Pictures before and after, checked."""
+    starts = as_images(starts, bounds=bounds, network=network, name="starts")
+    results = as_images(results, bounds=bounds, network=network, name="results")
+    if results.shape != starts.shape:
+        raise ValueError(f"results of shape {results.shape} for starts of {starts.shape}")
+    return starts, results
 
 
 def _judged(

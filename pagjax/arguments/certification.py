@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pagjax.arguments import types
+from pagjax.arguments import shared, types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
 
@@ -35,13 +35,11 @@ def parser() -> Parser:
         "--data", default="cifar10", help="TFDS name, or a folder of class folders (cifar10)"
     )
     what.add_argument("--split", default="test", help="default: test")
-    what.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
-    what.add_argument(
-        "--class",
-        dest="class_name",
-        metavar="NAME",
-        help="all pictures of --data, a folder without class folders, are of this class: a label, "
-        "index or WordNet id",
+    shared.add_data_dir(what)
+    shared.add_class_name(
+        what,
+        of="--data, a folder without class folders,",
+        also=": a label, index or WordNet id",
     )
     what.add_argument(
         "--preprocessing",
@@ -105,8 +103,13 @@ def parser() -> Parser:
         f"(without R: {' '.join(f'{radius:g}' for radius in RADII)})",
     )
     how.add_argument(
-        "--seed", type=types.seed, default=0, metavar="I", help="of all noise (default: 0)"
+        "--sound",
+        action="store_true",
+        help="certificates that hold in floating point too, for all pictures of whole 8-bit "
+        "levels in the ball: noise rounded to levels, drawn exactly, bounds proven in whole "
+        "numbers (default: float32 noise, as in the field)",
     )
+    shared.add_seed(how)
     how.add_argument(
         "--precision",
         choices=["float32", "bfloat16"],
@@ -114,9 +117,7 @@ def parser() -> Parser:
         help="of the network's products; what is certified is the network so run (float32)",
     )
     where = parser.add_argument_group("where and how much at once")
-    where.add_argument(
-        "--out", type=Path, default=OUT, metavar="DIR", help=f"logs (default: {OUT})"
-    )
+    shared.add_out(where, OUT, "logs")
     where.add_argument(
         "--overwrite",
         action="store_true",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pagjax.arguments import types
+from pagjax.arguments import shared, types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
 
@@ -62,27 +62,14 @@ def parser() -> Parser:
     what.add_argument(
         "--image-size", type=types.count, metavar="PIXELS", help="default: the network's own"
     )
-    what.add_argument(
-        "--crop",
+    shared.add_crop(
+        what,
+        of="starting images of another shape",
         default="subject",
-        metavar="WHERE",
-        help="what is kept of starting images of another shape: centre, top, bottom, left, right; "
-        "x,y: a point that comes to the middle; or left,top,right,bottom: a box; as shares of "
-        "width and height, such as 0.5,0.3 (default: the samples' own, and the centre of all else)",
+        default_told=", such as 0.5,0.3 (default: the samples' own, and the centre of all else)",
     )
     how = parser.add_argument_group("how")
-    how.add_argument(
-        "--sigma",
-        type=types.sigma,
-        metavar="S",
-        help="noise level (default: the network's training's)",
-    )
-    how.add_argument(
-        "--epsilon",
-        type=types.length,
-        metavar="E",
-        help="radius of the l2 ball around the image (default: 40 at 224 pixels, scaled by side)",
-    )
+    shared.add_lengths(how, whose="the network's", around=" around the image")
     how.add_argument(
         "--preset",
         choices=["paper", "fast"],
@@ -90,18 +77,12 @@ def parser() -> Parser:
         "falling steps and antithetic draws; options below override (default: paper; fast where no "
         "input is given)",
     )
-    how.add_argument("--steps", type=types.count, metavar="K", help="default: by preset")
+    shared.add_steps_and_draws(how)
     how.add_argument(
         "--step-size",
         type=types.length,
         metavar="L",
         help="l2 length of a step (paper, at 224 pixels: 0.7; 2.8 for sigma 0; 2.0 for ce)",
-    )
-    how.add_argument(
-        "--num-samples",
-        type=types.count,
-        metavar="N",
-        help="noise draws a step (default: by preset)",
     )
     how.add_argument(
         "--last-num-samples",
@@ -162,13 +143,9 @@ def parser() -> Parser:
         default=True,
         help="keep pixels in [0, 1] (default: yes)",
     )
-    how.add_argument(
-        "--seed", type=types.seed, default=0, metavar="I", help="of all noise (default: 0)"
-    )
+    shared.add_seed(how)
     where = parser.add_argument_group("where and how much at once")
-    where.add_argument(
-        "--out", type=Path, default=OUT, metavar="DIR", help=f"results (default: {OUT})"
-    )
+    shared.add_out(where, OUT)
     existing = where.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     existing.add_argument(

@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 from pagjax.core import draws
 from pagjax.core import mesh as meshes
 from pagjax.core.checks import LogitsFn, check_count
+from pagjax.core.grid import GridNoise
 from pagjax.core.mesh import DRAWS
 from pagjax.core.outputs import draw_outputs
 
@@ -25,9 +26,9 @@ _PARTS = 4
 class DrawStream:
     """Draws number 0, 1, 2, ... of one image; what they are depends on the key alone.
 
-    Only plain independent Gaussian draws: bounds are theorems about independent draws, so
-    antithetic, stratified or quasi-random ones have no place here. Products run at full precision
-    on accelerators, so that the network is the one that was trained.
+    Only plain independent Gaussian draws, on a grid or not: bounds are theorems about independent
+    draws, so antithetic, stratified or quasi-random ones have no place here. Products run at full
+    precision on accelerators, so that the network is the one that was trained.
 
     Args:
         of_logits: logits ``[classes]`` to what a draw contributes.
@@ -37,7 +38,7 @@ class DrawStream:
         sigma: noise level in pixel units.
         most: how many draws may be asked for in all.
         chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
-        mesh: see `pagjax.core.outputs.draw_outputs`.
+        grid, mesh: see `pagjax.core.outputs.draw_outputs`.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class DrawStream:
         *,
         sigma: float,
         most: int,
+        grid: GridNoise | None = None,
         chunk_size: int | None = None,
         mesh: Mesh | None = None,
     ) -> None:
@@ -75,6 +77,7 @@ class DrawStream:
                     sigma=sigma,
                     first=first,
                     count=self._chunk,
+                    grid=grid,
                     at_once=at_once,
                     mesh=mesh,
                 )

@@ -129,16 +129,9 @@ def smoothed_gradient(  # flat keywords, as for all of `smoothed_*`: notebooks c
     image = as_image(image, bounds=bounds, network=logits_fn)
     if is_concrete(target):
         target = as_target(target, num_classes(logits_fn, image[None]), logits_fn)
-    group = group_size(sampling, num_samples)
-    if chunk_size is not None and chunk_size < group:
-        raise ValueError(
-            f"chunk_size = {chunk_size}: {sampling} draws go in groups of {group}, "
-            "choose at least that"
-        )
+    group, chunk = _grouped(sampling, num_samples, chunk_size)
     num_groups, first_group = mesh.share(num_samples // group, axis)
-    groups_a_chunk = draws.balanced_chunk(
-        num_groups, None if chunk_size is None else chunk_size // group, group * image.size
-    )
+    groups_a_chunk = draws.balanced_chunk(num_groups, chunk, group * image.size)
     sigma = jnp.asarray(sigma, image.dtype)
     averages_logs = objective.reduction == "log_mean_exp"
 
@@ -171,6 +164,21 @@ def smoothed_gradient(  # flat keywords, as for all of `smoothed_*`: notebooks c
     if axis is not None:
         sums = _meet(sums, axis, averages_logs)
     return _finish(sums, sigma, num_samples, num_samples // group, averages_logs)
+
+
+def _grouped(
+    sampling: Sampling, num_samples: int, chunk_size: int | None
+) -> tuple[int, int | None]:
+    """How many draws depend on one another, and how many such groups a chunk may hold."""
+    group = group_size(sampling, num_samples)
+    if chunk_size is None:
+        return group, None
+    if chunk_size < group:
+        raise ValueError(
+            f"chunk_size = {chunk_size}: {sampling} draws go in groups of {group}, "
+            "choose at least that"
+        )
+    return group, chunk_size // group
 
 
 def _no_sums(image: Array, dtype: jnp.dtype, averages_logs: bool) -> _Sums:

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pagjax.arguments import types
+from pagjax.arguments import shared, types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
 from pagjax.figures.commands import bar, choice_of, command_of, inputs_of, say_nothing
 from pagjax.figures.recipes import FAMILIES, Figure, main_sigma, recipes
 from pagjax.jobs.command_line import guarded
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_REFUSED, EXIT_SOME_SKIPPED
+from pagjax.wording.flags import in_flags
 
 OUT = Path("pagjax-figures")
 COSTS = (
@@ -57,13 +58,7 @@ def parser() -> Parser:
         metavar="FILE",
         help="starting images: files, folders or a TFDS name",
     )
-    what.add_argument(
-        "--crop",
-        default="subject",
-        metavar="WHERE",
-        help="what is kept of --images: centre, top, bottom, left, right; x,y: a point that comes "
-        "to the middle; left,top,right,bottom: a box; as shares of width and height",
-    )
+    shared.add_crop(what, of="--images", default="subject")
     what.add_argument(
         "--targets",
         nargs="+",
@@ -80,7 +75,7 @@ def parser() -> Parser:
         metavar="C",
         help="target classes, where they are the columns",
     )
-    what.add_argument("--data-dir", type=Path, metavar="DIR", help="where TFDS prepared data")
+    shared.add_data_dir(what)
     how = parser.add_argument_group("how pictures are made")
     how.add_argument(
         "--sigma",
@@ -90,13 +85,8 @@ def parser() -> Parser:
         "0.25; that of the only smoothed network given)",
     )
     how.add_argument("--preset", choices=["paper", "fast"], default="paper", help="default: paper")
-    how.add_argument(
-        "--steps", type=types.count, metavar="K", help="of a picture (default: the preset's)"
-    )
-    how.add_argument(
-        "--num-samples", type=types.count, metavar="N", help="draws a step (default: the preset's)"
-    )
-    how.add_argument("--seed", type=types.seed, default=0, help="of starts and noise (default: 0)")
+    shared.add_steps_and_draws(how)
+    shared.add_seed(how, "starts and noise")
     judged = parser.add_argument_group("what is said of them")
     judged.add_argument(
         "--judge",
@@ -125,9 +115,7 @@ def parser() -> Parser:
         "beside it what the judges say of the pictures in --out",
     )
     where = parser.add_argument_group("where")
-    where.add_argument(
-        "--out", type=Path, default=OUT, metavar="DIR", help=f"results (default: {OUT})"
-    )
+    shared.add_out(where, OUT)
     add_processes(parser)
     return parser
 
@@ -138,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         sigma = main_sigma(args.networks) if args.sigma is None else args.sigma
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {in_flags(str(error), vars(args))}", file=sys.stderr)
         return EXIT_REFUSED
     known = recipes(main=sigma, compared=sigma)
     if args.list:
@@ -200,7 +188,7 @@ def _run(args: argparse.Namespace, wanted: Sequence[Figure], argv: Sequence[str]
     def tell_left_out(one: LeftOut, where: str = "") -> None:
         nonlocal not_used
         not_used = not_used or one.is_input
-        tell(f"{where}{one.words}", file=sys.stderr)
+        tell(f"{where}{in_flags(one.words, vars(args))}", file=sys.stderr)
 
     for words in cast.check():
         tell(words, file=sys.stderr)
@@ -255,9 +243,9 @@ def _waits_for(missing: Mapping[str, str]) -> str:
 
 
 def _given(args: argparse.Namespace) -> list[str]:
-    """The options that not every figure uses, as far as they were given."""
+    """The settings that not every figure uses, as far as they were given."""
     names = ("images", "targets", "rows", "columns", "sigma", "num_samples", "certify")
-    return [f"--{name.replace('_', '-')}" for name in names if getattr(args, name)]
+    return [name for name in names if getattr(args, name)]
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from pagjax.figures.left_out import LeftOut
 from pagjax.figures.recipes import ADVERSARIAL, VANILLA, Variant, gaussian, smoothadv
 from pagjax.jobs.errors import JobError
 from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
+from pagjax.wording.flags import in_flags
 
 LEVELS = (0.25, 0.5, 1.0)
-_UNUSED = {"--columns": "columns", "--certify": "certify"}
+_UNUSED = ("columns", "certify")
 
 
 def run(args: argparse.Namespace, sigma: float, argv: Sequence[str]) -> int:
@@ -50,13 +51,13 @@ def _make(args: argparse.Namespace, sigma: float, argv: Sequence[str]) -> int:
     cast = Cast(args.networks)
     for words in cast.check():
         tell(words, file=sys.stderr)
-    for flag, name in _UNUSED.items():
+    for name in _UNUSED:
         if getattr(args, name):
-            notes.append(LeftOut(f"{flag}: not used by the blind test", False))
+            notes.append(LeftOut(f"`{name}`: not used by the blind test", False))
     networks = painters(cast, sigma, skipped.append, notes.append)
     judges = cast.judges(args.judge or (), args.vanilla_judge)
     for line in [*skipped, *cast.told(judges)]:
-        tell(line, file=sys.stderr)
+        tell(in_flags(line, vars(args)), file=sys.stderr)
     processes.from_first(lambda: places.claim(args.out, [], places.BLIND))
     resumed = processes.losses_end_the_job("the same command")
     with resumed, bar("blind test", shown=processes.is_first()) as report:
@@ -71,7 +72,7 @@ def _make(args: argparse.Namespace, sigma: float, argv: Sequence[str]) -> int:
             tell=notes.append,
         )
     for one in notes:  # after the bar, which is on the same line
-        tell(one.words, file=sys.stderr)
+        tell(in_flags(one.words, vars(args)), file=sys.stderr)
     tell(f"blind test: {page}   judges' numbers: {args.out / places.BLIND_RECORD}")
     if processes.is_first():
         _show_in_gallery(args)
@@ -101,10 +102,10 @@ def painters(
             found[role] = cast.named(name)
         else:
             skip(
-                f"no network for {role} ({name} is not there): pass --networks {role}=NAME_OR_PATH"
+                f"no network for {role} ({name} is not there): pass `networks={role}=NAME_OR_PATH`"
             )
     if not found:
-        raise JobError("no network is there to make pictures: pass --networks ROLE=NAME_OR_PATH")
+        raise JobError("no network is there to make pictures: pass `networks=ROLE=NAME_OR_PATH`")
     form = _form(found[cast.roles[0]] if cast.roles else next(iter(found.values())))
     kept = {}
     for role, named in found.items():

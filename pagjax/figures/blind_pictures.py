@@ -58,7 +58,7 @@ def plan(network: BaseNetwork, count: int, choice: Choice, tell: Callable[[LeftO
     given = inputs.read_targets(choice.targets, labels)
     twice = [index for index in given if given.count(index) > 1]
     if twice:
-        raise JobError(f"--targets: class {twice[0]}, {labels[twice[0]]}, is given twice")
+        raise JobError(f"`targets`: class {twice[0]}, {labels[twice[0]]}, is given twice")
     drawn = np.random.default_rng(choice.seed).permutation(len(labels))
     few = range(len(labels)) if len(labels) <= _CHOICES else np.sort(drawn[:_CLASSES])
     classes = given or tuple(int(index) for index in few)
@@ -78,7 +78,7 @@ def plan(network: BaseNetwork, count: int, choice: Choice, tell: Callable[[LeftO
     own = np.array([-1 if index is None else index for index in begun.classes])
     if same := int((targets == own[:, None]).sum()):
         words = f"{same} of {targets.size} pictures are of their start's own class: choose starts "
-        tell(LeftOut(f"{words}of more classes, or more --targets", False))
+        tell(LeftOut(f"{words}of more classes, or more `targets`", False))
     names = labels if len(labels) <= _CHOICES else [labels[index] for index in classes]
     return Plan(begun, classes, targets, tuple(dict.fromkeys(names)))
 

@@ -116,7 +116,7 @@ def _check(answer: Answer, judged: dict[str, Judged]) -> None:
     if picture is None:
         raise BlindTestError(
             f"{answer.reader} answered picture {answer.picture}, which is not of the test in "
-            "--out: name the folder that it was made in"
+            "`out`: name the folder that it was made in"
         )
     for name in ("network", "start", "target"):
         if getattr(answer, name) != _saved(getattr(picture, name)):

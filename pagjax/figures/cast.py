@@ -66,10 +66,10 @@ class Cast:
             if not equals:
                 continue  # the family
             if not (role and name):
-                raise JobError(f"--networks {text}: write ROLE=NAME_OR_PATH")
+                raise JobError(f"`networks={text}`: write ROLE=NAME_OR_PATH")
             role = _role(role)
             if role in self._given:
-                raise JobError(f"--networks: {role} is given twice, {self._given[role]} and {name}")
+                raise JobError(f"`networks`: {role} is given twice, {self._given[role]} and {name}")
             self._given[role] = name
         self._loaded: dict[str, Named] = {}
 
@@ -88,7 +88,7 @@ class Cast:
         for role, name in self._given.items():
             if not self.has(name):
                 raise JobError(
-                    f"--networks {role}={name}: no folder, and no shipped network; "
+                    f"`networks={role}={name}`: no folder, and no shipped network; "
                     f"{hint(name, shipped.names(), most=20)}"
                 )
             parts.setdefault(Path(name).resolve(), []).append(role)
@@ -147,7 +147,7 @@ class Cast:
             or len({weights_digest(judge.network) for judge in found}) < len(robust)
         ):
             told = " and ".join(robust)
-            raise JobError(f"--judge {told}: one network twice; a panel hears each once")
+            raise JobError(f"`judge={told}`: one network twice; a panel hears each once")
         seated = dict(zip(jury.kinds(len(found)), found, strict=True))
         last = vanilla or f"{self.family}-{VANILLA_JUDGE}"
         return seated | ({jury.VANILLA: self.named(last)} if self.has(last) else {})
@@ -190,9 +190,9 @@ def _role(text: str) -> str:
         try:
             sigma = length(level, most=MOST_SIGMA, above=True)
         except ValueError as error:
-            raise JobError(f"--networks {text}=: {error}") from None
+            raise JobError(f"`networks={text}=`: {error}") from None
         return gaussian(sigma) if kind == "gaussian" else smoothadv(sigma)
     every = [role for recipe in recipes().values() for role in recipe.roles]
     raise JobError(
-        f"--networks {text}=: no figure has this role; {one_of(text, dict.fromkeys(every))}"
+        f"`networks={text}=`: no figure has this role; {one_of(text, dict.fromkeys(every))}"
     )

@@ -43,46 +43,46 @@ def of_networks(roles: Sequence[str], wanted: Sequence[Figure], sigma: float) ->
             cure = f"none does at sigma {sigma:g}: {hint(role, every)}"
             noise = role.rpartition("-")[2]
             if role.startswith(("gaussian-", "smoothadv-")):
-                cure = f"none does at sigma {sigma:g}: pass --sigma {float(noise):g}"
+                cure = f"none does at sigma {sigma:g}: pass `sigma={float(noise):g}`"
         figures = ", ".join(str(recipe.number) for recipe in wanted) or "none"
-        yield LeftOut(f"--networks {role}=: no chosen figure ({figures}) takes it; {cure}", True)
+        yield LeftOut(f"`networks={role}=`: no chosen figure ({figures}) takes it; {cure}", True)
 
 
 def of_settings(given: Sequence[str], wanted: Sequence[Figure]) -> Iterator[LeftOut]:
     """Given settings that no chosen figure uses.
 
     Args:
-        given: names of options.
+        given: names of settings.
         wanted: the chosen figures.
 
     Example:
-        >>> [words for words, _ in of_settings(["--rows", "--images"], [recipes()[3]])]
-        ['--rows: not used by figure 3', '--images: not used by figure 3']
+        >>> [words for words, _ in of_settings(["rows", "images"], [recipes()[3]])]
+        ['`rows`: not used by figure 3', '`images`: not used by figure 3']
     """
     other = recipes(main=1.7, compared=1.7)
     uses = {
-        "--images": lambda recipe: recipe.layout != "seeds",
-        "--rows": lambda recipe: recipe.layout != "seeds",
-        "--columns": lambda recipe: recipe.layout != "variants",
-        "--sigma": lambda recipe: recipe.roles != other[recipe.number].roles,
-        "--num-samples": lambda recipe: any(
+        "images": lambda recipe: recipe.layout != "seeds",
+        "rows": lambda recipe: recipe.layout != "seeds",
+        "columns": lambda recipe: recipe.layout != "variants",
+        "sigma": lambda recipe: recipe.roles != other[recipe.number].roles,
+        "num_samples": lambda recipe: any(
             v.num_samples is None and v.sigma for v in recipe.variants
         ),
-        "--certify": lambda recipe: any(v.sigma for v in recipe.variants),
+        "certify": lambda recipe: any(v.sigma for v in recipe.variants),
     }
     figures = ", ".join(str(recipe.number) for recipe in wanted)
     for name in given:
         if not any(uses.get(name, bool)(recipe) for recipe in wanted):
             word = "figure" if len(wanted) == 1 else "figures"
             by = f"by {word} {figures}" if wanted else "as no figure is chosen"
-            yield LeftOut(f"{name}: not used {by}", name in ("--images", "--targets"))
+            yield LeftOut(f"`{name}`: not used {by}", name in ("images", "targets"))
 
 
 def of_images(names: Sequence[str], rows: int, used: int) -> Iterator[LeftOut]:
     """Images that have no row, or rows that have no image."""
     if names:
         yield LeftOut(
-            f"{len(names)} of the images are left out: {_some(names)}; --rows {rows} is as many as "
+            f"{len(names)} of the images are left out: {_some(names)}; `rows={rows}` is as many as "
             "it takes",
             True,
         )
@@ -106,9 +106,9 @@ def of_targets(
         told = f"{len(unused)} of the targets are left out: {_some(unused)}; a row has one"
         yield LeftOut(told, True)
     if columns is not None and given and columns != len(given):
-        yield LeftOut(f"--columns {columns}: the {len(given)} targets are the columns", False)
+        yield LeftOut(f"`columns={columns}`: the {len(given)} targets are the columns", False)
     elif columns is not None and columns > classes:
-        yield LeftOut(f"--columns {columns}: there are {classes} classes", False)
+        yield LeftOut(f"`columns={columns}`: there are {classes} classes", False)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -178,10 +178,10 @@ def _pairs(
     given = inputs.read_targets(choice.targets, labels)
     twice = [index for index in given if given.count(index) > 1]
     if twice:
-        raise JobError(f"--targets: class {twice[0]}, {labels[twice[0]]}, is given twice")
+        raise JobError(f"`targets`: class {twice[0]}, {labels[twice[0]]}, is given twice")
     columns = min(choice.columns or recipe.columns, classes)
     if choice.crop != SUBJECT and not (choice.images and recipe.layout != "seeds"):
-        tell(LeftOut(f"--crop {choice.crop}: not used, as no --images are", False))
+        tell(LeftOut(f"`crop={choice.crop}`: not used, as no `images` are", False))
     if recipe.layout == "seeds":
         statistics = starts.store.for_labels(labels, side)
         targets = given or tuple((recipe.part * columns + i) % classes for i in range(columns))

@@ -104,10 +104,10 @@ def family(networks: Sequence[str]) -> str:
     unknown = [text for text in named if text not in FAMILIES]
     if unknown:
         raise ValueError(
-            f"--networks {unknown[0]}: write ROLE=NAME_OR_PATH, or one of {', '.join(FAMILIES)}"
+            f"`networks={unknown[0]}`: write ROLE=NAME_OR_PATH, or one of {', '.join(FAMILIES)}"
         )
     if len(set(named)) > 1:
-        raise ValueError(f"--networks {' '.join(named)}: one family at a time")
+        raise ValueError(f"`networks={' '.join(named)}`: one family at a time")
     return named[0] if named else next(iter(FAMILIES))
 
 

@@ -150,7 +150,7 @@ def _of_data_set(
         data = open_data(name, split, side, data_dir, classes=classes, crop=kept)
     except ValueError as error:
         raise JobError(
-            f"--images {name}: no file, and no data set that is ready: {error}"
+            f"`images={name}`: no file, and no data set that is ready: {error}"
         ) from error
     order = np.random.default_rng(seed).permutation(len(data))
     count = min(count, len(data))

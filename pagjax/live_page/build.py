@@ -113,13 +113,13 @@ def check_folder(folder: Path) -> None:
         PageError: naming it.
     """
     if folder.exists() and not folder.is_dir():
-        raise PageError(f"--out {folder}: this is a file, name a folder")
+        raise PageError(f"`out={folder}`: this is a file, name a folder")
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     begun = {"runtime", NETWORKS}
     if (folder / LIST).is_file() or {path.name for path in folder.iterdir()} <= begun:
         return
-    raise PageError(f"--out {folder} holds other files: choose an empty or a new folder")
+    raise PageError(f"`out={folder}` holds other files: choose an empty or a new folder")
 
 
 def _exported(

@@ -45,7 +45,7 @@ def package(given: Path | None = None) -> Path:
     """
     if given is not None:
         if not given.is_file():
-            raise RuntimeRefusedError(f"--runtime {given}: there is no such file: {_how()}")
+            raise RuntimeRefusedError(f"`runtime={given}`: there is no such file: {_how()}")
         _check(given.read_bytes(), str(given))
         return given
     kept = cache() / f"{NAME}-{VERSION}.tgz"
@@ -102,7 +102,7 @@ def _fetch(folder: Path) -> Path:
 def _how() -> str:
     return (
         f"install Node.js, or run `npm pack {NAME}@{VERSION}` where there is npm and pass the file "
-        "with --runtime"
+        "with `runtime`"
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pagjax.training.certified_recipes import CERTIFIED
 from pagjax.training.paper_scale import PAPER_SCALE
 from pagjax.training.settings import NamedSettings as NamedSettings
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.wording.names import one_of
 
 # For an accelerator, where each takes a minute or two. On two CPU cores, an hour each:
-# --batch-size 128 --peak-rate 0.2 --epochs 12, and --init from the nearest shipped network.
+# `batch_size=128`, `peak_rate=0.2`, `epochs=12`, and `init` from the nearest shipped network.
 _CIFAR = Settings(data="cifar10", precision="bfloat16", batch_size=512, peak_rate=0.4, epochs=150.0)
 # A stem of stride 1 at full resolution: through it the gradient reaches every pixel alike. Four to
 # five minutes each on an H200.
@@ -154,7 +155,7 @@ _SHIPPED = {
     ),
 }
 
-BY_NAME: dict[str, NamedSettings] = {**_SHIPPED, **PAPER_SCALE}
+BY_NAME: dict[str, NamedSettings] = {**_SHIPPED, **CERTIFIED, **PAPER_SCALE}
 
 
 def recipe(name: str) -> NamedSettings:

@@ -57,28 +57,20 @@ def test_networks_without_a_figure_are_told():
 
     assert told(["vanilla"], [1]) == []
     assert "figures 1, 12 do" in told(["adversarial"], [2])[0]
-    assert "pass --sigma 0.37" in told(["gaussian-0.37"], [2])[0]
+    assert "pass `sigma=0.37`" in told(["gaussian-0.37"], [2])[0]
     assert "(none)" in told(["vanilla"], [])[0]
 
 
 def test_settings_that_no_figure_uses_are_told():
     def told(names, *numbers):
         found = left_out.of_settings(names, [KNOWN[number] for number in numbers])
-        return [one.words.split(":")[0] for one in found]
+        return [one.words.split(":")[0].strip("`") for one in found]
 
-    every = [
-        "--images",
-        "--targets",
-        "--rows",
-        "--columns",
-        "--sigma",
-        "--num-samples",
-        "--certify",
-    ]
+    every = ["images", "targets", "rows", "columns", "sigma", "num_samples", "certify"]
     assert told(every, 2) == []
-    assert told(every, 3) == ["--images", "--rows"]
-    assert told(every, 4) == ["--columns", "--sigma"]
-    assert told(every, 14) == ["--columns", "--num-samples"]
+    assert told(every, 3) == ["images", "rows"]
+    assert told(every, 4) == ["columns", "sigma"]
+    assert told(every, 14) == ["columns", "num_samples"]
     assert told(every, 2, 4, 14) == []
     assert told(every) == every
 
@@ -96,7 +88,7 @@ def test_a_crop_without_images_is_told():
         told = []
         choice = Choice(images=images, rows=1, crop="top")
         make._pairs(KNOWN[number], choice, network, 32, told.append)
-        ignored = [one for one in told if one.words.startswith("--crop top: not used")]
+        ignored = [one for one in told if one.words.startswith("`crop=top`: not used")]
         assert len(ignored) == (number == 3 or not images)
 
 
@@ -105,16 +97,16 @@ def test_images_and_targets_that_a_figure_leaves_out_are_told():
     begun, _, told = _pairs(2, images=samples, rows=2, targets=("cat", "dog"))
     assert begun.left_out == ("astronaut",)
     assert told == [
-        ("1 of the images are left out: astronaut; --rows 2 is as many as it takes", True)
+        ("1 of the images are left out: astronaut; `rows=2` is as many as it takes", True)
     ]
     _, targets, told = _pairs(1, images=samples[:2], targets=("cat", "dog", "cow"))
     assert targets == (0, 2) or targets == (0, 1)
     assert ("2 images for 3 rows: it has 2 rows", False) in told
     assert any("1 of the targets are left out" in words for words, is_input in told if is_input)
     _, _, told = _pairs(2, images=samples[:1], rows=1, columns=1, targets=("cat", "dog"))
-    assert told == [("--columns 1: the 2 targets are the columns", False)]
+    assert told == [("`columns=1`: the 2 targets are the columns", False)]
     _, _, told = _pairs(2, images=samples[:1], rows=1, columns=9)
-    assert told == [("--columns 9: there are 4 classes", False)]
+    assert told == [("`columns=9`: there are 4 classes", False)]
     with pytest.raises(JobError, match="class 1, dog, is given twice"):
         _pairs(2, images=samples[:1], rows=1, targets=("dog", "1"))
     with pytest.raises(JobError, match="nowhere"):

@@ -25,7 +25,7 @@ def check_length(name: str, value: Any, largest: float | None = None) -> None:
     Commands use it too, for what they read before any picture.
 
     Args:
-        name: what the message calls it, such as ``"sigma"`` or ``"--sigma"``.
+        name: what the message calls it, such as ``"sigma"``.
         value: a number, or an array, checked elementwise; what is traced passes.
         largest: `LARGEST_SIGMA` for noise; for the ball and for steps the `diagonal` of the box, or
             None where the pictures' size is not known, or they are in other units.

@@ -2,8 +2,9 @@
 
 A prepared convolution is a pytree that holds its kernel in the layouts that its forward and its
 backward pass want, so that a compiled loop receives both as loop invariants. On CPUs 3x3 kernels
-of many channels go by minimal filtering (`winograd`), the 7x7 stem and others plainly (`direct`),
-1x1 ones as matrix products; on GPUs and TPUs all are left to the compiler.
+of many channels go by minimal filtering (`winograd`) and those of few by several columns at once
+(`columns`), the 7x7 stem and others plainly (`direct`), 1x1 ones as matrix products; on GPUs and
+TPUs all are left to the compiler.
 
 Kernels are frozen: a gradient with respect to a prepared kernel is NaN, never a silent zero.
 """
@@ -22,11 +23,11 @@ from jax import Array, lax
 
 from pagjax.networks import pooling, rectifiers
 from pagjax.networks.convolutions import accelerators
+from pagjax.networks.convolutions.columns import Columns
 from pagjax.networks.convolutions.direct import Direct, Stem
 from pagjax.networks.convolutions.winograd import Winograd
 
-# With no more than these in or out, minimal filtering's transforms cost what its products save:
-# a CIFAR ResNet-20 certifies a sixth faster with plain convolutions there.
+# With no more than these in or out, minimal filtering's transforms cost more than they save.
 _FEW_CHANNELS = 16
 
 Precision = Literal["float32", "bfloat16"]
@@ -164,8 +165,9 @@ def prepare(kernel: Array, bias: Array, stride: int, backend: str | None = None)
         return Pointwise(kernel[0, 0], bias, stride)
     if size == 7 and stride == 2:
         return Stem.of(kernel, bias)
-    if size == 3 and min(kernel.shape[2:]) > _FEW_CHANNELS:
-        return Winograd.of(kernel, bias, stride)
+    if size == 3:
+        form = Winograd if min(kernel.shape[2:]) > _FEW_CHANNELS else Columns
+        return form.of(kernel, bias, stride)
     return Direct.of(kernel, bias, stride, (size // 2, size // 2))
 
 
