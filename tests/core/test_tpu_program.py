@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import jax
 import jax.numpy as jnp
 import pytest
 
 import pagjax
+from benchmarks.tpu import topology
 from pagjax.core.mesh import make_mesh
 from pagjax.core.program import collectives, lower
 from pagjax.networks import ResNet, ResNetConfig, fuse
@@ -19,12 +18,7 @@ SIDE = 8
 @pytest.fixture(scope="module")
 def devices():
     pytest.importorskip("libtpu", reason="the TPU's compiler: pip install -e '.[tpu-compiler]'")
-    from jax.experimental import topologies
-
-    # It would ask a cloud's machines what they are.
-    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
-    os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
-    return topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x2").devices
+    return topology("v5e", 4)
 
 
 @pytest.fixture(scope="module")
