@@ -85,7 +85,7 @@ INSIDE = {
     "io": ["lettering", "files", "pictures", "data"],
 }
 # Modules of a room that are commands, or hold what several of its commands share.
-COMMANDS = ("__main__", "command", "command_line", "commands", "blind")
+COMMANDS = ("__main__", "command", "command_line", "commands", "blind", "radius")
 # The numbers themselves; intervals and rows stand above them, on SciPy.
 ALIGNMENT = [
     f"alignment/{name}"
