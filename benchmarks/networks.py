@@ -47,8 +47,13 @@ def weights(name: str) -> dict[str, np.ndarray]:
     return {key: value.numpy() for key, value in state.items()}
 
 
-def base(name: str, weights: Mapping[str, np.ndarray], precision: str = "float32") -> Any:
-    """The same network as a `pagjax.networks.BaseNetwork`."""
+def base(
+    name: str,
+    weights: Mapping[str, np.ndarray],
+    precision: str = "float32",
+    backend: str | None = None,
+) -> Any:
+    """The same network as a `pagjax.networks.BaseNetwork`, in a backend's forms."""
     from pagjax.convert import torch_resnets
     from pagjax.networks import NORMALIZERS
     from pagjax.networks.base import Description, base_network
@@ -65,7 +70,7 @@ def base(name: str, weights: Mapping[str, np.ndarray], precision: str = "float32
         found.name, found.config, found.num_classes, NORMALIZERS["none"], sides
     )
     variables = torch_resnets.convert(state, found)
-    return base_network(description, variables, precision)  # type: ignore[arg-type]
+    return base_network(description, variables, precision, backend)  # type: ignore[arg-type]
 
 
 def multiply_adds(name: str, side: int) -> int:

@@ -30,7 +30,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 STEPS, DRAWS, SIDE = 300, 20, 224
-SLICES = {1: "2x2", 8: "2x4", 16: "4x4"}  # a single chip is one of four: no smaller slice compiles
+# A single chip is one of four: no smaller slice compiles.
+LAYOUTS = {1: "2x2", 4: "2x2", 8: "2x4", 16: "4x4"}
 
 
 class Chip(NamedTuple):
@@ -48,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--chips", nargs="+", choices=CHIPS, default=list(CHIPS))
-    parser.add_argument("--slices", nargs="+", type=int, choices=SLICES, default=list(SLICES))
+    parser.add_argument("--slices", nargs="+", type=int, choices=LAYOUTS, default=[1, 8, 16])
     parser.add_argument("--networks", nargs="+", default=["resnet50", "imagenette-gaussian-0.25"])
     parser.add_argument("--pictures", nargs="+", type=int, default=[1, 16])
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
@@ -72,13 +73,16 @@ def main() -> None:
 
 def topology(chip: str, count: int) -> Any:
     """So many devices of a slice that need not exist."""
-    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")  # asks a cloud's machines what they are
+    # Nothing of a cloud's machines is asked for, and no TPU held against other processes.
+    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
+    os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
     os.environ["JAX_PLATFORMS"] = "cpu"
     from jax.experimental import topologies
 
     try:
         found = topologies.get_topology_desc(
-            platform="tpu", topology_name=f"{chip}:{SLICES[count]}"
+            platform="tpu", topology_name=f"{chip}:{LAYOUTS[count]}"
         )
     except Exception as error:
         raise SystemExit(

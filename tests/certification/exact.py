@@ -15,7 +15,7 @@ def upper_tail(x: Fraction) -> Fraction:
         context.prec = 70
         value = Decimal(x.numerator) / Decimal(x.denominator)
         ratio = value
-        for step in range(1000, 0, -1):
+        for step in range(3000, 0, -1):
             ratio = value + step / ratio
         return Fraction((-value * value / 2).exp() / (2 * PI).sqrt() / ratio)
 

@@ -5,6 +5,7 @@ The default backend's are tested with all architectures in `test_networks.py`.
 
 from __future__ import annotations
 
+import collections
 import functools
 from functools import partial
 
@@ -79,7 +80,55 @@ def test_forms_agree_with_the_plain_network(config, backend):
         assert jnp.linalg.norm(actual - theirs) < 1e-9 * jnp.linalg.norm(theirs)
 
 
-@pytest.mark.parametrize("backend", ["gpu", "tpu"])
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+def test_nan_pixels_and_weights_give_nan_logits(backend):
+    network = ResNet(ResNetConfig("cifar", "basic", (1,), 4), 3)
+    variables, images = _drawn(network), jnp.full((2, 16, 16, 3), 0.5)
+    fused, folded = fuse(network, variables, backend=backend)
+    run = jax.jit(lambda held, images: fused.apply(held, images).logits)
+    broken = images.at[1, 5, 6, 0].set(jnp.nan)
+    assert np.isnan(run(folded, broken)).all(axis=1).tolist() == [False, True]
+    scale = variables["params"]["stem"]["norm"]["scale"]
+    variables["params"]["stem"]["norm"]["scale"] = scale.at[0].set(jnp.nan)
+    assert np.isnan(run(fuse(network, variables, backend=backend)[1], images)).all()
+
+
+def test_rectifiers_on_accelerators_leave_what_they_take_to_the_compiler():
+    """Each pre-activation is used once, so that it can be fused into its convolution."""
+    network = ResNet(CONFIGS["resnet50"], 3)
+    variables = jax.eval_shape(lambda: _drawn(network))
+    folded = jax.eval_shape(lambda v: fuse(network, v, "bfloat16", "gpu")[1], variables)
+    fused = network.clone(fused=True, backend="gpu")
+
+    def slope(folded, image, noise):
+        return jax.grad(lambda x: fused.apply(folded, x, noise=noise).logits[:, 1].sum())(image)
+
+    image = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+    program = jax.make_jaxpr(slope)(folded, image, image).jaxpr
+    equations = list(_equations(program))
+    uses = collections.Counter(id(v) for e in equations for v in e.invars)
+    rectifiers = [e for e in equations if e.primitive.name == "max"]
+    assert len(rectifiers) == 7
+    assert [uses[id(e.invars[0])] for e in rectifiers] == [1] * 7
+    kinds = collections.Counter(e.primitive.name for e in equations)
+    # Two 3x3 and a shortcut, the stem for image and noise; all but the noise's back again.
+    assert kinds["conv_general_dilated"] == 9
+    assert kinds["dot_general"] == 2 * (5 + 1)
+    assert kinds["select_and_scatter_add"] == kinds["select_and_gather_add"] == 0
+
+
+def _equations(jaxpr):
+    """All equations, those of calls in place of the calls."""
+    for equation in jaxpr.eqns:
+        inner = [v for v in equation.params.values() if hasattr(v, "jaxpr") or hasattr(v, "eqns")]
+        if inner:
+            for each in inner:
+                yield from _equations(getattr(each, "jaxpr", each))
+        else:
+            yield equation
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:])
 def test_bfloat16_is_near_in_every_form(backend):
     network = ResNet(CONFIGS["resnet50"], 3)
     variables = _drawn(network)

@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from pagjax import align, checkpoints, synthesize
+from pagjax import align, synthesize
 from pagjax.figures import __main__ as figures
 from pagjax.io.files import ownership
-from pagjax.networks.base import BaseNetwork
-from pagjax.seeds import store
-from pagjax.seeds.fitting import fit_classes
 from tests.safety import stubs
 from tests.safety.injection import Killed, check_every_kill, snapshot, watched
-from tests.support import tiny_checkpoint
-from tests.training import tiny
-
-SHIPPED = "cifar10-gaussian-0.25"
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory) -> Path:
-    """A network, statistics of its classes, two pictures."""
-    folder = tmp_path_factory.mktemp("inputs")
-    tiny_checkpoint.save(folder)
-    fitted = fit_classes(tiny.data(60), split="train", share=0.9)
-    store.save(folder / "tiny.npz", dataclasses.replace(fitted, labels=tiny_checkpoint.LABELS))
-    for number in range(2):
-        Image.new("RGB", (16, 16), (100 * number, 50, 20)).save(folder / f"{number}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def networks(inputs) -> dict[str, BaseNetwork]:
-    return {str(inputs / "tiny"): checkpoints.load(inputs / "tiny"), "": checkpoints.load(SHIPPED)}
-
-
-@pytest.fixture
-def cheap(monkeypatch, networks):
-    stubs.install(monkeypatch, networks)
 
 
 def _synthesize(inputs: Path, out: Path, *more: str) -> list[str]:

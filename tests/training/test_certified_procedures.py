@@ -118,9 +118,7 @@ def test_smoothmixs_target_lets_gradients_through():
     np.testing.assert_array_equal(moved, right)
 
 
-def _catrs_loss(
-    settings: Settings, logits: np.ndarray, soft: np.ndarray
-) -> tuple[float, list[int]]:
+def _catrs_loss(logits: np.ndarray, soft: np.ndarray) -> tuple[float, list[int]]:
     uniforms, losses, kept = _uniforms(M), [], []
     for image, label in enumerate(LABELS):
         p = special.softmax(logits[image], axis=-1)
@@ -227,11 +225,17 @@ def test_aligned_asks_for_the_bayes_optimal_direction(num_targets):
     assert float(loss) == pytest.approx(fit.mean(), rel=1e-5)
 
 
-def test_aligneds_second_derivatives_go_through_the_network_in_training_form(x64):
-    settings = replace(SETTINGS, num_noise=1, stage_sizes=(1, 1))
+@pytest.fixture
+def standard_x64(x64):
+    """Float64 with the usual promotions: Flax's batch norm begins in float32."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+def test_aligneds_second_derivatives_go_through_the_network_in_training_form(standard_x64):
+    settings = replace(SETTINGS, num_noise=1, stage_sizes=(1,))
     network = network_of(settings, tiny.CLASSES)
-    with jax.numpy_dtype_promotion("standard"):  # Flax's batch norm begins in float32
-        variables = jax.jit(network.init)(jax.random.key(0), jnp.zeros((1, *SHAPE)))
+    variables = jax.jit(network.init)(jax.random.key(0), jnp.zeros((1, *SHAPE)))
     variables = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), dict(variables))
     step: Step = tiny.step_of(settings)
     step = step._replace(images=step.images.astype(jnp.float64), bayes=tiny.bayes(settings.sigma))

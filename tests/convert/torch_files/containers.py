@@ -92,3 +92,21 @@ def written(folder: Path, data: bytes, name: str = "weights.pt") -> Path:
     path = folder / name
     path.write_bytes(data)
     return path
+
+
+def in_zip(content: Any) -> bytes:
+    """A pickle in an archive."""
+    return zip_bytes(content)
+
+
+def in_stream(content: Any) -> bytes:
+    """A pickle in a stream."""
+    return legacy_bytes(content)
+
+
+def in_tar(content: Any) -> bytes:
+    """A pickle in a tar archive."""
+    return tar_bytes(content, [], [], [])
+
+
+CONTAINERS = [in_zip, in_stream, in_tar]
