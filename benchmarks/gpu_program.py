@@ -6,7 +6,7 @@
 Needs XLA's compiler for GPUs (`pip install -e '.[cuda]'`), and no GPU. Nothing is timed, and what
 is chosen by timing on a device is left at its default here: which of a library's algorithms runs,
 and whether a matrix product goes to it or to a kernel of XLA's own. What convolutions are fused
-with does not depend on that. `--form` chooses another backend's forms of the layers, for comparison.
+with does not depend on that. `--form` takes another backend's forms of the layers, to compare.
 """
 
 from __future__ import annotations
