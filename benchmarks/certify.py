@@ -1,6 +1,6 @@
 """Noise draws a second of hard certification, here and in PyTorch, paired and in turn.
 
-    python benchmarks/certify.py [--network resnet50] [--num-draws 200] [--batch 20] [--rounds 4]
+    python benchmarks/certify.py [--network shipped-128] [--num-draws 200] [--batch 20] [--rounds 4]
 
 The same random weights in float32, batches of the same size, votes counted as in Cohen et al.'s
 CERTIFY; then, in the same rounds, as many at once as pagjax chooses by itself. PyTorch as its users
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -27,17 +26,16 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import step_torch  # noqa: E402
-from benchmarks.workers import Worker, peak_memory, serve, spread  # noqa: E402
+from benchmarks import networks, step_torch  # noqa: E402
+from benchmarks.workers import Worker, peak_memory, processor, serve, spread  # noqa: E402
 from pagjax.jobs.memory import keep_freed_memory  # noqa: E402
 
 SIGMA, LONGER = 0.25, 8
-SIDES = {"cifar-resnet20": 32, "resnet50": 224}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", choices=list(SIDES), default="cifar-resnet20")
+    parser.add_argument("--network", choices=list(networks.SHAPES), default="cifar-resnet20")
     parser.add_argument("--device", choices=["auto", "cpu", "gpu"], default="auto")
     parser.add_argument("--num-draws", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=100)
@@ -55,7 +53,7 @@ def main() -> None:
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     os.environ["JAX_PLATFORMS"] = {"cpu": "cpu", "gpu": "cuda,cpu"}[args.device]
     with tempfile.TemporaryDirectory() as folder:
-        np.savez(Path(folder) / "weights.npz", **_torch_weights(args.network))  # type: ignore[arg-type]
+        np.savez(Path(folder) / "weights.npz", **networks.weights(args.network))  # type: ignore[arg-type]
         compare(args, folder)
 
 
@@ -63,9 +61,8 @@ def compare(args: argparse.Namespace, folder: str) -> None:
     flags = ["--folder", folder, "--network", args.network, "--num-draws", str(args.num_draws)]
     flags += ["--batch", str(args.batch), "--device", args.device]
     command = [str(Path(__file__).resolve()), *flags, "--worker"]
-    processor = platform.processor() or platform.machine()
     with Worker([*command, "torch"]) as theirs, Worker([*command, "pagjax"]) as ours:
-        print(f"{processor}, {os.cpu_count()} cores; {args.network} on {ours.ask('device')}")
+        print(f"{processor()}, {os.cpu_count()} cores; {args.network} on {ours.ask('device')}")
         print(
             f"{args.num_draws} draws in batches of {args.batch}, {args.rounds} rounds", flush=True
         )
@@ -92,7 +89,7 @@ def torch_worker(args: argparse.Namespace) -> dict[str, Any]:
     torch.backends.cudnn.benchmark = True
     torch.manual_seed(0)
     device = {"cpu": "cpu", "gpu": "cuda"}[args.device]
-    network = _torch_network(args.network).eval()
+    network = networks.torch_network(args.network).eval()
     weights = np.load(args.folder / "weights.npz")
     network.load_state_dict({key: torch.from_numpy(weights[key]) for key in weights.files})
     network.to(device, memory_format=torch.channels_last)
@@ -120,22 +117,12 @@ def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
 
     from pagjax.certification.sampling import DrawStream
     from pagjax.certification.votes import count_votes
-    from pagjax.convert import torch_resnets
     from pagjax.core.mesh import make_mesh, place, use_cores
     from pagjax.core.outputs import vote
-    from pagjax.networks import NORMALIZERS
-    from pagjax.networks.base import Description, base_network
 
     use_cores()
     mesh = make_mesh(1, args.num_draws)
-    weights = np.load(args.folder / "weights.npz")
-    state = {key: weights[key] for key in weights.files if not key.endswith("tracked")}
-    found = torch_resnets.identify(state)
-    side = (SIDES[args.network],) * 2
-    description = Description(
-        found.name, found.config, found.num_classes, NORMALIZERS["none"], side
-    )
-    network = base_network(description, torch_resnets.convert(state, found))
+    network = networks.base(args.network, np.load(args.folder / "weights.npz"))
     logits_fn = place(network.logits_fn, mesh)
     image = jnp.asarray(_image(args.network))
 
@@ -171,20 +158,8 @@ def _rate(work: Callable[[], None], draws: int) -> float:
 
 
 def _image(name: str) -> np.ndarray:
-    return np.random.default_rng(0).random((SIDES[name], SIDES[name], 3), dtype=np.float32)
-
-
-def _torch_network(name: str) -> Any:
-    from peers import torch_networks
-
-    return torch_networks.resnet50() if name == "resnet50" else torch_networks.cohen_cifar(20)
-
-
-def _torch_weights(name: str) -> dict[str, np.ndarray]:
-    from peers.torch_networks import randomise
-
-    state = randomise(_torch_network(name), seed=0).state_dict()
-    return {key: value.numpy() for key, value in state.items()}
+    side = networks.SHAPES[name].side
+    return np.random.default_rng(0).random((side, side, 3), dtype=np.float32)
 
 
 if __name__ == "__main__":

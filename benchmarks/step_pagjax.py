@@ -1,14 +1,20 @@
-"""The pagjax side of the step benchmark."""
+"""The pagjax side of the step benchmark.
+
+Answers are asked for by a name and a number of pictures, such as ``loop 4``.
+"""
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import networks, traces
 from benchmarks.workers import peak_memory, timed
 
 SIGMA, EPSILON, STEP_SIZE, TARGET = 0.5, 40.0, 0.7, 7
@@ -34,21 +40,26 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     folder = Path(args.folder)
     if kind == "loop":
         meshes.use_cores()
-    mesh = meshes.make_mesh(1, args.num_samples)
-    logits_fn = meshes.place(network(folder, args, kind == "naive", precision), mesh)
+    logits_fn = network(folder, args, kind == "naive", precision)
     problem = np.load(folder / "problem.npz")
-    start, noise = jnp.asarray(problem["image"]), jnp.asarray(problem["noise"])
-    key = jax.random.key(0)
+    images, noise = jnp.asarray(problem["images"]), jnp.asarray(problem["noise"])
+    start, key = images[0], jax.random.key(0)
 
-    def loop() -> None:
-        targeted_pgd(
-            logits_fn,
-            start[None],
-            jnp.array([TARGET]),
-            key,
-            Recipe(SIGMA, EPSILON, STEP_SIZE, args.steps, args.num_samples),
-            mesh=mesh,
-        ).images.block_until_ready()
+    def loop_of(pictures: int) -> Callable[[], None]:
+        mesh = meshes.make_mesh(pictures, args.num_samples)
+        placed = meshes.place(logits_fn, mesh)
+
+        def loop() -> None:
+            targeted_pgd(
+                placed,
+                images[:pictures],
+                jnp.full(pictures, TARGET),
+                key,
+                Recipe(SIGMA, EPSILON, STEP_SIZE, args.steps, args.num_samples),
+                mesh=mesh,
+            ).images.block_until_ready()
+
+        return loop
 
     @jax.jit
     def step(state: pgd.PGDState, logits_fn: Any) -> pgd.PGDState:
@@ -73,8 +84,6 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
         for _ in range(args.steps):
             state = step(state, logits_fn)
             state.image.block_until_ready()
-
-    work = alone if kind == "alone" else loop
 
     def save_gradient() -> str:
         path = folder / f"{precision}-{kind}.npy"
@@ -108,33 +117,38 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     def describe() -> str:
         return f"JAX {jax.__version__} on {jax.devices()[0].device_kind}"
 
-    return {
-        "compile": lambda: timed(work, 1),
+    def profile(work: Callable[[], None]) -> tuple[float, float] | None:
+        """Kernels a step, and the share of the time that the device is busy."""
+        with tempfile.TemporaryDirectory() as traced:
+            with jax.profiler.trace(traced):
+                work()
+            found = traces.read(Path(traced))
+        return found and (found.kernels / args.steps, found.share)
+
+    answers: dict[str, Callable[[], Any]] = {
         "describe": describe,
         "gradient": save_gradient,
-        "loop": lambda: timed(work, args.steps),
-        "memory": memory,
         "rate": rate,
     }
+    for pictures in args.pictures:
+        work = alone if kind == "alone" else loop_of(pictures)
+        answers |= {
+            f"compile {pictures}": partial(timed, work, 1),
+            f"choose {pictures}": work,
+            f"loop {pictures}": partial(timed, work, args.steps),
+            f"memory {pictures}": memory,
+            f"profile {pictures}": partial(profile, work),
+            f"release {pictures}": lambda: None,
+        }
+    return answers
 
 
 def network(folder: Path, args: argparse.Namespace, naive: bool, precision: str) -> Any:
-    """The logits of the benchmark's ResNet-50, in its inference form or as it was trained."""
+    """The logits of the benchmark's network, in its inference form or as it was trained."""
     from jax.tree_util import Partial
 
-    from pagjax.convert import torch_resnets
-    from pagjax.networks import NORMALIZERS
-    from pagjax.networks.base import Description, base_network
-
-    weights = np.load(folder / "weights.npz")
-    state = {key: weights[key] for key in weights.files if not key.endswith("tracked")}
-    found = torch_resnets.identify(state)
-    side = (args.side, args.side)
-    description = Description(
-        found.name, found.config, found.num_classes, NORMALIZERS["none"], side
-    )
     narrow = "bfloat16" if precision == "bfloat16" else "float32"
-    base = base_network(description, torch_resnets.convert(state, found), narrow)  # type: ignore[arg-type]
+    base = networks.base(args.network, np.load(folder / "weights.npz"), narrow)
     if not naive:
         return base.logits_fn
     module = base.network

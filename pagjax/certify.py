@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pagjax.arguments.certification import (
     CERTIFY_DRAWS,
@@ -143,6 +143,11 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[LogJob]:
     staged = args.staged
     if args.predict and staged is not None:
         raise JobError("--staged decides radii, which --predict does not find")
+    if args.sound and args.soft:
+        raise JobError(
+            "--sound counts votes in whole numbers, and --soft sums rounded probabilities: leave "
+            "one of them out"
+        )
     draws = args.num_draws or (PREDICT_DRAWS if args.predict else CERTIFY_DRAWS)
     if args.soft and draws < 2:
         raise JobError("--soft: a mean's bounds need --num-draws of at least 2")
@@ -168,7 +173,8 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[LogJob]:
             precision=args.precision,
             preprocessing=preprocessing,
             class_name=args.class_name,
-            platform=None if args.precision == "float32" else jax.default_backend(),
+            platform=jax.default_backend() if args.precision != "float32" or args.sound else None,
+            sound=args.sound,
         )
         for sigma in sigmas
     ]
@@ -176,43 +182,9 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[LogJob]:
 
 def report(args: argparse.Namespace) -> int:
     """Prints tables, draws curves, fills cards; returns the exit status."""
-    from pagjax.certified_logs import cards, plot, reading, report
-    from pagjax.certified_logs.logs import LogError
-    from pagjax.io.files import atomic
+    from pagjax.certified_logs import command
 
-    names = args.names or report.names_of(args.logs)
-    if len(names) != len(args.logs):
-        raise LogError(f"{len(names)} names for {len(args.logs)} logs: give one each")
-    kind = None if args.plot is None else args.plot.suffix.removeprefix(".").lower()
-    if kind not in (None, "png", "pdf", "svg"):
-        raise LogError(f"--plot {args.plot}: needs .png, .pdf or .svg")
-    logs = [reading.read(path) for path in args.logs]
-    for path, log in zip(args.logs, logs, strict=True):
-        for line in reading.told(path, log):
-            print(line, file=sys.stderr)
-    for line in reading.differences(logs, names):
-        print(line, file=sys.stderr)
-    summaries = [
-        report.summarise(log, name, sigma=report.sigma_of(path), radii=args.radii)
-        for log, name, path in zip(logs, names, args.logs, strict=True)
-    ]
-    tables: dict[str, Any] = {
-        "text": report.text_table,
-        "csv": report.csv_table,
-        "latex": report.latex_table,
-    }
-    print(tables[args.format](summaries))
-    if kind is not None:
-        drawn = [(log, name) for log, name in zip(logs, names, strict=True) if log.certifies]
-        if not drawn:
-            raise LogError(f"--plot {args.plot}: needs a log with radii")
-        atomic.write_bytes(args.plot, plot.draw(*zip(*drawn, strict=True), format=kind))
-    left_out = sum(len(log.left_out) for log in logs)
-    if args.card is not None:
-        if left_out:
-            raise LogError(f"--card {args.card}: lines of the logs were left out: mend them first")
-        cards.fill(args.card, args.logs, summaries)
-    return EXIT_SOME_SKIPPED if left_out else EXIT_DONE
+    return command.run(args)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ class Bottleneck(WithShortcut):
 
 
 class TorchResNet(nn.Module):
-    """Torchvision's, Cohen's, akamaster's and Madry Lab's residual networks, by argument.
+    """Torchvision's, Cohen's, akamaster's, Madry Lab's and pagjax's residual networks, by argument.
 
     What follows `head` is what their tensors cannot tell, and what wide bottlenecks have.
     """
@@ -103,7 +103,8 @@ class TorchResNet(nn.Module):
         super().__init__()
         size, usual = (7, 2) if stem == "imagenet" else (3, 1)
         self.pools = stem == "imagenet" if pools is None else pools
-        self.conv1 = _conv(3, width, size, stem_stride or usual)
+        self.side = 2 if stem == "space_to_depth" else 1
+        self.conv1 = _conv(3 * self.side**2, width, size, stem_stride or usual)
         self.bn1 = nn.BatchNorm2d(width)
         inputs = width
         self.stages = []
@@ -120,6 +121,12 @@ class TorchResNet(nn.Module):
         self.add_module(head, nn.Linear(inputs, num_classes))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.side > 1:  # blocks of pixels as channels, row by row, colours innermost
+            n, channels, height, width = x.shape
+            x = x.reshape(
+                n, channels, height // self.side, self.side, width // self.side, self.side
+            )
+            x = x.permute(0, 3, 5, 1, 2, 4).flatten(1, 3)
         x = functional.relu(self.bn1(self.conv1(x)))
         if self.pools:
             x = functional.max_pool2d(x, 3, stride=2, padding=1)
@@ -165,3 +172,13 @@ def madry_cifar_resnet50(num_classes: int = 10, width: int = 64) -> TorchResNet:
     return TorchResNet(
         "cifar", Bottleneck, (3, 4, 6, 3), width, num_classes, shortcut="shortcut", head="linear"
     )
+
+
+def pagjax_128(num_classes: int = 10) -> TorchResNet:
+    """The shape of the shipped networks for 128 pixels."""
+    return TorchResNet("cifar", Basic, (1, 1, 2, 2, 2), 16, num_classes)
+
+
+def pagjax_32(num_classes: int = 10) -> TorchResNet:
+    """The shape of the shipped networks for 32 pixels."""
+    return TorchResNet("space_to_depth", Basic, (1, 2, 2), 64, num_classes)

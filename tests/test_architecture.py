@@ -70,13 +70,22 @@ ORDER = [room for rooms in FLOORS.values() for room in rooms]
 # Inside the larger rooms, in the same sense.
 INSIDE = {
     "core": [
-        *("checks", "mesh", "draws", "outputs", "sampling", "objectives", "projections"),
-        *("gradients", "smoothing", "pgd", "class_gaussians", "recipe", "targeted", "program"),
+        *("checks", "mesh", "draws", "grid", "outputs", "sampling", "objectives"),
+        *(
+            "projections",
+            "gradients",
+            "smoothing",
+            "pgd",
+            "class_gaussians",
+            "recipe",
+            "targeted",
+            "program",
+        ),
     ],
     "io": ["lettering", "files", "pictures", "data"],
 }
 # Modules of a room that are commands, or hold what several of its commands share.
-COMMANDS = ("__main__", "command", "command_line", "commands", "blind")
+COMMANDS = ("__main__", "command", "command_line", "commands", "blind", "radius")
 # The numbers themselves; intervals and rows stand above them, on SciPy.
 ALIGNMENT = [
     f"alignment/{name}"

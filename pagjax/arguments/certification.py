@@ -7,9 +7,10 @@ from pathlib import Path
 from pagjax.arguments import shared, types
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.arguments.processes import add_processes
+from pagjax.arguments.reports import RADII as RADII
+from pagjax.arguments.reports import report_parser as report_parser
 
 OUT = Path("pagjax-certificates")
-RADII = (0.0, 0.25, 0.5, 0.75, 1.0)
 PREDICT_DRAWS, CERTIFY_DRAWS = 1000, 100_000
 COSTS = (
     "on two cores, an image at N = 10,000 takes about 7 s with a shipped network of 32 pixels, "
@@ -102,6 +103,13 @@ def parser() -> Parser:
         help="stop drawing once it is decided which of these radii are reached "
         f"(without R: {' '.join(f'{radius:g}' for radius in RADII)})",
     )
+    how.add_argument(
+        "--sound",
+        action="store_true",
+        help="certificates that hold in floating point too, for all pictures of whole 8-bit "
+        "levels in the ball: noise rounded to levels, drawn exactly, bounds proven in whole "
+        "numbers (default: float32 noise, as in the field)",
+    )
     shared.add_seed(how)
     how.add_argument(
         "--precision",
@@ -123,40 +131,4 @@ def parser() -> Parser:
         help="draws that a device holds at once (default: what suits it)",
     )
     add_processes(parser)
-    return parser
-
-
-def report_parser() -> Parser:
-    """The arguments of `report`."""
-    parser = parser_of(
-        "certify report",
-        "Certified accuracy in percent with its 95%% interval, average certified "
-        "radius (ACR) and abstentions of logs, ours and published ones. Radii are l2 lengths in "
-        "pixel units of [0, 1].",
-        costs="seconds a log.",
-    )
-    parser.add_argument("logs", nargs="+", type=Path, metavar="LOG")
-    parser.add_argument(
-        "--radii",
-        nargs="+",
-        type=types.length,
-        default=RADII,
-        metavar="R",
-        help=f"columns of the table (default: {' '.join(f'{radius:g}' for radius in RADII)})",
-    )
-    parser.add_argument("--names", nargs="+", metavar="NAME", help="of the logs, in order")
-    parser.add_argument(
-        "--format",
-        choices=["text", "csv", "latex"],
-        default="text",
-        help="of the table (default: text)",
-    )
-    parser.add_argument(
-        "--plot", type=Path, metavar="FILE", help="also draw the curves: .png, .pdf or .svg"
-    )
-    parser.add_argument(
-        "--card",
-        metavar="NAME_OR_PATH",
-        help="also write the accuracies into the card of the network that the logs are of",
-    )
     return parser

@@ -24,6 +24,7 @@ from pagjax.certification.least import least_soft_draws as least_soft_draws
 from pagjax.certification.radius import certified_radius as certified_radius
 from pagjax.certification.radius import smoothed_range as smoothed_range
 from pagjax.certification.soft import certify_soft as certify_soft
+from pagjax.certification.sound import on_grid as on_grid
 from pagjax.certification.staged import check_radii as check_radii
 from pagjax.certification.summary import Share as Share
 from pagjax.certification.summary import abstention_rate as abstention_rate
@@ -54,6 +55,7 @@ __all__ = (
     "least_draws",
     "least_soft_draws",
     "mean_margins",
+    "on_grid",
     "predict",
     "smoothed_range",
 )

@@ -13,6 +13,7 @@ from jax import Array
 from jax.tree_util import Partial
 from jax.typing import ArrayLike
 
+from pagjax.certification.sound import check_on_grid
 from pagjax.core import draws
 from pagjax.core.checks import Bounds, as_images, as_key, as_target, as_targets, num_classes
 
@@ -29,6 +30,7 @@ def of_each(
     *,
     bounds: Bounds | None,
     classes: Any = None,
+    sound: bool = False,
 ) -> Record:
     """Maps a certificate's procedure over images, all of which are checked before the first.
 
@@ -40,16 +42,17 @@ def of_each(
             rank 3 meets the draws of the key itself.
         bounds: see `pagjax.core.checks.as_images`.
         classes: an index or label for every image, or None.
+        sound: whether only images of whole 8-bit levels will do.
 
     Returns:
         What `one` returns; of a batch, a record of the same kind whose fields are arrays.
     """
     if getattr(images, "ndim", 4) == 3:
-        batch = _checked(network, [images], bounds)
+        batch = _checked(network, [images], bounds, sound)
         if classes is not None:
             classes = as_target(classes, num_classes(network, batch), network)
         return one(batch[0], _single(as_key(key)), classes)
-    batch = _checked(network, images, bounds)
+    batch = _checked(network, images, bounds, sound)
     keys = draws.image_keys(key, len(batch))
     chosen: Sequence[int | None] = [None] * len(batch)
     if classes is not None:
@@ -60,12 +63,14 @@ def of_each(
     return type(found[0])(**columns)
 
 
-def _checked(network: Partial, images: Any, bounds: Bounds | None) -> Array:
+def _checked(network: Partial, images: Any, bounds: Bounds | None, sound: bool) -> Array:
     batch = as_images(images, bounds=bounds, network=network)
     if isinstance(batch, jax.core.Tracer):
         raise TypeError("a certificate is counted on the host: call certify outside jit and vmap")
     if num_classes(network, batch) < 2:
         raise ValueError("a network of one class has nothing to certify")
+    if sound:
+        check_on_grid(batch)
     return batch
 
 

@@ -25,6 +25,8 @@ class Certificate:
         totals: over the estimation draws, shape ``[classes]``: votes (integers) of a hard-smoothed
             classifier, summed probabilities of a soft-smoothed one.
         num_draws: how many estimation draws were made.
+        sound: whether it holds in the arithmetic that computed it, for pictures of whole 8-bit
+            levels, see `pagjax.certification.sound`.
     """
 
     prediction: int
@@ -33,20 +35,21 @@ class Certificate:
     upper_bound: float
     totals: np.ndarray
     num_draws: int
+    sound: bool = False
 
     def __repr__(self) -> str:
         """Class, radius and bound of each image, at most six of them."""
         return _told("Certificate", self._lines(), np.ndim(self.prediction) > 0)
 
     def _lines(self) -> list[str]:
-        fields = self.prediction, self.radius, self.lower_bound, self.num_draws
+        fields = self.prediction, self.radius, self.lower_bound, self.num_draws, self.sound
         rows = zip(*map(np.ravel, np.broadcast_arrays(*fields)), strict=True)
         return [
             f"class {label}, l2 radius {radius:.4g}, probability at least {lower:.4g} "
-            f"({draws:,} draws)"
+            f"({draws:,} draws{', sound' if sound else ''})"
             if label != ABSTAIN
             else f"abstains ({draws:,} draws)"
-            for label, radius, lower, draws in rows
+            for label, radius, lower, draws, sound in rows
         ]
 
 

@@ -2,12 +2,14 @@
 
 The theorems are about exact Gaussian noise and real numbers. Bounds and quantiles here are exact in
 float64; the network and its noise are float32, as everywhere in the field (Voráček and Hein 2023
-show networks made to exploit that).
+show networks made to exploit that). With `sound` all of it holds as computed, see
+`pagjax.certification.sound`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -22,6 +24,7 @@ from pagjax.certification.bounds import check_alpha
 from pagjax.certification.certificate import ABSTAIN, Certificate, Prediction
 from pagjax.certification.least import least_draws
 from pagjax.certification.plan import CertificationPlan
+from pagjax.certification.proofs import upper_tail_at_most
 from pagjax.certification.votes import Votes, count_votes
 from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_count
 from pagjax.core.outputs import vote
@@ -42,6 +45,7 @@ def certify(
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
     bounds: Bounds | None = UNIT_BOX,
+    sound: bool = False,
 ) -> Certificate:
     """Cohen et al.'s CERTIFY: the class of selection draws, bounded on fresh estimation draws.
 
@@ -69,14 +73,16 @@ def certify(
         chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
         mesh: from `pagjax.core.mesh.make_mesh`, along whose draws they are split.
         bounds: lowest and highest pixel value, or None for pixels in other units.
+        sound: whether the certificate holds in the arithmetic that computed it, for and of pictures
+            of whole 8-bit levels: see `pagjax.certification.sound`.
 
     Returns:
         A `Certificate`; of a batch, one whose fields are arrays.
 
     Raises:
         ValueError: if images are not in the box or hold NaN, sigma or alpha are out of range, a
-            count is below 1 or too small for alpha, a radius negative, there is one class, or all
-            selection draws' logits are NaN or tied.
+            count is below 1 or too small for alpha, a radius negative, there is one class, all
+            selection draws' logits are NaN or tied, or with `sound` an image is off the grid.
         TypeError: for a key or images that are none.
 
     Reference: Cohen, Rosenfeld and Kolter (2019), section 3.2.2.
@@ -98,6 +104,7 @@ def certify(
         chunk_size=chunk_size,
         mesh=mesh,
         bounds=bounds,
+        sound=sound,
     )
     return certify_by(plan, logits_fn, images, key, label, draws="num_estimation")
 
@@ -119,9 +126,10 @@ def certify_by(
         first, second = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
         selection = plan.stream(vote, network, image, first, plan.num_selection)
         target = int(count_votes(selection, plan.num_selection).argmax())
-        return plan.certificate(Votes(target, plan.sigma), network, image, second, label)
+        votes = Votes(target, plan.sigma, sound=plan.sound)
+        return plan.certificate(votes, network, image, second, label)
 
-    return of_each(one, network, images, key, bounds=plan.bounds, classes=label)
+    return of_each(one, network, images, key, bounds=plan.bounds, classes=label, sound=plan.sound)
 
 
 # Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
@@ -139,6 +147,7 @@ def certify_class(
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
     bounds: Bounds | None = UNIT_BOX,
+    sound: bool = False,
 ) -> Certificate:
     """The radius within which the smoothed classifier predicts a class named beforehand.
 
@@ -162,15 +171,17 @@ def certify_class(
         chunk_size=chunk_size,
         mesh=mesh,
         bounds=bounds,
+        sound=sound,
     )
     _check(plan, "num_draws")
     network = as_partial(logits_fn)
 
     def one(image: Array, key: Array, target: int | None) -> Certificate:
         assert target is not None
-        return plan.certificate(Votes(target, sigma), network, image, key, label)
+        votes = Votes(target, sigma, sound=sound)
+        return plan.certificate(votes, network, image, key, label)
 
-    return of_each(one, network, images, key, bounds=bounds, classes=target)
+    return of_each(one, network, images, key, bounds=bounds, classes=target, sound=sound)
 
 
 # Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
@@ -185,6 +196,7 @@ def predict(
     chunk_size: int | None = None,
     mesh: Mesh | None = None,
     bounds: Bounds | None = UNIT_BOX,
+    sound: bool = False,
 ) -> Prediction:
     """Cohen et al.'s PREDICT: the class with the most votes, or abstention where that is chance.
 
@@ -201,7 +213,7 @@ def predict(
         1
     """
     plan = CertificationPlan(
-        sigma, num_draws, alpha, chunk_size=chunk_size, mesh=mesh, bounds=bounds
+        sigma, num_draws, alpha, chunk_size=chunk_size, mesh=mesh, bounds=bounds, sound=sound
     )
     return predict_by(plan, logits_fn, images, key)
 
@@ -217,10 +229,15 @@ def predict_by(
     def one(image: Array, key: Array, _: int | None) -> Prediction:
         stream = plan.stream(vote, network, image, key, plan.num_draws)
         counts = count_votes(stream, plan.num_draws)
-        unsure = bool(abstains(counts, plan.num_draws, plan.alpha))
+        alpha = plan.alpha_of(image)
+        unsure = bool(abstains(counts, plan.num_draws, alpha))
+        if plan.sound and not unsure:
+            top, rival = map(int, _top_and_rival(counts, plan.num_draws))
+            half = Fraction(1, 2)
+            unsure = not upper_tail_at_most(top, top + rival, half, half * Fraction(alpha))
         return Prediction(ABSTAIN if unsure else int(counts.argmax()), counts)
 
-    return of_each(one, network, images, key, bounds=plan.bounds)
+    return of_each(one, network, images, key, bounds=plan.bounds, sound=plan.sound)
 
 
 def _check(plan: CertificationPlan, draws: str) -> None:
@@ -248,7 +265,11 @@ def abstains(votes: np.ndarray, num_draws: int, alpha: float) -> np.ndarray:
         [True, False, True]
     """
     check_alpha(alpha)
-    ordered = np.sort(votes, axis=-1)
-    top = ordered[..., -1]
-    rival = np.maximum(ordered[..., -2], num_draws - votes.sum(axis=-1))
+    top, rival = _top_and_rival(votes, num_draws)
     return (top <= rival) | (2 * stats.binom.sf(top - 1, top + rival, 0.5) > alpha)
+
+
+def _top_and_rival(votes: np.ndarray, num_draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """Votes of the first class, and of its rival."""
+    ordered = np.sort(votes, axis=-1)
+    return ordered[..., -1], np.maximum(ordered[..., -2], num_draws - votes.sum(axis=-1))

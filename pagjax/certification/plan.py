@@ -9,9 +9,10 @@ from typing import Literal
 from jax import Array
 from jax.sharding import Mesh
 
-from pagjax.certification import staged
+from pagjax.certification import sound, staged
 from pagjax.certification.bounds import MeanBound, check_alpha, check_bound
 from pagjax.certification.certificate import Certificate
+from pagjax.certification.discrete import grid_noise
 from pagjax.certification.least import check_enough
 from pagjax.certification.radius import check_sigma
 from pagjax.certification.sampling import DrawStream
@@ -35,6 +36,7 @@ class CertificationPlan:
         chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
         mesh: along whose draws they are split; None means one device.
         bounds: lowest and highest pixel value, or None for pixels in other units.
+        sound: whether the arithmetic is accounted for, see `pagjax.certification.sound`.
     """
 
     sigma: float
@@ -47,6 +49,7 @@ class CertificationPlan:
     chunk_size: int | None = None
     mesh: Mesh | None = None
     bounds: Bounds | None = UNIT_BOX
+    sound: bool = False
 
     def __post_init__(self) -> None:
         """Keeps radii as a tuple, so that plans can be compared and told apart."""
@@ -69,6 +72,8 @@ class CertificationPlan:
             raise ValueError(f"rivals = {self.rivals!r}: choose bounded or rest")
         check_count(draws, self.num_draws)
         staged.check_radii(self.radii or ())
+        if self.sound:
+            sound.check_box(self.bounds)
 
     def check_enough(self, draws: str, least: int) -> None:
         """Refuses draws that are too few to answer, see `pagjax.certification.least`."""
@@ -78,6 +83,12 @@ class CertificationPlan:
     def in_stages(self) -> bool:
         """Whether draws are looked at in stages that share alpha."""
         return self.radii is not None
+
+    def alpha_of(self, image: Array) -> float:
+        """The failure probability that is left for the votes on an image."""
+        if not self.sound:
+            return self.alpha
+        return sound.charged_alpha(self.alpha, self.sigma, image.size, self.num_draws)
 
     def stream(
         self,
@@ -95,6 +106,7 @@ class CertificationPlan:
             key,
             sigma=self.sigma,
             most=most,
+            grid=grid_noise(self.sigma) if self.sound else None,
             chunk_size=self.chunk_size,
             mesh=self.mesh,
         )
@@ -116,6 +128,7 @@ class CertificationPlan:
             key: of the draws.
             label: see `staged.run`.
         """
-        stages = staged.plan(self.num_draws, self.alpha, staged=self.in_stages)
+        alpha = self.alpha_of(image)
+        stages = staged.plan(self.num_draws, alpha, staged=self.in_stages)
         stream = self.stream(evidence.of_logits, network, image, key, self.num_draws)
         return staged.run(evidence, stream, stages, self.radii, label)

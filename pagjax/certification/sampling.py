@@ -11,7 +11,9 @@ from jax import Array
 from jax.sharding import Mesh
 
 from pagjax.core import draws
+from pagjax.core import mesh as meshes
 from pagjax.core.checks import LogitsFn, check_count
+from pagjax.core.grid import GridNoise
 from pagjax.core.mesh import DRAWS
 from pagjax.core.outputs import draw_outputs
 
@@ -24,9 +26,9 @@ _PARTS = 4
 class DrawStream:
     """Draws number 0, 1, 2, ... of one image; what they are depends on the key alone.
 
-    Only plain independent Gaussian draws: bounds are theorems about independent draws, so
-    antithetic, stratified or quasi-random ones have no place here. Products run at full precision
-    on accelerators, so that the network is the one that was trained.
+    Only plain independent Gaussian draws, on a grid or not: bounds are theorems about independent
+    draws, so antithetic, stratified or quasi-random ones have no place here. Products run at full
+    precision on accelerators, so that the network is the one that was trained.
 
     Args:
         of_logits: logits ``[classes]`` to what a draw contributes.
@@ -36,7 +38,7 @@ class DrawStream:
         sigma: noise level in pixel units.
         most: how many draws may be asked for in all.
         chunk_size: the most draws a device holds at once; None chooses. Changes no draw.
-        mesh: see `pagjax.core.outputs.draw_outputs`.
+        grid, mesh: see `pagjax.core.outputs.draw_outputs`.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class DrawStream:
         *,
         sigma: float,
         most: int,
+        grid: GridNoise | None = None,
         chunk_size: int | None = None,
         mesh: Mesh | None = None,
     ) -> None:
@@ -55,7 +58,7 @@ class DrawStream:
         check_count("num_samples", most)
         check_count("chunk_size", chunk_size)
         devices = 1 if mesh is None else mesh.shape[DRAWS]
-        platform = jax.default_backend() if mesh is None else mesh.devices.flat[0].platform
+        platform = meshes.platform(mesh)
         share, largest = -(-most // devices), draws.forward_chunk(image.size, platform)
         at_once = draws.balanced_chunk(share, chunk_size or largest, image.size)
         parts = _parts_a_call(-(-share // at_once)) if platform == "cpu" else 1
@@ -74,6 +77,7 @@ class DrawStream:
                     sigma=sigma,
                     first=first,
                     count=self._chunk,
+                    grid=grid,
                     at_once=at_once,
                     mesh=mesh,
                 )

@@ -104,6 +104,8 @@ def certify_soft_by(
 ) -> Certificate:
     """`certify_soft` by a plan; `draws` is what its draws are called in messages."""
     plan.check(draws)
+    if plan.sound:
+        raise ValueError("`sound` counts votes; sums of probabilities are rounded: take `certify`")
     if plan.rivals == "rest":
         check_count("num_selection", plan.num_selection)
     network = as_partial(logits_fn)

@@ -15,6 +15,7 @@ bounds in place of the ones there.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -128,9 +129,7 @@ def run(
             if another or not undecided:
                 break
     assert best is not None
-    return Certificate(
-        best.prediction, best.radius, best.lower_bound, best.upper_bound, found.totals, done
-    )
+    return dataclasses.replace(best, totals=found.totals, num_draws=done)
 
 
 def check_radii(radii: Sequence[float]) -> None:

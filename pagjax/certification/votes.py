@@ -8,6 +8,7 @@ import numpy as np
 
 from pagjax.certification.bounds import clopper_pearson_lower, clopper_pearson_upper
 from pagjax.certification.certificate import ABSTAIN, Certificate
+from pagjax.certification.proofs import proven_clopper_pearson_lower, proven_radius
 from pagjax.certification.radius import certified_radius, signed_radius
 from pagjax.certification.sampling import DrawStream
 from pagjax.certification.staged import DOUBT, Stage
@@ -39,9 +40,9 @@ class Votes:
 
     of_logits = staticmethod(vote)
 
-    def __init__(self, target: int, sigma: float) -> None:
-        """No votes yet."""
-        self.target, self.sigma = target, sigma
+    def __init__(self, target: int, sigma: float, *, sound: bool = False) -> None:
+        """No votes yet; `sound` proves bound and radius in whole numbers."""
+        self.target, self.sigma, self.sound = target, sigma, sound
         self.counts: np.ndarray | None = None
         self.num_draws = 0
 
@@ -56,10 +57,17 @@ class Votes:
     def certificate(self, alpha: float) -> Certificate:
         """By Clopper and Pearson's bound and Theorem 1."""
         assert self.counts is not None
-        lower = clopper_pearson_lower(int(self.counts[self.target]), self.num_draws, alpha)
-        radius = certified_radius(lower, 1 - lower, self.sigma)
+        count = int(self.counts[self.target])
+        if self.sound:
+            lower = proven_clopper_pearson_lower(count, self.num_draws, alpha)
+            radius = proven_radius(lower, self.sigma)
+        else:
+            lower = clopper_pearson_lower(count, self.num_draws, alpha)
+            radius = certified_radius(lower, 1 - lower, self.sigma)
         prediction = self.target if lower > 0.5 else ABSTAIN
-        return Certificate(prediction, radius, lower, 1 - lower, self.counts, self.num_draws)
+        return Certificate(
+            prediction, radius, lower, 1 - lower, self.counts, self.num_draws, self.sound
+        )
 
     def hope(self, last: Stage) -> float:
         """See `staged.Evidence`."""

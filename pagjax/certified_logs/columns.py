@@ -7,12 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pagjax.certified_logs.tallies import VOTES
 from pagjax.wording.names import closest
 
 CERTIFY = ("idx", "label", "predict", "radius", "correct", "time")
 PREDICT = ("idx", "label", "predict", "correct", "time")
 BASE_PREDICT = ("idx", "label", "predict", "basePredict", "correct", "time")
-_NAMES = {name.casefold(): name for name in (*CERTIFY, *BASE_PREDICT)}
+_NAMES = {name.casefold(): name for name in (*CERTIFY, *BASE_PREDICT, VOTES)}
 _NEEDED = ("idx", "label", "predict")
 _SEPARATORS = ("\t", ",", ";")
 # `1 day, 0:00:02` holds separators; without them it is one cell of any file.

@@ -21,7 +21,8 @@ from pagjax.certification.hard import certify_by, predict_by
 from pagjax.certification.least import Method, check_enough, least_draws
 from pagjax.certification.plan import CertificationPlan, Rivals
 from pagjax.certification.soft import certify_soft_by
-from pagjax.certified_logs import logs
+from pagjax.certification.sound import charged_alpha
+from pagjax.certified_logs import logs, tallies
 from pagjax.core.checks import LogitsFn
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.pictures.images import Preprocessing
@@ -49,8 +50,9 @@ class LogJob:
         precision: of the network's products. A certificate holds for the network as it was run.
         preprocessing: how images are brought to their size, see `pagjax.io.pictures.images.fit`.
         class_name: the class that all images of a flat folder are of, or None.
-        platform: ``"cpu"``, ``"gpu"`` or ``"tpu"`` where products are narrow, as each rounds other
-            values of the network and so runs another function; None for float32.
+        sound: whether the arithmetic is accounted for, see `pagjax.certification.sound`.
+        platform: ``"cpu"``, ``"gpu"`` or ``"tpu"`` where products are narrow or certificates sound,
+            as each rounds other values of the network and so runs another function; else None.
         network_sha256: digest of what the network does with its weights, normaliser included; None
             where nobody knows.
     """
@@ -74,11 +76,12 @@ class LogJob:
     network_sha256: str | None = None
     preprocessing: Preprocessing = "cover"
     class_name: str | None = None
+    sound: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Of its log."""
-        return logs.PREDICT if self.method == "predict" else logs.CERTIFY
+        """Of its log, which ends with the votes; Cohen et al.'s readers skip them."""
+        return (*(logs.PREDICT if self.method == "predict" else logs.CERTIFY), logs.VOTES)
 
     def of_image(
         self,
@@ -88,18 +91,21 @@ class LogJob:
         label: int,
         chunk_size: int | None,
         mesh: Mesh,
-    ) -> tuple[int, float | None]:
-        """Prediction and radius of image number `index`; the radius is None for predictions.
+    ) -> tuple[int, float | None, str | None]:
+        """Prediction, radius and votes of image number `index`; the radius of predictions is None.
 
         In stages a wrong class is certified at whatever radius: it counts at none.
         """
         key = jax.random.fold_in(jax.random.key(self.seed), index)
         plan = self.plan(chunk_size, mesh)
         if self.method == "predict":
-            return predict_by(plan, logits_fn, image, key).prediction, None
+            answer = predict_by(plan, logits_fn, image, key)
+            counted = tallies.tally_of(answer.counts, self.num_draws)
+            return answer.prediction, None, tallies.cell_of(counted)
         by = certify_by if self.method == "hard" else certify_soft_by
         found = by(plan, logits_fn, image, key, label)
-        return found.prediction, found.radius
+        votes = tallies.cell_of(tallies.tally_of(found.totals, found.num_draws))
+        return found.prediction, found.radius, votes
 
     def plan(self, chunk_size: int | None, mesh: Mesh) -> CertificationPlan:
         """How each image is certified or predicted."""
@@ -113,11 +119,14 @@ class LogJob:
             rivals=self.rivals,
             chunk_size=chunk_size,
             mesh=mesh,
+            sound=self.sound,
         )
 
 
 def check_draws(job: LogJob, name: str = "num_draws") -> None:
     """Refuses draws that are too few for their alpha, so that every answer would be to abstain.
+
+    Also those that are so many that, where certificates are sound, nothing is left of alpha.
 
     Args:
         job: what to do.
@@ -132,6 +141,8 @@ def check_draws(job: LogJob, name: str = "num_draws") -> None:
     least = least_draws(job.alpha, method, staged=job.radii is not None)
     try:
         check_enough(name, job.num_draws, least, job.alpha)
+        if job.sound:
+            charged_alpha(job.alpha, job.sigma, 3 * job.image_size**2, job.num_draws)
     except ValueError as error:
         raise JobError(str(error)) from error
 
@@ -179,7 +190,7 @@ def run(
         JobError: if nothing can be certified: a network of one class, or of NaN logits.
     """
 
-    def answer(index: int) -> tuple[int, float | None, float]:
+    def answer(index: int) -> tuple[int, float | None, str | None, float]:
         started = time.monotonic()
         image = jnp.asarray(data.images([index])[0].astype(np.float32) / 255)
         label = int(data.targets[index])
@@ -190,10 +201,13 @@ def run(
         return *found, time.monotonic() - started
 
     answers = processes.shared_out(answer, indices)
+    # A log that was begun without votes goes on without them.
+    keep = processes.is_first() and logs.keeps_votes(log)
     with log.open("a", encoding="utf-8") if processes.is_first() else nullcontext() as file:
-        for index, (prediction, radius, seconds) in zip(indices, answers, strict=True):
-            label = int(data.targets[index])
-            line = logs.Line(index, label, prediction, radius, prediction == label, seconds)
+        for index, (prediction, radius, votes, seconds) in zip(indices, answers, strict=True):
+            label, right = int(data.targets[index]), prediction == int(data.targets[index])
+            tally = tallies.parse(votes) if votes and keep else None
+            line = logs.Line(index, label, prediction, radius, right, seconds, votes=tally)
             if file is not None:
                 file.write(logs.text_of(line))
                 file.flush()

@@ -18,11 +18,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pagjax.certified_logs import rows, sense
+from pagjax.certified_logs import rows, sense, tallies
 from pagjax.certified_logs.columns import BASE_PREDICT as BASE_PREDICT
 from pagjax.certified_logs.columns import CERTIFY as CERTIFY
 from pagjax.certified_logs.columns import PREDICT as PREDICT
 from pagjax.certified_logs.rows import Line as Line
+from pagjax.certified_logs.tallies import VOTES as VOTES
 
 _MOST_BYTES = 2**28  # of a log: four million lines
 
@@ -159,6 +160,8 @@ def parse(text: str) -> Log:
                     raise ValueError(f"{row[:200]!r} is not understood ({error})") from None
     except ValueError as error:
         raise LogError(f"line {at}: {error}") from None
+    if VOTES in form.columns and lines and not any(line.votes for line in lines):
+        notes.append(f"columns not used: {VOTES}")
     return Log(form.columns, tuple(lines), tuple(left_out), tuple(notes), tuple(places))
 
 
@@ -183,8 +186,16 @@ def header(columns: Sequence[str]) -> str:
     return "\t".join(columns) + "\n"
 
 
+def keeps_votes(path: Path) -> bool:
+    """Whether the lines of a log of ours end with their votes, as they did not always."""
+    with path.open("rb") as file:
+        return file.readline(2**10).decode("utf-8", "replace").split("\t")[-1].strip() == VOTES
+
+
 def text_of(line: Line) -> str:
     """A line of a log; the radius is cut after six decimals, never rounded up.
+
+    Its votes, where it has them, come last, as in a log with a column `VOTES`.
 
     Example:
         >>> text_of(Line(7, 3, 3, 0.12345699, True, 1.5))
@@ -196,4 +207,5 @@ def text_of(line: Line) -> str:
         cut = decimal.Decimal(line.radius).quantize(decimal.Decimal("1e-6"), decimal.ROUND_FLOOR)
         radius = [str(cut)]
     took = datetime.timedelta(seconds=line.seconds)
-    return "\t".join([*map(str, values), *radius, str(int(line.correct)), str(took)]) + "\n"
+    votes = [] if line.votes is None else [tallies.cell_of(line.votes)]
+    return "\t".join([*map(str, values), *radius, str(int(line.correct)), str(took), *votes]) + "\n"

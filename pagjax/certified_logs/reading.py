@@ -93,6 +93,8 @@ def told(path: Path, log: Log) -> Iterator[str]:
     """
     for note in log.notes:
         yield f"{path}: {note}"
+    if (settings_of(path) or {}).get("sound"):
+        yield f"{path}: certificates hold in floating point, of whole 8-bit levels (sound)"
     if log.left_out:
         shown = [f"line {at} ({reason})" for at, reason in log.left_out[:_SHOWN]]
         more = len(log.left_out) - _SHOWN

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pagjax.alignment.intervals import Interval, mean_interval
 from pagjax.certification import (
     Share,
     abstention_rate,
     average_certified_radius,
     certified_accuracy,
 )
-from pagjax.certified_logs import logs
+from pagjax.certified_logs import logs, tables
 from pagjax.certified_logs.job import LogJob
+from pagjax.certified_logs.reading import settings_of
 from pagjax.certified_logs.reading import sigma_of as sigma_of
-from pagjax.wording.escapes import csv_cell, latex, one_line
-from pagjax.wording.tables import aligned
+from pagjax.certified_logs.tables import Cell, Measured, Table
+from pagjax.wording.escapes import csv_cell
 
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -36,6 +37,7 @@ class Summary:
         radii: of interest; only 0 in a log of predictions.
         accuracies: certified accuracy at each, see `pagjax.certification.certified_accuracy`.
         average_radius: average certified radius, None in a log of predictions.
+        radius_interval: the same with Student's interval, None also for a single image.
         abstention: share of the images without a prediction.
     """
 
@@ -46,6 +48,7 @@ class Summary:
     accuracies: tuple[Share, ...]
     average_radius: float | None
     abstention: Share
+    radius_interval: Interval | None = None
 
 
 def summarise(
@@ -66,6 +69,11 @@ def summarise(
         accuracies=tuple(certified_accuracy(log.radii, log.correct, at, alpha=alpha)),
         average_radius=average_certified_radius(log.radii, log.correct) if log.certifies else None,
         abstention=abstention_rate(log.predictions, alpha=alpha),
+        radius_interval=(
+            mean_interval(log.radii * log.correct, alpha)
+            if log.certifies and len(log.lines) > 1
+            else None
+        ),
     )
 
 
@@ -78,34 +86,49 @@ def names_of(paths: Sequence[Path]) -> list[str]:
     """
     parts = [path.parts for path in paths]
     shared = 0
-    while all(len(p) > shared + 1 and p[shared] == parts[0][shared] for p in parts):
+    while parts and all(len(p) > shared + 1 and p[shared] == parts[0][shared] for p in parts):
         shared += 1
     return ["/".join(p[shared:]) for p in parts]
 
 
+def network_of(path: Path) -> str | None:
+    """The network that a log of ours is of, by the settings beside it."""
+    checkpoint = (settings_of(path) or {}).get("checkpoint")
+    if not isinstance(checkpoint, str) or not checkpoint.strip("/"):
+        return None
+    parts = [part for part in Path(checkpoint).parts if part != "checkpoint"]
+    return parts[-1] if parts else None
+
+
+def network_names(paths: Sequence[Path]) -> list[str]:
+    """Networks' names where logs say them, else what `names_of` says; never one name twice.
+
+    Two logs of one network are told apart by their noise, or else by their files.
+    """
+    files = names_of(paths)
+    names = [network_of(path) or file for path, file in zip(paths, files, strict=True)]
+    for more in ([f"sigma {sigma_of(path) or 0:g}" for path in paths], files):
+        twice = {name for name in names if names.count(name) > 1}
+        names = [
+            f"{name}, {told}" if name in twice else name
+            for name, told in zip(names, more, strict=True)
+        ]
+    return names
+
+
 def text_table(summaries: Sequence[Summary]) -> str:
     """Columns aligned for a terminal: accuracy and its interval in percent."""
-    rows = [_head(summaries), *(_cells(s, summaries) for s in summaries)]
-    return "\n".join(aligned(rows, numbers=True))
+    return tables.text(table_of(summaries))
 
 
 def latex_table(summaries: Sequence[Summary]) -> str:
-    """A tabular of the booktabs package, percent without intervals."""
-    radii = _all_radii(summaries)
-    escaped = [latex(s.name) for s in summaries]
-    head = ["", r"$\sigma$", *(f"$r={radius:g}$" for radius in radii), "ACR", "abstain"]
-    rows = []
-    for name, s in zip(escaped, summaries, strict=True):
-        by_radius = dict(zip(s.radii, s.accuracies, strict=True))
-        shares = [_percent(by_radius[r].value) if r in by_radius else "--" for r in radii]
-        radius = "--" if s.average_radius is None else f"{s.average_radius:.3f}"
-        sigma = "--" if s.sigma is None else f"{s.sigma:g}"
-        rows.append([name, sigma, *shares, radius, _percent(s.abstention.value)])
-    lines = [" & ".join(row) + r" \\" for row in [head, *rows]]
-    columns = "l" + "r" * (len(head) - 1)
-    begin = rf"\begin{{tabular}}{{{columns}}}"
-    body = [r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"]
-    return "\n".join([begin, *body, r"\end{tabular}"])
+    """A tabular of the booktabs package, percent with intervals."""
+    return tables.latex_table(table_of(summaries))
+
+
+def markdown_table(summaries: Sequence[Summary]) -> str:
+    """A table of Markdown, percent with intervals."""
+    return tables.markdown(table_of(summaries))
 
 
 def csv_table(summaries: Sequence[Summary]) -> str:
@@ -113,12 +136,21 @@ def csv_table(summaries: Sequence[Summary]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     head = ["log", "sigma", "images", "average_certified_radius", "abstention_rate"]
-    writer.writerow([*head, "radius", "certified_accuracy", "low", "high"])
+    ends = ["average_certified_radius_low", "average_certified_radius_high"]
+    writer.writerow([*head, "radius", "certified_accuracy", "low", "high", *ends])
     for s in summaries:
         known = [csv_cell(s.name), s.sigma, s.images, s.average_radius, s.abstention.value]
+        of_radius = s.radius_interval[1:] if s.radius_interval else (None, None)
         for radius, share in zip(s.radii, s.accuracies, strict=True):
-            writer.writerow([*known, radius, *share])
+            writer.writerow([*known, radius, *share, *of_radius])
     return buffer.getvalue().rstrip("\n")
+
+
+def table_of(summaries: Sequence[Summary]) -> Table:
+    """A row per log: accuracies, the average certified radius and abstentions."""
+    radii = sorted({radius for s in summaries for radius in s.radii})
+    head = ["log", "sigma", "images", *(f"r = {r:g}" for r in radii), "ACR", "abstains"]
+    return Table(head, [_cells(s, radii) for s in summaries])
 
 
 def card_entry(summary: Summary, job: LogJob) -> dict[str, Any]:
@@ -144,36 +176,25 @@ def card_entry(summary: Summary, job: LogJob) -> dict[str, Any]:
             for radius, share in zip(summary.radii, summary.accuracies, strict=True)
         ],
         "average_certified_radius": summary.average_radius,
+        **(
+            {}
+            if summary.radius_interval is None
+            else {"average_certified_radius_interval": list(summary.radius_interval[1:])}
+        ),
         "abstention_rate": summary.abstention.value,
     }
 
 
-def _all_radii(summaries: Sequence[Summary]) -> list[float]:
-    return sorted({radius for s in summaries for radius in s.radii})
-
-
-def _head(summaries: Sequence[Summary]) -> list[str]:
-    radii = [f"r = {radius:g}" for radius in _all_radii(summaries)]
-    return ["log", "sigma", "images", *radii, "ACR", "abstains"]
-
-
-def _cells(s: Summary, summaries: Sequence[Summary]) -> list[str]:
+def _cells(s: Summary, radii: Sequence[float]) -> list[Cell]:
     by_radius = dict(zip(s.radii, s.accuracies, strict=True))
+    average: Cell = "-"
+    if s.average_radius is not None and s.images:
+        average = Measured(*(s.radius_interval or (s.average_radius,)), percent=False)
     return [
-        one_line(s.name),
+        s.name,
         "-" if s.sigma is None else f"{s.sigma:g}",
         f"{s.images:,}",
-        *(_interval(by_radius[r]) if r in by_radius else "-" for r in _all_radii(summaries)),
-        "-" if s.average_radius is None or s.images == 0 else f"{s.average_radius:.3f}",
-        _interval(s.abstention),
+        *(Measured(*by_radius[r]) if r in by_radius else "-" for r in radii),
+        average,
+        Measured(*s.abstention),
     ]
-
-
-def _interval(share: Share) -> str:
-    if math.isnan(share.value):
-        return "-"
-    return f"{_percent(share.value)} ({100 * share.low:.1f}-{100 * share.high:.1f})"
-
-
-def _percent(share: float) -> str:
-    return "--" if math.isnan(share) else f"{100 * share:.2f}"

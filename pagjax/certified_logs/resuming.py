@@ -62,7 +62,8 @@ def begin(
     if whole != content:
         atomic.write_bytes(log, whole or logs.header(job.columns).encode())
     found = logs.read(log)
-    if found.columns != job.columns:
+    before = tuple(name for name in job.columns if name != logs.VOTES)
+    if found.columns not in (job.columns, before):
         raise logs.LogError(f"{log}, line 1: columns {' '.join(found.columns)}: another log's")
     for at, reason in found.left_out:
         if not reason.startswith(sense.REPEATS):

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pagjax.certified_logs import cells, columns
+from pagjax.certified_logs import cells, columns, tallies
 from pagjax.certified_logs.columns import CERTIFY, Form
+from pagjax.certified_logs.tallies import VOTES, Tally
 
 
 class Line(NamedTuple):
@@ -22,6 +23,7 @@ class Line(NamedTuple):
         correct: whether the prediction is the label.
         seconds: what it took; NaN where a log does not say.
         base_prediction: the base network's class, where a log of predictions has it.
+        votes: of the draws; None where a log does not say.
     """
 
     number: int
@@ -31,6 +33,7 @@ class Line(NamedTuple):
     correct: bool
     seconds: float
     base_prediction: int | None = None
+    votes: Tally | None = None
 
 
 class WidthError(ValueError):
@@ -65,7 +68,8 @@ def line_of(row: str, form: Form) -> Line:
     if "correct" in cell:
         correct = cells.yes_or_no("correct", cell["correct"])
     seconds = cells.seconds(cell["time"]) if "time" in cell else math.nan
-    return Line(number, label, prediction, radius, correct, seconds, base)
+    votes = tallies.parse(cell.get(VOTES, ""))
+    return Line(number, label, prediction, radius, correct, seconds, base, votes)
 
 
 def may_be_cut(row: str, form: Form) -> bool:

@@ -9,6 +9,7 @@ from pagjax.certified_logs.rows import Line
 # Beyond it no double below 1 has a normal quantile: a larger radius is of no certificate.
 MOST_SIGMAS = 8.3
 REPEATS = "the same as line"
+_CUT = 1e-3  # what adding up rounded numbers may be off by
 _EXTRA = 1.005  # published radii are rounded to three digits, and may be rounded up
 
 
@@ -66,6 +67,8 @@ def _contradiction(line: Line) -> str | None:
         return "abstains (predict -1), but correct 1"
     if line.prediction < 0 and line.radius:
         return f"abstains (predict -1), but radius {line.radius:g}"
+    if line.votes is not None and line.votes.votes > line.votes.draws + _CUT:
+        return f"{line.votes.votes:g} votes of {line.votes.draws} draws"
     if line.correct != (line.prediction == line.label):
         return f"correct {line.correct:d}, but label {line.label} and predict {line.prediction}"
     return None

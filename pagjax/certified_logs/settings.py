@@ -16,7 +16,12 @@ from pagjax.io.files import atomic
 from pagjax.jobs import differing, environment, records
 
 # What logs of before were begun with, where they do not say: as it was, or nobody knows.
-_BEFORE: dict[str, Any] = {"preprocessing": "cover", "class_name": None, "platform": None}
+_BEFORE: dict[str, Any] = {
+    "preprocessing": "cover",
+    "class_name": None,
+    "platform": None,
+    "sound": False,
+}
 _UNKNOWN = ("network_sha256",)
 
 

@@ -30,7 +30,7 @@ CHUNK_VALUES = 20 * 224 * 224 * 3
 _CACHED_VALUES, _CACHED_DRAWS = 64 * 32 * 32 * 3, 16
 _FILLING_VALUES = 8192 * 32 * 32 * 3
 # Draws of all images together: accelerators are filled by, and hold, so many laptops' chunks.
-_ACCELERATOR_CHUNKS = 3
+_ACCELERATOR_CHUNKS = 4
 
 
 def image_keys(key: Array, count: int) -> Array:
@@ -141,7 +141,7 @@ def images_at_once(values_per_image: int, platform: str, share: int = 1) -> int:
 
     Example:
         >>> [images_at_once(20 * 32 * 32 * 3, platform) for platform in ("cpu", "gpu")]
-        [49, 147]
+        [49, 196]
     """
     most = CHUNK_VALUES // share if platform == "cpu" else _ACCELERATOR_CHUNKS * CHUNK_VALUES
     return max(1, most // values_per_image)

@@ -177,6 +177,16 @@ def over_images(function: Callable[..., Any], mesh: Mesh, *, num_shared: int) ->
     return split
 
 
+def platform(mesh: Mesh | None) -> str:
+    """The platform of a mesh's devices, which need not be this machine's; None is the default's.
+
+    Example:
+        >>> platform(make_mesh(1, 1)) == platform(None) == jax.default_backend()
+        True
+    """
+    return jax.default_backend() if mesh is None else str(mesh.devices.flat[0].platform)
+
+
 def share(count: int, axis: str | None) -> tuple[int, Array | int]:
     """This device's part of `count` items along a mesh axis, inside `over_images`.
 

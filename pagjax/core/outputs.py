@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from jax.sharding import Mesh, PartitionSpec
 from jax.tree_util import Partial
 
 from pagjax.core import draws
+from pagjax.core import grid as grids
 from pagjax.core.checks import LogitsFn, as_partial, check_count, check_shape, widened
 from pagjax.core.mesh import DRAWS
 
@@ -26,6 +28,7 @@ def of_draws(
     key: Array,
     sigma: Array,
     indices: Array,
+    grid: grids.GridNoise | None = None,
 ) -> Array:
     """A function of the logits under draws number `indices` of one image.
 
@@ -36,10 +39,18 @@ def of_draws(
         key: the image's key.
         sigma: noise level in pixel units of [0, 1].
         indices: integers, shape ``[c]``.
+        grid: noise of whole 8-bit levels in place of sigma's, on the nearest whole image.
 
     Returns:
         Shape ``[c, ...]``.
     """
+    if grid is not None:
+        whole = grids.to_levels(image)
+
+        def of_sum(levels: Array) -> Array:
+            return of_logits(logits_fn(grids.from_levels(levels, image.dtype)[None])[0])
+
+        return jax.vmap(of_sum)(whole + grids.noise(grid, key, indices, image.shape))
 
     def of_draw(noise: Array) -> Array:
         return of_logits(logits_fn((image + sigma * noise)[None])[0])
@@ -86,6 +97,7 @@ def draw_outputs(
     sigma: float,
     first: int,
     count: int,
+    grid: grids.GridNoise | None = None,
     at_once: int | None = None,
     mesh: Mesh | None = None,
 ) -> Array:
@@ -103,6 +115,7 @@ def draw_outputs(
         first: number of the first draw; other values compile nothing.
         count: how many draws, at least 1; a multiple of the devices along a mesh's draws, and of
             `at_once` on each.
+        grid: noise of whole 8-bit levels in place of sigma's, see `pagjax.core.grid`.
         at_once: how many a device holds at once; None means all.
         mesh: from `pagjax.core.mesh.make_mesh`, along whose draws they are split; None means
             one device.
@@ -133,6 +146,7 @@ def draw_outputs(
         key,
         jnp.asarray(sigma, image.dtype),
         jnp.asarray(first, jnp.int32),
+        grid,
         of_logits=of_logits,
         parts=(count, at_once or share),
         mesh=mesh,
@@ -146,6 +160,7 @@ def _outputs(
     key: Array,
     sigma: Array,
     first: Array,
+    grid: grids.GridNoise | None,
     *,
     of_logits: Callable[[Array], Array],
     parts: tuple[int, int],
@@ -153,12 +168,11 @@ def _outputs(
 ) -> Array:
     count, at_once = parts
 
-    def evaluate(
-        logits_fn: Partial, image: Array, key: Array, sigma: Array, indices: Array
-    ) -> Array:
+    def evaluate(given: tuple[Any, ...], indices: Array) -> Array:
         # What depends on the weights alone is done once, before the loop over parts.
         chunks = indices.reshape(-1, at_once)
-        of_part = partial(of_draws, of_logits, logits_fn, image, key, sigma)
+        logits_fn, image, key, sigma, grid = given
+        of_part = partial(of_draws, of_logits, logits_fn, image, key, sigma, grid=grid)
         outputs = of_part(chunks[0])[None] if len(chunks) == 1 else lax.map(of_part, chunks)
         return outputs.reshape(indices.size, *outputs.shape[2:])
 
@@ -167,8 +181,9 @@ def _outputs(
         evaluate = jax.shard_map(
             evaluate,
             mesh=mesh,
-            in_specs=(everywhere, everywhere, everywhere, everywhere, dealt),
+            in_specs=(everywhere, dealt),
             out_specs=dealt,
             check_vma=False,
         )
-    return evaluate(logits_fn, image, key, sigma, first + jnp.arange(count, dtype=first.dtype))
+    given = logits_fn, image, key, sigma, grid
+    return evaluate(given, first + jnp.arange(count, dtype=first.dtype))

@@ -27,10 +27,11 @@ def lower(
     """`pagjax.targeted_pgd` lowered for images of a shape; nothing is computed.
 
     Args:
-        logits_fn: the network.
+        logits_fn: the network, in the forms of the devices' backend (`pagjax.load`).
         shape: ``(batch, height, width, channels)``.
         recipe: of the loop.
-        mesh: devices among which images and draws are shared out; they need not exist.
+        mesh: devices among which images and draws are shared out; they need not exist, see
+            `jax.experimental.topologies`.
         chunk_size: the most draws of an image held at once.
 
     Example:
@@ -42,6 +43,10 @@ def lower(
         []
     """
     recipe = recipe.resolved(shape[1:])
+    network = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)),
+        as_partial(logits_fn),
+    )
 
     def rows() -> Rows:
         start, lengths = jnp.zeros(shape), jnp.ones(shape[0])
@@ -50,7 +55,7 @@ def lower(
         return Rows(begin(start), start, jnp.zeros(shape[0], int), keys, lengths, lengths)
 
     lowered: jax.stages.Lowered = run_batch.lower(
-        as_partial(logits_fn),
+        network,
         jax.ShapeDtypeStruct((), jnp.float32),
         jax.eval_shape(rows),
         recipe.without_lengths(),

@@ -64,7 +64,8 @@ def ball_then_box(
     """Projects onto the ball, then clips: a feasible point, not always the nearest one.
 
     Both constraints hold in the end, because clipping moves no point away from a centre that lies
-    in the box. This is what the reference implementations do (Salman et al. 2019).
+    in the box. Salman et al. (2019) clip first and shrink to the ball afterwards in their code,
+    which is feasible as well and ends elsewhere only where the box cuts.
 
     Args:
         point: one image.

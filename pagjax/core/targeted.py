@@ -191,7 +191,8 @@ def run_batch(
     assert isinstance(num_samples, tuple)
     size = rows.start[0].size
     num_devices = 1 if mesh is None else mesh.size
-    at_once = draws_at_once(size, jax.default_backend(), num_devices)
+    platform = meshes.platform(mesh)
+    at_once = draws_at_once(size, platform, num_devices)
 
     def chunk_of(count: int) -> int:
         return chunk_size or max(at_once, group_size(recipe.sampling, count))
@@ -203,7 +204,7 @@ def run_batch(
 
         held = min(max(num_samples), max(map(chunk_of, num_samples))) * size
         share = _SMALLER_ON_SEVERAL if num_devices > 1 else 1
-        most = draws.images_at_once(held, jax.default_backend(), share)
+        most = draws.images_at_once(held, platform, share)
         return draws.in_blocks(jax.vmap(each), most, *rows)
 
     whole = run_rows if mesh is None else meshes.over_images(run_rows, mesh, num_shared=2)

@@ -40,7 +40,8 @@ def parser() -> Parser:
         "figures",
         nargs="*",
         metavar="N",
-        help="1 to 17, all, or blind: pictures without captions to be named; none: the page",
+        help="1 to 17, all, or blind: pictures without captions to be named; or radius: alignment "
+        "against certified radius; none: the page",
     )
     what.add_argument("--list", action="store_true", help="list the figures and their networks")
     what.add_argument(
@@ -114,6 +115,14 @@ def parser() -> Parser:
         help="with blind: files that its page saved; prints how often targets were named, and "
         "beside it what the judges say of the pictures in --out",
     )
+    judged.add_argument(
+        "--tables",
+        nargs="+",
+        type=Path,
+        metavar="CSV",
+        help="with radius: tables of align, figures and the blind test, whose networks' shares are "
+        "drawn against the radii in their cards",
+    )
     where = parser.add_argument_group("where")
     shared.add_out(where, OUT)
     add_processes(parser)
@@ -138,6 +147,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         from pagjax.figures import blind
 
         return guarded(lambda args: blind.run(args, sigma, given), args, also=(ValueError,))
+    if args.figures == ["radius"]:
+        from pagjax.figures import radius
+
+        return guarded(radius.run, args, also=(ValueError,))
+    if "radius" in args.figures or args.tables:
+        print(
+            "error: radius is a command of its own, and --tables its option: "
+            "python -m pagjax.figures radius --tables CSV ...",
+            file=sys.stderr,
+        )
+        return EXIT_REFUSED
     if "blind" in args.figures or args.answers:
         print(
             "error: blind is a command of its own, and --answers its option: "

@@ -15,7 +15,7 @@ from jax import Array
 from jax.tree_util import Partial
 
 from pagjax.core.checks import as_network_input, as_target
-from pagjax.networks.convolutions.forms import Precision
+from pagjax.networks.convolutions.forms import Backend, Precision
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.resnet import Outputs, ResNet, ResNetConfig, fuse
 from pagjax.wording import shown
@@ -150,7 +150,10 @@ class BaseNetwork:
 
 
 def base_network(
-    description: Description, variables: Mapping[str, Any], precision: Precision = "float32"
+    description: Description,
+    variables: Mapping[str, Any],
+    precision: Precision = "float32",
+    backend: Backend | None = None,
 ) -> BaseNetwork:
     """A base network from its description and the trained variables.
 
@@ -160,17 +163,20 @@ def base_network(
             float32, float64 stays.
         precision: of the operands of the convolutions' products. Networks with bfloat16 ones are
             other functions, whose logits differ in the third digit.
+        backend: whose forms of layers to use, whatever the devices are: ``"cpu"``, ``"gpu"`` or
+            ``"tpu"``; None means JAX's default backend. They differ in speed, not in answers.
 
     Returns:
-        A `BaseNetwork` in its inference form for JAX's default backend.
+        A `BaseNetwork` in its inference form.
 
     Raises:
-        ValueError: naming the array, where one is not finite or a variance is negative.
+        ValueError: naming the array, where one is not finite or a variance is negative; for an
+            unknown precision or backend.
     """
     check_variables(variables)
     widened: dict[str, Any] = jax.tree.map(_widen, dict(variables))
     network = description.network()
-    fused, folded = fuse(network, widened, precision)
+    fused, folded = fuse(network, widened, precision, backend)
     labels = description.labels or tuple(str(i) for i in range(description.num_classes))
     channels = len(description.normalizer.mean)
     return BaseNetwork(

@@ -7,8 +7,9 @@ neither, at the same price.
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 
 def rectify(x: Array) -> Array:
@@ -19,6 +20,33 @@ def rectify(x: Array) -> Array:
         [0.0, 2.0, nan]
     """
     return jnp.where(x <= 0, jnp.zeros((), x.dtype), x)
+
+
+@jax.custom_vjp
+def rectify_by_result(x: Array) -> Array:
+    """`rectify`, whose gradient is read from what it gives and not from what it takes.
+
+    So nothing else asks for `x`, and a compiler can make convolution, bias, residual sum and
+    rectifier one operation. It is a plain maximum, the pattern that compilers for GPUs look for;
+    compiled for a CPU it may drop NaN.
+
+    Example:
+        >>> jax.vmap(jax.grad(rectify_by_result))(jnp.array([-1.0, 0.0, 2.0])).tolist()
+        [0.0, 0.0, 1.0]
+    """
+    return lax.max(x, jnp.zeros((), x.dtype))
+
+
+def _by_result_forward(x: Array) -> tuple[Array, Array]:
+    y = rectify_by_result(x)
+    return y, y
+
+
+def _by_result_backward(y: Array, cotangent: Array) -> tuple[Array]:
+    return (jnp.where(y <= 0, jnp.zeros((), cotangent.dtype), cotangent),)
+
+
+rectify_by_result.defvjp(_by_result_forward, _by_result_backward)
 
 
 def larger(first: Array, second: Array) -> Array:

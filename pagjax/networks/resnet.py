@@ -21,7 +21,6 @@ from pagjax.networks.config import Stem as Stem
 from pagjax.networks.convolutions import forms as convolutions
 from pagjax.networks.convolutions import training as training_convolutions
 from pagjax.networks.normalizer import Normalizer
-from pagjax.networks.pooling import max_pool_3x3
 from pagjax.networks.rectifiers import rectify
 
 BATCH_NORM_EPSILON = 1e-5
@@ -42,13 +41,13 @@ class ConvNorm(nn.Module):
     features: int
     size: int = 3
     stride: int = 1
-    fused: bool = False
+    form: convolutions.Backend | None = None
     norm: bool = True
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False, noise: Array | None = None) -> Array:
         """Images ``[n, h, w, c]`` to ``[n, ceil(h / stride), ceil(w / stride), features]``."""
-        if self.fused:
+        if self.form is not None:
             convolution = self.variable("fused", "convolution", self._fold).value
             if noise is None:
                 return convolution(x)
@@ -71,23 +70,23 @@ class ConvNorm(nn.Module):
         kernel = self.variables["params"]["conv"]["kernel"]
         if not self.norm:
             bias = jnp.zeros(kernel.shape[-1], kernel.dtype)
-            return convolutions.prepare(kernel, bias, self.stride)
+            return convolutions.prepare(kernel, bias, self.stride, self.form)
         gain, bias = _gain_and_bias(self.variables)
-        return convolutions.prepare(kernel * gain, bias, self.stride)
+        return convolutions.prepare(kernel * gain, bias, self.stride, self.form)
 
 
 class NormRelu(nn.Module):
     """A batch norm that no convolution precedes, and a rectifier."""
 
-    fused: bool = False
+    form: convolutions.Backend | None = None
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """Images ``[n, h, w, c]`` to the same shape."""
-        if not self.fused:
+        if self.form is None:
             return rectify(_batch_norm(train, x)(x))
         gain, bias = self.variable("fused", "affine", lambda: _gain_and_bias(self.variables)).value
-        return rectify(x.astype(gain.dtype) * gain + bias).astype(x.dtype)
+        return _rectify((x.astype(gain.dtype) * gain + bias).astype(x.dtype), self.form)
 
 
 def _batch_norm(train: bool, x: Array) -> nn.BatchNorm:
@@ -103,29 +102,33 @@ def _gain_and_bias(variables: Mapping[str, Any]) -> tuple[Array, Array]:
     return gain, params["bias"] - statistics["mean"] * gain
 
 
+def _rectify(x: Array, form: convolutions.Backend | None) -> Array:
+    return rectify(x) if form is None else convolutions.rectify(x, form)
+
+
 class Block(nn.Module):
     """A residual block."""
 
     config: ResNetConfig
     width: int
     stride: int
-    fused: bool = False
+    form: convolutions.Backend | None = None
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> Array:
         """Images ``[n, h, w, c]`` to ``[n, ceil(h / stride), ceil(w / stride), c']``."""
         config, layers = self.config, self._layers()
-        y = NormRelu(self.fused, name="before")(x, train) if config.preactivation else x
+        y = NormRelu(self.form, name="before")(x, train) if config.preactivation else x
         projected = x if config.shortcut == "projection_of_input" else y
         for index, (features, size, stride) in enumerate(layers, start=1):
             if index > 1:
-                y = rectify(y)
+                y = _rectify(y, self.form)
             norm = index < len(layers) or not config.preactivation
-            layer = ConvNorm(features, size, stride, self.fused, norm, name=f"layer{index}")
+            layer = ConvNorm(features, size, stride, self.form, norm, name=f"layer{index}")
             y = layer(y, train)
         if x.shape != y.shape:
             x = self._shortcut(projected, y.shape[-1], train)
-        return x + y if config.preactivation else rectify(x + y)
+        return x + y if config.preactivation else _rectify(x + y, self.form)
 
     def _layers(self) -> list[tuple[int, int, int]]:
         """Features, size and stride of its convolutions."""
@@ -140,7 +143,7 @@ class Block(nn.Module):
         config = self.config
         if config.shortcut in ("projection", "projection_of_input"):
             norm = not config.preactivation
-            return ConvNorm(features, 1, self.stride, self.fused, norm, name="shortcut")(x, train)
+            return ConvNorm(features, 1, self.stride, self.form, norm, name="shortcut")(x, train)
         missing = features - x.shape[-1]
         low = missing // 2 if config.shortcut == "padding" else 0
         pads = ((0, 0), (0, 0), (0, 0), (low, missing - low))
@@ -155,12 +158,14 @@ class ResNet(nn.Module):
         num_classes: number of logits.
         normalizer: the first layer.
         fused: whether to run from the ``"fused"`` collection, see `fuse`.
+        backend: whose forms of layers the inference form has; None means JAX's default backend.
     """
 
     config: ResNetConfig
     num_classes: int
     normalizer: Normalizer = Normalizer()
     fused: bool = False
+    backend: convolutions.Backend | None = None
 
     @nn.compact
     def __call__(self, images: Array, train: bool = False, noise: Array | None = None) -> Outputs:
@@ -170,7 +175,7 @@ class ResNet(nn.Module):
         noise is added after the first convolution, which is linear, so that the gradient of many
         draws at one image passes that convolution once.
         """
-        config = self.config
+        config, form = self.config, convolutions.as_backend(self.backend) if self.fused else None
         if noise is not None and (not self.fused or self.normalizer.clamp):
             images, noise = images + noise, None
         x = self.normalizer(images)
@@ -182,35 +187,42 @@ class ResNet(nn.Module):
             noise = None if noise is None else _blocks_to_channels(noise, side)
         features, stride = config.stem_width or config.width, config.stem_stride or 1
         size, norm = 7 if config.stem == "imagenet" else 3, not config.preactivation
-        stem = ConvNorm(features, size, stride, self.fused, norm, name="stem")
+        stem = ConvNorm(features, size, stride, form, norm, name="stem")
         x = stem(x, train, noise)
         if not config.preactivation:
-            x = rectify(x)
+            x = _rectify(x, form)
         if config.max_pool:
-            x = max_pool_3x3(x)
+            x = convolutions.max_pool_3x3(x, form)
         for stage, count in enumerate(config.stage_sizes):
             for index in range(count):
                 stride = 2 if stage > 0 and index == 0 else 1
                 name = f"stage{stage + 1}_block{index + 1}"
                 width = config.width * 2**stage
-                x = Block(config, width, stride, self.fused, name=name)(x, train)
+                x = Block(config, width, stride, form, name=name)(x, train)
         if self.fused and x.dtype == jnp.bfloat16:  # narrow activations end here
             x = x.astype(jnp.float32)
         if config.final_norm:
-            x = NormRelu(self.fused, name="after")(x, train)
+            x = NormRelu(form, name="after")(x, train)
         pooled = x.mean(axis=(1, 2))
+        if form not in (None, "cpu"):  # whose fused rectifiers may drop NaN
+            pooled += 0 * jax.lax.stop_gradient(images).sum((1, 2, 3))[:, None]
         return Outputs(nn.Dense(self.num_classes, dtype=x.dtype, name="head")(pooled), pooled)
 
 
 def fuse(
-    network: ResNet, variables: Mapping[str, Any], precision: convolutions.Precision = "float32"
+    network: ResNet,
+    variables: Mapping[str, Any],
+    precision: convolutions.Precision = "float32",
+    backend: convolutions.Backend | None = None,
 ) -> tuple[ResNet, dict[str, Any]]:
-    """The network's inference form and its variables, laid out for the default backend.
+    """The network's inference form and its variables, laid out for a backend.
 
     Args:
         network: in its training form.
         variables: collections ``"params"`` and ``"batch_stats"``.
         precision: of the operands of the convolutions' products.
+        backend: ``"cpu"``, ``"gpu"`` or ``"tpu"``, whatever the devices are; None means JAX's
+            default backend.
 
     Returns:
         The network with ``fused=True``, and collections ``"fused"`` and ``"params"`` (the head's).
@@ -225,14 +237,18 @@ def fuse(
         ...                   jax.jit(network.apply)(variables, images).logits, atol=1e-5))
         True
     """
-    fused = network.clone(fused=True)
+    fused = network.clone(fused=True, backend=convolutions.as_backend(backend))
     # The normaliser folds nothing: networks that differ in theirs share one compilation.
     folded = _fold(fused.clone(normalizer=Normalizer()), dict(variables))
     if precision == "bfloat16":
         folded = convolutions.narrowed(folded)
     elif precision != "float32":
         raise ValueError(f"precision {precision!r}: choose 'float32' or 'bfloat16'")
-    return fused, {"fused": folded, "params": {"head": variables["params"]["head"]}}
+    head = dict(variables["params"]["head"])
+    if fused.backend != "cpu":
+        broken = jnp.stack([jnp.isnan(leaf).any() for leaf in jax.tree.leaves(folded)]).any()
+        head["bias"] = jnp.where(broken, jnp.nan, head["bias"])
+    return fused, {"fused": folded, "params": {"head": head}}
 
 
 @partial(jax.jit, static_argnums=0)

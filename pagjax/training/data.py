@@ -6,19 +6,26 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+import jax
 import numpy as np
+from jax import Array
+from jax.sharding import NamedSharding
 
 from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.training.settings import TrainingError
 
-__all__ = ["Batch", "LabelledImages", "batches", "open_data", "prefetched"]
+__all__ = ["Batch", "LabelledImages", "batches", "on_devices", "open_data", "prefetched"]
 
 
 class Batch(NamedTuple):
-    """Images ``[batch, side, side, 3]`` in 8 bits and class indices ``[batch]``."""
+    """Images ``[batch, side, side, 3]`` in 8 bits and class indices ``[batch]``.
+
+    Where there is a teacher, its probabilities ``[batch, classes]`` too.
+    """
 
     images: np.ndarray
     labels: np.ndarray
+    soft_labels: np.ndarray | None = None
 
 
 def batches(
@@ -28,6 +35,9 @@ def batches(
     first: int,
     last: int,
     rows: slice = slice(None),
+    *,
+    soft_labels: np.ndarray | None = None,
+    shares: np.ndarray | None = None,
 ) -> Iterator[Batch]:
     """Training batches number `first` to `last`, the next ones read while one is in use.
 
@@ -41,6 +51,9 @@ def batches(
         first: number of the first batch.
         last: number after the last.
         rows: of each batch, which ones are read, where others read the rest.
+        soft_labels: of every image, float32 ``[images, classes]``.
+        shares: how likely each image is to be the next; then an epoch is as many draws with
+            replacement instead of a permutation.
     """
     per_epoch = len(data) // batch_size
     if per_epoch == 0:
@@ -51,13 +64,26 @@ def batches(
         epoch, position = divmod(number, per_epoch)
         order = orders.get(epoch)
         if order is None:
-            order = np.random.default_rng([seed, epoch]).permutation(len(data))
+            order = _order(np.random.default_rng([seed, epoch]), len(data), shares)
             orders.clear()
             orders[epoch] = order
         chosen = order[position * batch_size : (position + 1) * batch_size][rows]
-        return Batch(data.images(chosen), data.targets[chosen])
+        soft = None if soft_labels is None else soft_labels[chosen]
+        return Batch(data.images(chosen), data.targets[chosen], soft)
 
     return prefetched(load, range(first, last))
+
+
+def on_devices(batch: Batch, split: NamedSharding) -> list[Array]:
+    """What a batch holds, each process's rows on its devices."""
+    parts = [part for part in batch if part is not None]
+    return [jax.make_array_from_process_local_data(split, part) for part in parts]
+
+
+def _order(generator: np.random.Generator, count: int, shares: np.ndarray | None) -> np.ndarray:
+    if shares is None:
+        return generator.permutation(count)
+    return generator.choice(count, count, p=shares)
 
 
 def prefetched(

@@ -127,6 +127,39 @@ def evaluate(
     return accuracies(raw, data.targets, exam), raw
 
 
+def count_votes(
+    logits_fn: LogitsFn,
+    data: LabelledImages,
+    exam: Exam,
+    *,
+    what: str,
+    kept: Path | None = None,
+    report: Report = lambda what, done, total: None,
+) -> np.ndarray:
+    """Votes of the smoothed network on every image, ``[images, classes]``, kept as `evaluate` does.
+
+    Args:
+        logits_fn: images ``[n, height, width, 3]`` to logits.
+        data: the images, of the network's size.
+        exam: noise level, draws and seed; without noise there is one draw.
+        what: names it to people, and its file in `kept`.
+        kept: folder of what is done so far.
+        report: told about progress.
+    """
+    network = as_partial(logits_fn)
+    own = atomic.digest(*jax.tree.leaves(network), data.targets) if kept is not None else ""
+    draws_an_image = exam.num_draws if exam.sigma else 1
+    return _visit(
+        partial(_votes, network, exam.sigma, draws_an_image),
+        data=data,
+        seed=exam.seed,
+        what=what,
+        kept=kept,
+        report=report,
+        own=f"{own} {exam} seed {exam.seed}",
+    )
+
+
 def accuracies(raw: dict[str, np.ndarray], targets: np.ndarray, exam: Exam) -> Accuracies:
     """Accuracies from predictions and votes, see `evaluate`."""
 

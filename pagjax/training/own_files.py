@@ -24,6 +24,7 @@ _FILES = r"(settings\.json|data\.json|metrics\.jsonl|curves\.png|\.pagjax-overwr
 _OWN = re.compile(
     rf"\.?{_FILES}(\.writing)?|\.{_FILES}\.writing|\.(checkpoint\.)?(pagjax\.)?lock"
     rf"|state(/\.?step-\d+(\.orbax-checkpoint-tmp[^/]*)?(/({_ORBAX}|\.digest\.json\.writing))?)?"
+    r"|state/surveys(/\.?[a-z0-9-]+\.npz(\.writing)?)?"
     r"|evaluation(/(trained|written)(/\.?[a-z0-9-]+\.npz(\.writing)?)?)?"
     r"|(.*/)?(\.DS_Store|Thumbs\.db|desktop\.ini)"
 )

@@ -52,6 +52,7 @@ class _Bar:
         record.append(out, progress)
         if self.bar.total != progress.steps:
             # Steps of an earlier process say nothing about this one's speed.
+            self.bar.unit = "step"
             self.bar.reset(total=progress.steps)
             self.bar.initial = progress.step
         self.bar.set_description(f"epoch {progress.epoch:.2f}", refresh=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pagjax.training.certified_recipes import CERTIFIED
 from pagjax.training.paper_scale import PAPER_SCALE
 from pagjax.training.settings import NamedSettings as NamedSettings
 from pagjax.training.settings import Settings, TrainingError
@@ -154,7 +155,7 @@ _SHIPPED = {
     ),
 }
 
-BY_NAME: dict[str, NamedSettings] = {**_SHIPPED, **PAPER_SCALE}
+BY_NAME: dict[str, NamedSettings] = {**_SHIPPED, **CERTIFIED, **PAPER_SCALE}
 
 
 def recipe(name: str) -> NamedSettings:

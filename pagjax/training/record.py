@@ -15,6 +15,11 @@ from pagjax.training.evaluation import ALPHA, Accuracies
 from pagjax.training.loop import TrainingProgress
 from pagjax.training.settings import TrainingError
 
+_FROM_OTHERS = {
+    "init": "started from",
+    "teacher": "targets from",
+    "statistics": "class statistics",
+}
 METRICS, CURVES, CARD, TABLE = "metrics.jsonl", "curves.png", "card.json", "card.md"
 
 
@@ -202,6 +207,7 @@ def card_table(values: Mapping[str, Any]) -> str:
     rows += [
         ("data", f"{settings['data']}, {settings['image_size']} pixels{_skipped(values)}"),
         ("procedure", f"{settings['procedure']}, seed {settings['seed']}"),
+        *[(told, settings[n]) for n, told in _FROM_OTHERS.items() if settings.get(n)],
         ("precision of products", settings["precision"]),
         ("parameters", f"{values['parameters']:,}"),
         (

@@ -13,6 +13,7 @@ import numpy as np
 
 from pagjax.checkpoints import shipped, store
 from pagjax.checkpoints.identity import weights_digest
+from pagjax.core.class_gaussians import ClassGaussian
 from pagjax.io.data import identity
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages
@@ -61,10 +62,10 @@ def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
         atomic.write_json(path, settings.to_json())
         return
     try:
-        theirs = Settings.from_json(records.read(path)).to_json()
+        theirs = Settings.from_json(records.read(path)).every()
     except (TypeError, TrainingError) as error:
         raise TrainingError(f"{path}: {error}: restore it, or choose another `out`") from error
-    if shown := differing.told(settings.to_json(), theirs):
+    if shown := differing.told(settings.every(), theirs):
         raise TrainingError(
             f"{folder} holds a run of other settings ({shown}): "
             "repeat them, choose another `out`, or pass `overwrite`"
@@ -72,11 +73,24 @@ def begin(folder: Path, settings: Settings, *, overwrite: bool) -> None:
 
 
 def check_data(
-    folder: Path, data: LabelledImages, test: LabelledImages, start: BaseNetwork | None
+    folder: Path,
+    data: LabelledImages,
+    test: LabelledImages,
+    start: BaseNetwork | None,
+    *,
+    teacher: BaseNetwork | None = None,
+    gaussians: ClassGaussian | None = None,
 ) -> None:
     """Refuses to go on with other images, or from another network, than the run was begun with.
 
     Runs of before say nothing of them; what they go on with is written down.
+
+    Args:
+        folder: of the run, whose lock is held.
+        data, test: training images, and those that it is evaluated on.
+        start: the network to start from.
+        teacher: the network whose answers are targets.
+        gaussians: of the classes.
 
     Raises:
         TrainingError: naming what changed.
@@ -88,6 +102,10 @@ def check_data(
         "test images": identity.of(test, times=False),
         "network to start from": None if start is None else weights_digest(start),
     }
+    if teacher is not None:
+        ours["teacher"] = weights_digest(teacher)
+    if gaussians is not None:
+        ours["class statistics"] = atomic.digest(*gaussians)
     if not path.exists():
         atomic.write_json(path, ours)
         return
@@ -110,10 +128,15 @@ def portable(settings: Settings) -> dict[str, Any]:
     values = settings.to_json()
     if Path(settings.data).is_dir():
         values["data"] = Path(settings.data).absolute().name
-    if settings.init is not None and settings.init not in shipped.names():
-        _, variables = store.restore(shipped.path(settings.init))
-        digest = atomic.digest(*jax.tree.leaves(variables))
-        values["init"] = f"{Path(settings.init).absolute().name}, sha256 {digest[:16]}"
+    for name in ("init", "teacher"):
+        network = values.get(name)
+        if network is not None and network not in shipped.names():
+            _, variables = store.restore(shipped.path(network))
+            digest = atomic.digest(*jax.tree.leaves(variables))
+            values[name] = f"{Path(network).absolute().name}, sha256 {digest[:16]}"
+    file = Path(values.get("statistics") or "")
+    if file.is_file():
+        values["statistics"] = f"{file.name}, sha256 {atomic.digest(file.read_bytes())[:16]}"
     return values
 
 

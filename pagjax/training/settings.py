@@ -14,6 +14,16 @@ from pagjax.wording.numbers import MOST_SIGMA, check_in_box, check_length
 # A training run that cannot be done as asked, for its data or its settings: one word for both.
 TrainingError = DataError
 
+_FROM_ZERO = (
+    *("warmup_epochs", "weight", "weight_decay", "peak_rate"),
+    *("select_from", "weigh_every", "mix_steps", "num_targets"),
+)
+_FROM_ONE = (
+    *("image_size", "num_noise", "attack_steps", "batch_size", "width", "average_every"),
+    *("teacher_draws", "select_draws", "weigh_draws"),
+)
+_BELOW_ONE = ("average", "momentum", "rise", "least_share")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -32,10 +42,22 @@ class Settings:
         num_noise: noise draws of an image in a step, where the procedure takes several.
         epsilon: radius of the attack in training, 0 for none.
         attack_steps: its steps, each of length ``2 epsilon / attack_steps``.
-        warmup_epochs: epochs over which epsilon rises linearly.
+        step_length: length of a step where the attack has no radius (SmoothMix, Sun et al.).
+        mix_steps: attack steps from the image to the clean end of SmoothMix's mixtures.
+        warmup_epochs: epochs over which epsilon rises linearly; of SmoothMix, its second term.
         weight: of the procedure's second term (lambda of stability and consistency training).
         entropy_weight: of consistency training's third term.
         temperature, margin: inverse temperature and margin of MACER's second term.
+        teacher: checkpoint, trained under noise, whose smoothed predictions are CAT-RS's targets.
+        teacher_draws: noise draws of a training image that they are the shares of.
+        select_from: epoch from which on hard training images are left out (Sun et al.).
+        select_draws: noise draws of a training image that say whether it is hard.
+        least_share: smallest share of them that must be recognised for the image to stay.
+        weigh_every: epochs after which images are weighed anew; 0 for equal weights.
+        weigh_draws: noise draws of a training image that its weight comes from.
+        num_targets: target classes of an image and step whose gradients are aligned; 0 for all.
+        statistics: class statistics for the Bayes-optimal gradient, see `pagjax.seeds.store`; None
+            finds the shipped ones of the classes.
         crop: ``"pad"`` crops from the image padded by an eighth of its side; ``"resized"`` resizes
             random rectangles of `least_area` to all of the image; ``"none"`` does neither.
         least_area: smallest share of the image that a resized crop keeps.
@@ -78,11 +100,22 @@ class Settings:
     num_noise: int = 1
     epsilon: float = 0.0
     attack_steps: int = 1
+    step_length: float = 0.0
+    mix_steps: int = 0
     warmup_epochs: float = 0.0
     weight: float = 0.0
     entropy_weight: float = 0.0
     temperature: float = 16.0
     margin: float = 8.0
+    teacher: str | None = None
+    teacher_draws: int = 10_000
+    select_from: float = 60.0
+    select_draws: int = 100
+    least_share: float = 0.5
+    weigh_every: float = 10.0
+    weigh_draws: int = 16
+    num_targets: int = 0
+    statistics: str | None = None
     crop: Literal["pad", "resized", "none"] = "pad"
     least_area: float = 0.25
     flip: bool = True
@@ -106,26 +139,16 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuses values out of range."""
-        try:
-            check_length(f"sigma = {self.sigma}", self.sigma, most=MOST_SIGMA)
-            check_length(f"epsilon = {self.epsilon}", self.epsilon)
-            if self.image_size > 0:
-                check_in_box("epsilon", self.epsilon, (self.image_size, self.image_size, 3))
-        except ValueError as error:
-            raise TrainingError(str(error)) from None
-        for name in ("warmup_epochs", "weight", "weight_decay", "peak_rate"):
+        self._check_lengths()
+        for name in _FROM_ZERO:
             if not 0 <= getattr(self, name) < float("inf"):
                 raise TrainingError(f"{name} = {getattr(self, name)}: must be finite, at least 0")
-        for name in (
-            "image_size",
-            "num_noise",
-            "attack_steps",
-            "batch_size",
-            "width",
-            "average_every",
-        ):
+        for name in _FROM_ONE:
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} = {getattr(self, name)}: must be at least 1")
+        for name in _BELOW_ONE:
+            if not 0 <= getattr(self, name) < 1:
+                raise TrainingError(f"{name} = {getattr(self, name)}: must be in [0, 1)")
         if not 0 <= self.cutout <= 2 * self.image_size:
             raise TrainingError(f"cutout = {self.cutout}: a side in pixels, 0 for none")
         if not 0 < self.epochs < float("inf"):
@@ -135,13 +158,21 @@ class Settings:
                 f"average_from = {self.average_from}: an epoch before the last, {self.epochs:g}, "
                 "0 for never"
             )
-        for name in ("average", "momentum", "rise"):
-            if not 0 <= getattr(self, name) < 1:
-                raise TrainingError(f"{name} = {getattr(self, name)}: must be in [0, 1)")
         try:
             _ = self.config
         except ValueError as error:
             raise TrainingError(str(error)) from error
+
+    def _check_lengths(self) -> None:
+        try:
+            check_length(f"sigma = {self.sigma}", self.sigma, most=MOST_SIGMA)
+            for name in ("epsilon", "step_length"):
+                value = getattr(self, name)
+                check_length(f"{name} = {value}", value)
+                if self.image_size > 0:
+                    check_in_box(name, value, (self.image_size, self.image_size, 3))
+        except ValueError as error:
+            raise TrainingError(str(error)) from None
 
     @property
     def config(self) -> ResNetConfig:
@@ -149,7 +180,16 @@ class Settings:
         return ResNetConfig(self.stem, self.block, self.stage_sizes, self.width)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values; `from_json` reads them back."""
+        """As JSON values; `from_json` reads them back.
+
+        Settings that came later are left out where they say nothing, so that a run of before is
+        known by the same record.
+        """
+        values = self.every()
+        return {name: v for name, v in values.items() if name not in _LATER or v != _LATER[name]}
+
+    def every(self) -> dict[str, Any]:
+        """All settings as JSON values."""
         values = dataclasses.asdict(self)
         return {**values, "stage_sizes": list(self.stage_sizes), "drops": list(self.drops)}
 
@@ -162,6 +202,17 @@ class Settings:
             raise TrainingError(f"unknown settings {unknown}: written by another pagjax?")
         tuples = {name: tuple(values[name]) for name in ("stage_sizes", "drops") if name in values}
         return cls(**{**values, **tuples})
+
+
+_LATER = {
+    field.name: field.default
+    for field in dataclasses.fields(Settings)
+    if field.name
+    in (
+        *("step_length", "mix_steps", "teacher", "teacher_draws", "num_targets", "statistics"),
+        *("select_from", "select_draws", "least_share", "weigh_every", "weigh_draws"),
+    )
+}
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
+from jax.tree_util import Partial
 
+from pagjax.core.checks import LogitsFn
 from pagjax.networks.convolutions.forms import Precision
 from pagjax.networks.normalizer import NORMALIZERS
 from pagjax.networks.resnet import Outputs, ResNet, fuse
@@ -30,12 +33,14 @@ class State(NamedTuple):
         variables: collections ``"params"`` and ``"batch_stats"``.
         average: of `variables` over the steps, see `weight_averaging`.
         optimizer: Optax's state.
+        selection: which images are trained on, see `surveys`; () where all are.
     """
 
     step: Array
     variables: Variables
     average: Variables
     optimizer: Any
+    selection: Any = ()
 
 
 class Measured(NamedTuple):
@@ -45,7 +50,29 @@ class Measured(NamedTuple):
     accuracy: Array
 
 
-StepFn = Callable[[State, Array, Array], tuple[State, Measured]]
+class Batch(NamedTuple):
+    """A batch on the devices, as `pagjax.training.data.Batch` has it in memory."""
+
+    images: Array
+    labels: Array
+    soft_labels: Array | None = None
+
+
+class Moment(NamedTuple):
+    """How far a run is.
+
+    Attributes:
+        rise: share of the warm-up that is over.
+        epoch: as a fraction.
+    """
+
+    rise: Array | float
+    epoch: Array | float
+
+
+AT_THE_END = Moment(1.0, float("inf"))
+
+StepFn = Callable[..., tuple[State, Measured]]
 
 
 def network_of(settings: Settings, num_classes: int) -> ResNet:
@@ -80,38 +107,47 @@ def init(
     )
 
 
-def make_step(settings: Settings, network: ResNet, steps_per_epoch: int) -> StepFn:
+def make_step(
+    settings: Settings, network: ResNet, steps_per_epoch: int, bayes: LogitsFn | None = None
+) -> StepFn:
     """The compiled training step of a run.
 
     Args:
         settings: of the run.
         network: from `network_of`.
         steps_per_epoch: for schedules.
+        bayes: the Bayes-optimal classifier, where the procedure asks for it.
 
     Returns:
-        ``(state, images [batch, side, side, 3] in 8 bits, labels [batch]) -> (state, Measured)``;
-        the state given is consumed. All randomness comes from the settings' seed and the state's
-        step number.
+        ``(state, images [batch, side, side, 3] in 8 bits, labels [batch], soft labels [batch,
+        classes] where there is a teacher) -> (state, Measured)``; the state given is consumed. All
+        randomness comes from the settings' seed and the state's step number.
     """
     check_names(settings)
     optimiser = optimisers.optimiser(settings, steps_per_epoch)
     precision = jnp.dtype(settings.precision)
     warmup = settings.warmup_epochs * steps_per_epoch
 
-    def step(state: State, images: Array, labels: Array) -> tuple[State, Measured]:
+    def step(
+        state: State, images: Array, labels: Array, soft_labels: Array | None = None
+    ) -> tuple[State, Measured]:
         key = jax.random.fold_in(jax.random.key(settings.seed), state.step)
         rise = jnp.minimum(1.0, state.step / warmup) if warmup else 1.0
-        plan = plan_of(settings, network, state.variables, key, images, labels, rise)
+        moment = Moment(rise, state.step / steps_per_epoch)
+        batch = Batch(images, labels, soft_labels)
+        plan = plan_of(settings, network, state.variables, key, batch, moment, bayes)
 
         def loss_of(params: Variables) -> tuple[Array, tuple[Array, Variables]]:
-            outputs, changed = network.apply(
-                {**state.variables, "params": params},
-                plan.images.astype(precision),
-                train=True,
-                mutable=["batch_stats"],
-            )
-            logits = outputs.logits.astype(jnp.float32)
-            return plan.loss(logits), (logits, changed["batch_stats"])
+            def through(seen: Array) -> tuple[Array, Variables]:
+                outputs, changed = network.apply(
+                    {**state.variables, "params": params},
+                    seen.astype(precision),
+                    train=True,
+                    mutable=["batch_stats"],
+                )
+                return outputs.logits.astype(jnp.float32), changed["batch_stats"]
+
+            return _loss(plan, through)
 
         params = state.variables["params"]
         (loss, (logits, statistics)), gradient = jax.value_and_grad(loss_of, has_aux=True)(params)
@@ -127,10 +163,23 @@ def make_step(settings: Settings, network: ResNet, steps_per_epoch: int) -> Step
             variables=variables,
             average=averaged(settings, steps_per_epoch, state.step, state.average, variables),
             optimizer=optimizer,
+            selection=state.selection,
         )
         return following, Measured(loss, right.mean())
 
     return jax.jit(step, donate_argnums=0)
+
+
+def _loss(
+    plan: procedures.Plan, through: Callable[[Array], tuple[Array, Variables]]
+) -> tuple[Array, tuple[Array, Variables]]:
+    """A plan's loss, with the logits and the batch statistics that it came from."""
+    if plan.gradient_loss is None:
+        logits, statistics = through(plan.images)
+        return plan.loss(logits), (logits, statistics)
+    logits, pull, statistics = jax.vjp(through, plan.images, has_aux=True)
+    loss = plan.loss(logits) + plan.gradient_loss(logits, lambda cotangent: pull(cotangent)[0])
+    return loss, (logits, statistics)
 
 
 def plan_of(
@@ -138,9 +187,9 @@ def plan_of(
     network: ResNet,
     variables: Variables,
     key: Array,
-    images: Array,
-    labels: Array,
-    rise: Array | float = 1.0,
+    batch: Batch,
+    moment: Moment = AT_THE_END,
+    bayes: LogitsFn | None = None,
 ) -> procedures.Plan:
     """What the procedure trains on, of a batch of 8-bit images.
 
@@ -149,18 +198,23 @@ def plan_of(
         network: from `network_of`.
         variables: weights that an attack meets.
         key: of augmentation and noise.
-        images, labels: the batch.
-        rise: share of the full epsilon that an attack has.
+        batch: images, labels and soft labels.
+        moment: how far the run is.
+        bayes: the Bayes-optimal classifier, where the procedure asks for it.
     """
     augmentation_key, procedure_key = jax.random.split(key)
     return procedures.BY_NAME[settings.procedure](
         procedures.Step(
-            images=augment(settings, augmentation_key, images),
-            labels=labels,
+            images=augment(settings, augmentation_key, batch.images),
+            labels=batch.labels,
             key=procedure_key,
             logits_fn=frozen_logits(network, variables, settings.precision),
-            epsilon=settings.epsilon * jnp.asarray(rise),
+            epsilon=settings.epsilon * jnp.asarray(moment.rise),
             settings=settings,
+            rise=moment.rise,
+            epoch=moment.epoch,
+            soft_labels=batch.soft_labels,
+            bayes=bayes,
         )
     )
 
@@ -176,6 +230,23 @@ def frozen_logits(
 
     fused, folded = fuse(network, jax.lax.stop_gradient(variables), precision)
     return logits_fn
+
+
+def frozen_function(network: ResNet, variables: Variables, precision: Precision) -> Partial:
+    """`frozen_logits` as a function that jit knows by the network and digests by the weights."""
+    fused, folded = fuse(network, variables, precision)
+    return Partial(_Frozen(fused), folded)
+
+
+@dataclass(frozen=True)
+class _Frozen:
+    """The logits of a network in its inference form."""
+
+    network: ResNet
+
+    def __call__(self, folded: Variables, images: Array) -> Array:
+        outputs: Outputs = self.network.apply(folded, images)  # type: ignore[assignment]
+        return outputs.logits
 
 
 def check_names(settings: Settings) -> None:

@@ -207,3 +207,27 @@ def test_predictions_are_wrong_as_rarely_as_alpha():
     for alpha in (0.05, 0.5):
         wrong = ~certification.abstains(votes, 100, alpha) & (votes.argmax(1) != 1)
         assert wrong.sum() <= gate(len(votes), alpha)
+
+
+@pytest.mark.parametrize("count", [5, 23, 240])
+def test_clopper_and_pearson_fail_exactly_as_rarely_as_alpha(count):
+    """Without simulation: all counts with their probabilities, for probabilities from 0 to 1."""
+    lower = [certification.clopper_pearson_lower(k, count, ALPHA) for k in range(count + 1)]
+    for truth in np.linspace(0.01, 0.99, 99):
+        chances = stats.binom.pmf(np.arange(count + 1), count, truth)
+        assert chances[np.array(lower) > truth].sum() <= ALPHA + 1e-12
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.001])
+def test_the_least_draws_fail_no_more_often(alpha):
+    """They answer only where all draws agree: at the edge of what those prove, alpha is used up."""
+    count = certification.least_draws(alpha)
+    votes = Votes(0, SIGMA)
+    votes.add(np.tile([True, False], (count, 1)))
+    proven = votes.certificate(alpha).lower_bound
+    assert proven > 0.5
+    assert proven**count == pytest.approx(alpha)
+    count = certification.least_draws(alpha, "predict")
+    assert not certification.abstains(np.array([[count, 0]]), count, alpha)[0]
+    # Of two classes of equal probability either may win.
+    assert 2 * 0.5**count <= alpha

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from pagjax import certify as command
 from pagjax.certification import ABSTAIN
 from pagjax.certified_logs import logs, plot, report
+from pagjax.certified_logs.tallies import tally_of
 
 # Certified accuracy at radii 0, .25, ... and average certified radius, as published with the logs.
 
@@ -141,11 +143,14 @@ numbers = st.integers(0, 10**6)
         st.booleans(),
         st.integers(0, 10**12).map(lambda microseconds: microseconds / 1e6),
         st.none(),
+        st.none()
+        | st.builds(tally_of, arrays(np.int64, 12, elements=numbers), st.just(12 * 10**6)),
     )
 )
 @settings(max_examples=50, deadline=None, derandomize=True)
 def test_lines_survive_writing_and_radii_never_grow(line):
-    (again,) = logs.parse(HEADER + logs.text_of(line)).lines
+    columns = logs.CERTIFY if line.votes is None else (*logs.CERTIFY, logs.VOTES)
+    (again,) = logs.parse(logs.header(columns) + logs.text_of(line)).lines
     assert again.radius <= line.radius < again.radius + 1e-6 + 1e-12
     assert again.seconds == pytest.approx(line.seconds, abs=2e-6)
     same = {"radius": None, "seconds": 0.0}

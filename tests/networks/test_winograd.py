@@ -47,3 +47,26 @@ def test_mapped_kernels():
 
     expected = jnp.stack([apply(*pair) for pair in zip(kernels, images, strict=True)])
     np.testing.assert_allclose(jax.vmap(apply)(kernels, images), expected, atol=1e-12)
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("count", [1, 9])
+def test_few_tiles_are_small(monkeypatch, stride, count):
+    monkeypatch.setattr(winograd, "_CACHED", 0)
+    keys = jax.random.split(jax.random.key(2), 3)
+    images = jax.random.normal(keys[0], (count, 7, 5, 4))
+    kernel = jax.random.normal(keys[1], (3, 3, 4, 6))
+    layer = winograd.Winograd.of(kernel, jnp.zeros(6), stride)
+
+    def plain(x):
+        return convolutions.convolve(x, kernel, stride, ((1, 1), (1, 1)))
+
+    y, pull = jax.vjp(layer, images)
+    expected, expected_pull = jax.vjp(plain, images)
+    np.testing.assert_allclose(y, expected, atol=1e-11)
+    cotangent = jax.random.normal(keys[2], y.shape)
+    np.testing.assert_allclose(pull(cotangent)[0], expected_pull(cotangent)[0], atol=1e-11)
+    tables = winograd.SMALL_FILTERINGS if count == 1 else winograd.FILTERINGS
+    positions = len(tables[stride][0].inputs) ** 2
+    assert f"f64[{positions}," in str(jax.make_jaxpr(layer)(images))

@@ -47,7 +47,7 @@ def run(network, data, monkeypatch) -> Callable[..., int]:
     """The command, whose certificates are told by image, sigma and seed at once."""
 
     def of_image(job, logits_fn, image, index, label, chunk_size, mesh):
-        return index % 3, job.sigma / (2 + index + job.seed)
+        return index % 3, job.sigma / (2 + index + job.seed), f"100[{index % 3}:90]"
 
     monkeypatch.setattr(jobs.LogJob, "of_image", of_image)
     monkeypatch.setattr("pagjax.checkpoints.load", lambda *_, **__: network)

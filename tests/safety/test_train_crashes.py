@@ -20,7 +20,7 @@ from PIL import Image
 from pagjax import train
 from pagjax.io.files import atomic, locks
 from pagjax.jobs import environment
-from pagjax.training import loop, own_files, record, run_folder
+from pagjax.training import loop, own_files, record, run_folder, watch
 from pagjax.training.settings import Settings
 from pagjax.training.step import Measured, State, network_of
 from tests.safety import quick_arrays
@@ -88,11 +88,11 @@ def run(data, variables, monkeypatch) -> Callable[..., int]:
     monkeypatch.setattr(loop, "init", init)
     monkeypatch.setattr(loop, "make_step", make_step)
     monkeypatch.setattr(loop, "place", lambda state, mesh: state)
-    monkeypatch.setattr(loop, "_trial", lambda *_: 0.5)
-    monkeypatch.setattr(loop, "_classifier", lambda *_: None)
-    monkeypatch.setattr(loop, "STEPS_BETWEEN_REPORTS", 1)
-    monkeypatch.setattr(loop, "SECONDS_BETWEEN_SAVES", 0)
-    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(watch, "_trial", lambda *_: 0.5)
+    monkeypatch.setattr(watch, "_classifier", lambda *_: None)
+    monkeypatch.setattr(watch, "STEPS_BETWEEN_REPORTS", 1)
+    monkeypatch.setattr(watch, "SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(watch.time, "monotonic", lambda: float(next(clock)))
     monkeypatch.setattr(run_folder, "base_network", network)
     monkeypatch.setattr(record, "total_of", lambda *_: 0.0)
     monkeypatch.setattr(

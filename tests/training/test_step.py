@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from pagjax.training import optimisers, procedures
+from pagjax.training import optimisers, procedures, state_files, surveys
 from pagjax.training.augmentation import augment, random_cutout
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.step import State, init, make_step, network_of
@@ -21,17 +21,26 @@ IMAGES, LABELS = tiny.images(4), np.arange(4, dtype=np.int32) % tiny.CLASSES
 
 def _start(settings: Settings) -> tuple[State, object]:
     network = network_of(settings, tiny.CLASSES)
-    return init(settings, network, 6), make_step(settings, network, 6)
+    bayes = tiny.bayes(settings.sigma) if settings.procedure == "aligned" else None
+    state = init(settings, network, 6)
+    state = state._replace(selection=surveys.begun(settings, len(IMAGES)))
+    return state, make_step(settings, network, 6, bayes)
 
 
 @pytest.mark.parametrize("name", procedures.BY_NAME)
-def test_one_step_lowers_the_loss_on_its_own_batch_and_draws(name):
-    settings = replace(tiny.SETTINGS, procedure=name, schedule="steps", peak_rate=0.01)
+def test_one_step_lowers_the_loss_and_a_state_from_disk_goes_on_to_the_bit(name, tmp_path):
+    settings = replace(tiny.SETTINGS, procedure=name, schedule="steps", peak_rate=0.005)
     state, step = _start(settings)
-    state, before = step(state, IMAGES, LABELS)
+    soft = [tiny.soft_labels(len(IMAGES))] if name == "catrs" else []
+    state, before = step(state, IMAGES, LABELS, *soft)
+    state_files.save(tmp_path, state, settings.to_json())
+    kept = state_files.restore(tmp_path, state, settings.to_json())
     # The step's number gives augmentation and noise: set back, it meets the same ones again.
-    _, after = step(state._replace(step=jnp.zeros((), jnp.int32)), IMAGES, LABELS)
+    again = jax.tree.map(jnp.copy, state._replace(step=jnp.zeros((), jnp.int32)))
+    _, after = step(again, IMAGES, LABELS, *soft)
     assert float(after.loss) < float(before.loss)
+    ours, theirs = (step(one, IMAGES, LABELS, *soft) for one in (state, kept))
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 
 
 def test_bfloat16_follows_float32_and_keeps_float32_weights():

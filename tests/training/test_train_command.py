@@ -54,6 +54,11 @@ def test_cards_name_where_a_run_started_without_a_path(tmp_path):
     assert run_folder.portable(Settings("cifar10", init="cifar10-vanilla"))["init"] == (
         "cifar10-vanilla"
     )
+    (tmp_path / "mine.npz").write_bytes(b"statistics")
+    settings = Settings("cifar10", teacher=str(path), statistics=str(tmp_path / "mine.npz"))
+    told = run_folder.portable(settings)
+    assert told["teacher"].startswith("mine, sha256 ")
+    assert told["statistics"].startswith("mine.npz, sha256 ")
 
 
 def test_trains_evaluates_resumes_and_refuses(colours, tmp_path, capsys):
@@ -89,6 +94,43 @@ def test_trains_evaluates_resumes_and_refuses(colours, tmp_path, capsys):
     following = ["--data", str(colours), "--out", str(tmp_path / "next"), *SMALL]
     tuned = [*following, "--init", str(out / "checkpoint"), "--stop-after", "1"]
     assert train.main(tuned) == train.EXIT_DONE
+    capsys.readouterr()
+    taught = ["--data", str(colours), *SMALL, "--procedure", "catrs", "--num-noise", "2"]
+    taught += ["--teacher", str(out / "checkpoint"), "--teacher-draws", "5", "--attack-steps", "1"]
+    there = ["--out", str(tmp_path / "taught"), "--stop-after", "1"]
+    assert train.main([*taught, *there]) == train.EXIT_DONE
+    assert (tmp_path / "taught" / "state" / "surveys" / "teacher.npz").exists()
+    assert "teacher" in json.loads((tmp_path / "taught" / "data.json").read_text())
+    assert train.main([*taught, *there, "--width", "8", "--overwrite"]) == train.EXIT_DONE
+    assert train.main([*taught, "--teacher", "cifar10-gaussian-0.25", *there]) == train.EXIT_REFUSED
+    assert "its classes are not those of" in capsys.readouterr().err
+
+
+def test_a_dry_run_tells_how_long_it_takes_and_writes_nothing(colours, tmp_path, capsys):
+    before = sorted(tmp_path.rglob("*"))
+    command = ["--data", str(colours), *SMALL, "--procedure", "acr", "--select-from", "1"]
+    assert train.main([*command, "--num-noise", "1", "--dry-run"]) == train.EXIT_DONE
+    told = capsys.readouterr().out
+    assert "acr: 12 images of" in told
+    # Twelve images: 100 draws once, and 16 at epoch 1 of 3.
+    assert "9 steps, about" in told
+    assert "1,392 forward passes" in told
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_papers_settings_come_with_their_procedure_and_others_are_refused(colours, capsys):
+    def chosen(*words: str) -> Settings:
+        return train._recipe(train.parser().parse_args([*words]))[0].settings
+
+    given = chosen("--data", str(colours), "--procedure", "smoothmix", "--num-noise", "5")
+    assert (given.num_noise, given.attack_steps, given.step_length) == (5, 4, 0.5)
+    changed = chosen("cifar10-gaussian-0.25", "--procedure", "catrs")
+    assert (changed.sigma, changed.epsilon, changed.weight) == (0.25, 1.0, 0.5)
+    own = recipes.recipe("cifar10-catrs-0.50").settings
+    assert chosen("cifar10-catrs-0.50", "--procedure", "catrs") == own
+    refused = ["cifar10-gaussian-0.25", "--mix-steps", "1", "--dry-run"]
+    assert train.main(refused) == train.EXIT_REFUSED
+    assert "only smoothmix does" in capsys.readouterr().err
 
 
 def test_says_what_is_missing(tmp_path, capsys):

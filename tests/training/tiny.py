@@ -9,6 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pagjax.alignment.bayes import bayes_classifier
+from pagjax.core.checks import LogitsFn
+from pagjax.core.class_gaussians import ClassGaussian
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.training.procedures import Step
 from pagjax.training.settings import Settings
@@ -27,6 +30,9 @@ SETTINGS = Settings(
     num_noise=2,
     epsilon=0.5,
     attack_steps=2,
+    step_length=0.2,
+    mix_steps=1,
+    select_from=0.0,
     weight=2.0,
     entropy_weight=0.5,
     epochs=2.0,
@@ -71,4 +77,26 @@ def step_of(settings: Settings, count: int = 4) -> Step:
         logits_fn=linear_logits,
         epsilon=jnp.asarray(settings.epsilon),
         settings=settings,
+        soft_labels=jnp.asarray(soft_labels(count)),
+        bayes=bayes(settings.sigma),
     )
+
+
+def soft_labels(count: int) -> np.ndarray:
+    """A teacher's answers, one of them sure."""
+    shares = np.random.default_rng(8).dirichlet(np.ones(CLASSES), count).astype(np.float32)
+    shares[0] = np.eye(CLASSES, dtype=np.float32)[0]
+    return shares
+
+
+def gaussians() -> ClassGaussian:
+    """Three classes, each brighter in its channel, with two directions of its own."""
+    generator = np.random.default_rng(4)
+    means = np.full((CLASSES, SIDE, SIDE, 3), 0.25) + 0.25 * np.eye(CLASSES)[:, None, None]
+    factors = generator.normal(size=(CLASSES, 2, SIDE, SIDE, 3)) / 10
+    return ClassGaussian(*map(jnp.asarray, (means, factors, np.full(CLASSES, 1.0))))
+
+
+def bayes(sigma: float) -> LogitsFn:
+    """The Bayes-optimal classifier of images of these classes under noise."""
+    return bayes_classifier(jax.tree.map(jnp.float32, gaussians()), sigma)

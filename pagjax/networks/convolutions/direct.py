@@ -21,13 +21,17 @@ _LAYOUTS = ("NHWC", "HWIO", "NHWC")
 
 
 def convolve(
-    x: Array, kernel: Array, stride: int, pads: tuple[Pad, Pad], dilation: int = 1
+    x: Array,
+    kernel: Array,
+    stride: int | tuple[int, int],
+    pads: tuple[Pad, Pad],
+    dilation: int = 1,
 ) -> Array:
     """A 2-D convolution with explicit padding; `dilation` spreads the input's rows and columns."""
     return lax.conv_general_dilated(
         x,
         kernel,
-        (stride, stride),
+        (stride, stride) if isinstance(stride, int) else stride,
         pads,
         lhs_dilation=(dilation, dilation),
         dimension_numbers=_LAYOUTS,

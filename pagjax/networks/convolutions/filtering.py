@@ -86,40 +86,48 @@ def _floats(matrix: Sequence[Sequence[int | Fraction]]) -> Matrix:
     return tuple(tuple(map(float, row)) for row in matrix)
 
 
-def _stride_two() -> tuple[Filtering, Filtering]:
+def _stride_one(points: Sequence[int]) -> tuple[Filtering, Filtering]:
+    """A kernel of three taps by F(m, 3), with ``m = len(points) - 1``; its input gradient alike."""
+    filtering = Filtering(*toom_cook(points, taps=3), step=len(points) - 1, low=1)
+    return filtering, filtering
+
+
+def _stride_two(points: Sequence[int]) -> tuple[Filtering, Filtering]:
     """A kernel of three taps that skips every other output, and its input gradient.
 
-    ``y[i] = k[0] x[2i - 1] + k[1] x[2i] + k[2] x[2i + 1]``: two taps over odd pixels by F(4, 2),
-    and one over even pixels as it is. The gradient has two taps of the reversed kernel at odd
-    pixels, and one at even pixels.
+    ``y[i] = k[0] x[2i - 1] + k[1] x[2i] + k[2] x[2i + 1]``: two taps over odd pixels by F(m, 2),
+    with ``m = len(points)``, and one over even pixels as it is. The gradient has two taps of the
+    reversed kernel at odd pixels, and one at even pixels.
     """
-    inputs, kernel, outputs = toom_cook((0, 1, -1, 2), taps=2)
-    unit = tuple(tuple(float(i == j) for j in range(4)) for i in range(4))
-    taps = (*((outer[0], 0.0, outer[1]) for outer in kernel), *((0.0, 1.0, 0.0),) * 4)
+    m = len(points)
+    inputs, kernel, outputs = toom_cook(points, taps=2)
+    unit = tuple(tuple(float(i == j) for j in range(m)) for i in range(m))
+    taps = (*((outer[0], 0.0, outer[1]) for outer in kernel), *((0.0, 1.0, 0.0),) * m)
 
     def spread(row: tuple[float, ...], first: int) -> tuple[float, ...]:
-        values = dict(zip(range(first, 9, 2), row, strict=True))
-        return tuple(values.get(i, 0.0) for i in range(9))
+        values = dict(zip(range(first, 2 * m + 1, 2), row, strict=True))
+        return tuple(values.get(i, 0.0) for i in range(2 * m + 1))
 
     forward = Filtering(
         (*(spread(row, 0) for row in inputs), *(spread(row, 1) for row in unit)),
         taps,
         tuple(odd + even for odd, even in zip(outputs, unit, strict=True)),
-        step=8,
+        step=2 * m,
         low=1,
     )
     pairs = zip(unit, outputs, strict=True)
     backward = Filtering(
         (*inputs, *((*row, 0.0) for row in unit)),
         taps,
-        tuple(row for even, odd in pairs for row in ((0.0,) * 5 + even, odd + (0.0,) * 4)),
-        step=4,
+        tuple(row for even, odd in pairs for row in ((0.0,) * (m + 1) + even, odd + (0.0,) * m)),
+        step=m,
         low=0,
     )
     return forward, backward
 
 
-_STRIDE_ONE = Filtering(*toom_cook((0, 1, -1, 2, -2), taps=3), step=4, low=1)
-
-FILTERINGS = {1: (_STRIDE_ONE, _STRIDE_ONE), 2: _stride_two()}
+FILTERINGS = {1: _stride_one((0, 1, -1, 2, -2)), 2: _stride_two((0, 1, -1, 2))}
 """By stride, for 3x3 kernels padded by 1: of the convolution and of its input gradient."""
+
+SMALL_FILTERINGS = {1: _stride_one((0, 1, -1)), 2: _stride_two((0, 1))}
+"""The same with tiles of half the side: more products, of fewer kernels."""

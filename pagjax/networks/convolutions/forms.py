@@ -2,8 +2,9 @@
 
 A prepared convolution is a pytree that holds its kernel in the layouts that its forward and its
 backward pass want, so that a compiled loop receives both as loop invariants. On CPUs 3x3 kernels
-of many channels go by minimal filtering (`winograd`), the 7x7 stem and others plainly (`direct`),
-1x1 ones as matrix products; on GPUs and TPUs all are left to the compiler.
+of many channels go by minimal filtering (`winograd`) and those of few by several columns at once
+(`columns`), the 7x7 stem and others plainly (`direct`), 1x1 ones as matrix products; on GPUs and
+TPUs all are left to the compiler.
 
 Kernels are frozen: a gradient with respect to a prepared kernel is NaN, never a silent zero.
 """
@@ -14,39 +15,44 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from pagjax.networks.convolutions.direct import Direct, Pad, Stem, convolve
+from pagjax.networks import pooling, rectifiers
+from pagjax.networks.convolutions import accelerators
+from pagjax.networks.convolutions.columns import Columns
+from pagjax.networks.convolutions.direct import Direct, Stem
 from pagjax.networks.convolutions.winograd import Winograd
 
-# With no more than these in or out, minimal filtering's transforms cost what its products save:
-# a CIFAR ResNet-20 certifies a sixth faster with plain convolutions there.
+# With no more than these in or out, minimal filtering's transforms cost more than they save.
 _FEW_CHANNELS = 16
 
 Precision = Literal["float32", "bfloat16"]
 """Of the operands of products, whose sums are float32; on GPUs and TPUs of activations too."""
 
+Backend = Literal["cpu", "gpu", "tpu"]
+"""Whose forms of layers a network is laid out in. They run, and agree, on every device."""
 
-@partial(
-    jax.tree_util.register_dataclass, data_fields=["kernel", "bias"], meta_fields=["stride", "pad"]
-)
-@dataclass(frozen=True)
-class Plain:
-    """Left to the compiler, which is what GPUs and TPUs want; computes in its kernel's type."""
 
-    kernel: Array
-    bias: Array
-    stride: int
-    pad: Pad
+def as_backend(backend: str | None) -> Backend:
+    """A backend by its name; None is that of JAX's default devices, and those unknown are a TPU.
 
-    def __call__(self, x: Array) -> Array:
-        """Images ``[n, h, w, c]`` to ``[n, h', w', features]``."""
-        x = x.astype(self.kernel.dtype)
-        return convolve(x, self.kernel, self.stride, (self.pad, self.pad)) + self.bias
+    Raises:
+        ValueError: for another name.
+
+    Example:
+        >>> as_backend("tpu")
+        'tpu'
+    """
+    for name in get_args(Backend):
+        if name == (jax.default_backend() if backend is None else backend):
+            return name  # type: ignore[no-any-return]
+    if backend is None:
+        return "tpu"  # what is left to the compiler suits any
+    raise ValueError(f"backend {backend!r}: choose 'cpu', 'gpu' or 'tpu'")
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["kernel", "bias"], meta_fields=["stride"])
@@ -120,14 +126,12 @@ def narrowed(prepared: Any) -> Any:
     """
 
     def narrow(layer: Any) -> Any:
-        if isinstance(layer, Plain | Pointwise):
-            kernel, bias = layer.kernel.astype(jnp.bfloat16), layer.bias
-            if isinstance(layer, Pointwise):
-                return NarrowPointwise(kernel, kernel.T, bias, layer.stride)
-            return Plain(kernel, bias.astype(jnp.bfloat16), layer.stride, layer.pad)
-        return layer
+        if isinstance(layer, Pointwise):
+            kernel = layer.kernel.astype(jnp.bfloat16)
+            return NarrowPointwise(kernel, kernel.T, layer.bias, layer.stride)
+        return accelerators.narrowed(layer) if isinstance(layer, kinds[1:]) else layer
 
-    kinds = (Plain, Pointwise)
+    kinds = (Pointwise, accelerators.Plain, accelerators.Blocks)
     return jax.tree.map(narrow, prepared, is_leaf=lambda node: isinstance(node, kinds))
 
 
@@ -155,13 +159,45 @@ def prepare(kernel: Array, bias: Array, stride: int, backend: str | None = None)
         (1, 4, 4, 4)
     """
     size = kernel.shape[0]
-    pad = (size // 2, size // 2)
-    if (backend or jax.default_backend()) != "cpu":
-        return Plain(kernel, bias, stride, pad)
+    if (backend := as_backend(backend)) != "cpu":
+        return accelerators.prepare(kernel, bias, stride, backend)
     if size == 1:
         return Pointwise(kernel[0, 0], bias, stride)
     if size == 7 and stride == 2:
         return Stem.of(kernel, bias)
-    if size == 3 and min(kernel.shape[2:]) > _FEW_CHANNELS:
-        return Winograd.of(kernel, bias, stride)
-    return Direct.of(kernel, bias, stride, pad)
+    if size == 3:
+        form = Winograd if min(kernel.shape[2:]) > _FEW_CHANNELS else Columns
+        return form.of(kernel, bias, stride)
+    return Direct.of(kernel, bias, stride, (size // 2, size // 2))
+
+
+def rectify(x: Array, backend: str | None = None) -> Array:
+    """The positive part in the form of a backend, see `pagjax.networks.rectifiers`.
+
+    Example:
+        >>> [rectify(jnp.array([-1.0, 2.0]), name).tolist() for name in ("cpu", "gpu")]
+        [[0.0, 2.0], [0.0, 2.0]]
+    """
+    return _RECTIFIERS[as_backend(backend)](x)
+
+
+def max_pool_3x3(x: Array, backend: str | None = None) -> Array:
+    """3x3 max-pooling of stride 2 in the form of a backend, see `pagjax.networks.pooling`.
+
+    Example:
+        >>> max_pool_3x3(jnp.ones((1, 5, 8, 2)), "gpu").shape
+        (1, 3, 4, 2)
+    """
+    return _POOLS[as_backend(backend)](x)
+
+
+_RECTIFIERS: dict[Backend, Callable[[Array], Array]] = {
+    "cpu": rectifiers.rectify,
+    "gpu": rectifiers.rectify_by_result,
+    "tpu": rectifiers.rectify_by_result,
+}
+_POOLS: dict[Backend, Callable[[Array], Array]] = {
+    "cpu": pooling.by_slices,
+    "gpu": pooling.by_places,
+    "tpu": pooling.by_window,
+}

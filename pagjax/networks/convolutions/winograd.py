@@ -6,6 +6,9 @@ outer and middle taps as filters of odd and even pixels, and takes 81 products. 
 sums of slices, which the compiler fuses; the positions of a tile lead, so that all products are one
 batched matrix product. Backward passes are of the same form, with kernels transformed beforehand.
 
+With few tiles the time is that of reading the transformed kernels, each of which meets few rows:
+then tiles of half the side read less than half as much.
+
 In float32 a layer rounds about five times as coarsely as by plain sums (1e-6 of its outputs), which
 a network's own rounding hides.
 """
@@ -15,13 +18,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
+from math import prod
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.custom_batching import custom_vmap
 
-from pagjax.networks.convolutions.filtering import FILTERINGS, Filtering, Matrix
+from pagjax.networks.convolutions.filtering import (
+    FILTERINGS,
+    SMALL_FILTERINGS,
+    Filtering,
+    Matrix,
+)
+
+# With no more tiles than this, reading the kernels takes longer than multiplying by them.
+_FEW_TILES = 8
+# Kernels of fewer numbers than this stay in a processor's cache.
+_CACHED = 2**13
+
+
+class Kernels(NamedTuple):
+    """A kernel transformed for tiles of 4x4 and, where it is large, for tiles of 2x2."""
+
+    large: Array
+    small: Array | None
 
 
 @partial(
@@ -33,19 +55,16 @@ from pagjax.networks.convolutions.filtering import FILTERINGS, Filtering, Matrix
 class Winograd:
     """A 3x3 convolution padded by 1, with its kernel transformed for both passes."""
 
-    forward: Array
-    backward: Array
+    forward: Kernels
+    backward: Kernels
     bias: Array
     stride: int
 
     @classmethod
     def of(cls, kernel: Array, bias: Array, stride: int) -> Winograd:
         """Transforms a kernel ``[3, 3, c, features]``, in its own type."""
-        forward, backward = FILTERINGS[stride]
         reverse = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
-        return cls(
-            transform_kernel(kernel, forward), transform_kernel(reverse, backward), bias, stride
-        )
+        return cls(_kernels(kernel, stride, 0), _kernels(reverse, stride, 1), bias, stride)
 
     def __call__(self, x: Array) -> Array:
         """Images ``[n, h, w, c]`` to ``[n, ceil(h / stride), ceil(w / stride), features]``."""
@@ -53,27 +72,33 @@ class Winograd:
         return _winograd(x, self.forward, self.backward, self.stride, sides) + self.bias
 
 
+def _kernels(kernel: Array, stride: int, which: int) -> Kernels:
+    large = transform_kernel(kernel, FILTERINGS[stride][which])
+    if kernel[0, 0].size < _CACHED:
+        return Kernels(large, None)
+    return Kernels(large, transform_kernel(kernel, SMALL_FILTERINGS[stride][which]))
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def _winograd(
-    x: Array, forward: Array, backward: Array, stride: int, sides: tuple[int, ...]
+    x: Array, forward: Kernels, backward: Kernels, stride: int, sides: tuple[int, ...]
 ) -> Array:
     del backward  # for the gradient alone
     extents = tuple(-(-side // stride) for side in sides)
-    return _whole_batch(FILTERINGS[stride][0], extents)(x, forward)
+    return _whole_batch(stride, 0, extents)(x, forward)
 
 
 def _winograd_forward(
-    x: Array, forward: Array, backward: Array, stride: int, sides: tuple[int, ...]
-) -> tuple[Array, tuple[Array, Array]]:
+    x: Array, forward: Kernels, backward: Kernels, stride: int, sides: tuple[int, ...]
+) -> tuple[Array, tuple[Kernels, Kernels]]:
     return _winograd(x, forward, backward, stride, sides), (forward, backward)
 
 
 def _winograd_backward(
-    stride: int, sides: tuple[int, ...], kernels: tuple[Array, Array], cotangent: Array
-) -> tuple[Array, Array, Array]:
+    stride: int, sides: tuple[int, ...], kernels: tuple[Kernels, Kernels], cotangent: Array
+) -> tuple[Array, Kernels, Kernels]:
     forward, backward = kernels
-    gradient = _transposed(cotangent, backward, forward, stride, sides)
-    return gradient, jnp.full_like(forward, jnp.nan), jnp.full_like(backward, jnp.nan)
+    return _transposed(cotangent, backward, forward, stride, sides), *_no_gradient(kernels)
 
 
 _winograd.defvjp(_winograd_forward, _winograd_backward)
@@ -81,44 +106,62 @@ _winograd.defvjp(_winograd_forward, _winograd_backward)
 
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def _transposed(
-    cotangent: Array, backward: Array, forward: Array, stride: int, sides: tuple[int, ...]
+    cotangent: Array, backward: Kernels, forward: Kernels, stride: int, sides: tuple[int, ...]
 ) -> Array:
     """The input gradient, whose own is the convolution again."""
     del forward
-    return _whole_batch(FILTERINGS[stride][1], sides)(cotangent, backward)
+    return _whole_batch(stride, 1, sides)(cotangent, backward)
 
 
 def _transposed_forward(
-    cotangent: Array, backward: Array, forward: Array, stride: int, sides: tuple[int, ...]
-) -> tuple[Array, tuple[Array, Array]]:
+    cotangent: Array, backward: Kernels, forward: Kernels, stride: int, sides: tuple[int, ...]
+) -> tuple[Array, tuple[Kernels, Kernels]]:
     return _transposed(cotangent, backward, forward, stride, sides), (backward, forward)
 
 
 def _transposed_backward(
-    stride: int, sides: tuple[int, ...], kernels: tuple[Array, Array], x: Array
-) -> tuple[Array, Array, Array]:
+    stride: int, sides: tuple[int, ...], kernels: tuple[Kernels, Kernels], x: Array
+) -> tuple[Array, Kernels, Kernels]:
     backward, forward = kernels
-    y = _winograd(x, forward, backward, stride, sides)
-    return y, jnp.full_like(backward, jnp.nan), jnp.full_like(forward, jnp.nan)
+    return _winograd(x, forward, backward, stride, sides), *_no_gradient(kernels)
 
 
 _transposed.defvjp(_transposed_forward, _transposed_backward)
 
 
-def _whole_batch(filtering: Filtering, extents: tuple[int, ...]) -> custom_vmap:
+def _no_gradient(kernels: tuple[Kernels, Kernels]) -> tuple[Kernels, Kernels]:
+    nans: tuple[Kernels, Kernels] = jax.tree.map(lambda k: jnp.full_like(k, jnp.nan), kernels)
+    return nans
+
+
+def _whole_batch(stride: int, which: int, extents: tuple[int, ...]) -> custom_vmap:
     """`convolve`, which a mapped axis joins as images.
 
     Ahead of the positions, where JAX would put it, that axis costs a transpose.
+
+    Args:
+        stride: of the convolution.
+        which: 0 is the convolution, 1 its input gradient.
+        extents: height and width of the result.
     """
-    plain = partial(convolve, filtering=filtering, extents=extents)
+
+    def plain(x: Array, kernels: Kernels) -> Array:
+        filtering = FILTERINGS[stride][which]
+        tiles = x.shape[0] * prod(map(filtering.tiles, extents))
+        if kernels.small is not None and tiles <= _FEW_TILES:
+            return convolve(x, kernels.small, SMALL_FILTERINGS[stride][which], extents)
+        return convolve(x, kernels.large, filtering, extents)
+
     whole = custom_vmap(plain)
 
     @whole.def_vmap
-    def _(size: int, batched: Sequence[bool], x: Array, kernel: Array) -> tuple[Array, bool]:
-        if batched[1]:
-            axes = tuple(0 if is_batched else None for is_batched in batched)
-            return jax.vmap(plain, axes)(x, kernel), True
-        y = whole(x.reshape(-1, *x.shape[2:]), kernel)
+    def _(
+        size: int, batched: tuple[bool, Kernels], x: Array, kernels: Kernels
+    ) -> tuple[Array, bool]:
+        if any(jax.tree.leaves(batched[1])):
+            axes = jax.tree.map(lambda is_batched: 0 if is_batched else None, batched)
+            return jax.vmap(plain, axes)(x, kernels), True
+        y = whole(x.reshape(-1, *x.shape[2:]), kernels)
         return y.reshape(size, -1, *y.shape[1:]), True
 
     return whole

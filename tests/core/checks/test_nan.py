@@ -16,7 +16,7 @@ from pagjax.core.gradients import smoothed_gradient
 from pagjax.core.outputs import probabilities, vote
 from pagjax.networks import NORMALIZERS, ResNet, ResNetConfig, fuse
 from pagjax.networks.base import base_network
-from pagjax.networks.pooling import max_pool_3x3
+from pagjax.networks.convolutions.forms import max_pool_3x3
 from pagjax.networks.rectifiers import clamp, rectify
 from tests.core.checks.doors import BATCH, DESCRIPTION, KEY, SIDE, brightness, tiny_network
 

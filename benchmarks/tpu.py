@@ -1,0 +1,189 @@
+"""The loop compiled for TPUs on a machine without one: memory, traffic, collectives, roofline.
+
+    python benchmarks/tpu.py --out FOLDER [--chips v5e v6e] [--slices 1 8 16] [--pictures 1 16]
+                             [--networks resnet50 imagenette-gaussian-0.25]
+                             [--precisions float32 bfloat16] [--table]
+
+Needs the TPU's own compiler (`pip install -e '.[tpu-compiler]'`), and no TPU. What is compiled is
+the program that `pagjax.targeted_pgd` runs. A configuration takes about a minute of one core and
+leaves one file in FOLDER, whole or not at all; those that are there are not compiled again, so the
+same command goes on where it was stopped. `--table` only prints what is there.
+
+Floating-point operations and bytes are the compiler's count of one step. Bytes that stay on the
+chip count too, so the time of memory is from above; the time of arithmetic, at the published peak,
+is from below. Nothing is timed: see docs/scaling.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+STEPS, DRAWS, SIDE = 300, 20, 224
+# A single chip is one of four: no smaller slice compiles.
+LAYOUTS = {1: "2x2", 4: "2x2", 8: "2x4", 16: "4x4"}
+
+
+class Chip(NamedTuple):
+    """Published peaks: multiply-adds count two, in bfloat16; Google Cloud, "TPU versions"."""
+
+    flops: float
+    bytes_per_second: float
+    memory: float
+
+
+CHIPS = {"v5e": Chip(197e12, 819e9, 16e9), "v6e": Chip(918e12, 1640e9, 32e9)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--chips", nargs="+", choices=CHIPS, default=list(CHIPS))
+    parser.add_argument("--slices", nargs="+", type=int, choices=LAYOUTS, default=[1, 8, 16])
+    parser.add_argument("--networks", nargs="+", default=["resnet50", "imagenette-gaussian-0.25"])
+    parser.add_argument("--pictures", nargs="+", type=int, default=[1, 16])
+    parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--table", action="store_true")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    wanted = itertools.product(
+        args.networks, args.pictures, args.precisions, args.chips, args.slices
+    )
+    for network, pictures, precision, chip, count in () if args.table else wanted:
+        path = args.out / f"{network}-{pictures}-{precision}-{chip}-{count}.json"
+        if not path.exists():
+            row = compiled(network, pictures, precision, chip, count)
+            from pagjax.io.files import atomic
+
+            atomic.write_json(path, row)
+            print(path.name, f"{row['compile_seconds']:.0f} s", flush=True)
+    rows = [json.loads(path.read_text()) for path in args.out.glob("*.json")]
+    print("\n".join(table(rows)))
+
+
+def topology(chip: str, count: int) -> Any:
+    """So many devices of a slice that need not exist."""
+    # Nothing of a cloud's machines is asked for, and no TPU held against other processes.
+    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
+    os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    from jax.experimental import topologies
+
+    try:
+        found = topologies.get_topology_desc(
+            platform="tpu", topology_name=f"{chip}:{LAYOUTS[count]}"
+        )
+    except Exception as error:
+        raise SystemExit(
+            f"no compiler for {chip}: {str(error).splitlines()[0]}; "
+            "install it with `pip install -e '.[tpu-compiler]'`"
+        ) from error
+    return found.devices[:count]
+
+
+def network_of(name: str, precision: str) -> Any:
+    """A shipped network, or a ResNet-50 of arbitrary weights, in a TPU's forms."""
+    import jax
+    import jax.numpy as jnp
+
+    import pagjax
+    from pagjax.networks import NORMALIZERS, ResNetConfig
+    from pagjax.networks.base import Description, base_network
+
+    if name != "resnet50":
+        return pagjax.load(name, precision=precision, backend="tpu")  # type: ignore[arg-type]
+    config = ResNetConfig("imagenet", "bottleneck", (3, 4, 6, 3), 64)
+    description = Description(name, config, 1000, NORMALIZERS["none"], (SIDE, SIDE))
+    image = jax.ShapeDtypeStruct((1, SIDE, SIDE, 3), jnp.float32)
+    shapes = jax.eval_shape(description.network().init, jax.random.key(0), image)
+    ones = jax.tree.map(lambda leaf: jnp.ones(leaf.shape, leaf.dtype), dict(shapes))
+    return base_network(description, ones, precision, "tpu")  # type: ignore[arg-type]
+
+
+def compiled(name: str, pictures: int, precision: str, chip: str, count: int) -> dict[str, Any]:
+    """One configuration's program, as JSON values."""
+    devices = topology(chip, count)
+    from pagjax.core import mesh as meshes
+    from pagjax.core.program import collectives, lower
+    from pagjax.core.recipe import Recipe
+
+    base = network_of(name, precision)
+    height, width, channels = base.image_shape
+    mesh = meshes.make_mesh(pictures, DRAWS, devices)
+    recipe = Recipe(0.5, 40.0, 0.7, STEPS, DRAWS)
+    start = time.perf_counter()
+    lowered = lower(base.logits_fn, (pictures, height, width, channels), recipe, mesh=mesh)
+    traced = time.perf_counter()
+    program = lowered.compile()
+    seconds = time.perf_counter() - traced
+    memory, cost = program.memory_analysis(), program.cost_analysis()
+    along_images, along_draws = mesh.shape[meshes.IMAGES], mesh.shape[meshes.DRAWS]
+    return {
+        "network": name,
+        "pictures": pictures,
+        "precision": precision,
+        "chip": chip,
+        "count": count,
+        "mesh": [along_images, along_draws],
+        "visits": visits(math.ceil(pictures / along_images), height * width * channels),
+        "trace_seconds": traced - start,
+        "compile_seconds": seconds,
+        "temporary_bytes": memory.temp_size_in_bytes,
+        "argument_bytes": memory.argument_size_in_bytes,
+        "flop": cost["flops"],
+        "bytes": cost["bytes accessed"],
+        "collectives": [operation for operation, _ in collectives(program.as_text() or "")],
+    }
+
+
+def visits(pictures: int, values: int) -> int:
+    """How often a step runs on a chip: a block of its pictures after another, as `run_batch` does.
+
+    A chip's draws of a picture go at once at these sizes, 20 at 224x224.
+    """
+    from pagjax.core import draws
+    from pagjax.core.targeted import draws_at_once
+
+    chunk = min(DRAWS, draws_at_once(values, "tpu"))
+    return math.ceil(pictures / draws.images_at_once(chunk * values, "tpu"))
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """A Markdown table of all rows, with the arithmetic of the roofline."""
+    lines = [
+        "| network | pictures | precision | chips | mesh | compiled in | memory a chip "
+        "| collectives a step | FLOP a chip and step | bytes | arithmetic | memory | a picture |",
+        "|" + "---|" * 13,
+    ]
+    order = ("network", "pictures", "precision", "chip", "count")
+    for row in sorted(rows, key=lambda row: [row[key] for key in order]):
+        chip, repeated = CHIPS[row["chip"]], row["visits"]
+        flop, size = repeated * row["flop"], repeated * row["bytes"]
+        arithmetic, memory = flop / chip.flops, size / chip.bytes_per_second
+        held = (row["temporary_bytes"] + row["argument_bytes"]) / 1e9
+        lines.append(
+            f"| {row['network']} | {row['pictures']} | {row['precision']} "
+            f"| {row['count']} {row['chip']} | {' x '.join(map(str, row['mesh']))} "
+            f"| {row['compile_seconds']:.0f} s | {held:.2f} of {chip.memory / 1e9:.0f} GB "
+            f"| {', '.join(row['collectives']) or 'none'} | {flop / 1e9:.0f} G "
+            f"| {size / 1e9:.2f} GB | {flop / 1e9:.0f}e9 / {chip.flops / 1e12:.0f}e12 = "
+            f"{1e3 * arithmetic:.2f} ms | {size / 1e9:.2f} / {chip.bytes_per_second / 1e9:.0f} = "
+            f"{1e3 * memory:.2f} ms "
+            f"| {STEPS * max(arithmetic, memory) / row['pictures']:.2f} s |"
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Layers for GPUs and TPUs: left to their compilers, in shapes that these can fuse.
+
+None has been timed on a device by its own; what a compiler makes of them for an H100 and for a TPU
+can be read without one (`benchmarks/tpu.py`, `benchmarks/gpu_program.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from pagjax.networks.convolutions.direct import Pad
+
+# The order in which cuDNN wants kernels of images NHWC; HWIO ones are transposed at every step.
+_OHWI = (3, 0, 1, 2)
+# Channels that tensor cores take at once; fewer are padded, in a pass of their own.
+_CHANNELS = 16
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["kernel", "bias"],
+    meta_fields=["stride", "pad", "order"],
+)
+@dataclass(frozen=True)
+class Plain:
+    """Left to the compiler; computes in its kernel's type, which `order` lays out in memory."""
+
+    kernel: Array
+    bias: Array
+    stride: int
+    pad: Pad
+    order: str = "HWIO"
+
+    @classmethod
+    def of(cls, kernel: Array, bias: Array, stride: int, pad: Pad, order: str = "HWIO") -> Plain:
+        """Lays out a kernel ``[size, size, c, features]``."""
+        laid = kernel if order == "HWIO" else kernel.transpose(_OHWI)
+        return cls(laid, bias, stride, pad, order)
+
+    def __call__(self, x: Array) -> Array:
+        """Images ``[n, h, w, c]`` to ``[n, h', w', features]``."""
+        y = lax.conv_general_dilated(
+            x.astype(self.kernel.dtype),
+            self.kernel,
+            (self.stride, self.stride),
+            (self.pad, self.pad),
+            dimension_numbers=("NHWC", self.order, "NHWC"),
+        )
+        return y + self.bias
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["kernel", "bias"], meta_fields=[])
+@dataclass(frozen=True)
+class Product:
+    """A 1x1 convolution of stride 1 as one matrix product over all pixels, in its kernel's type."""
+
+    kernel: Array
+    bias: Array
+
+    def __call__(self, x: Array) -> Array:
+        """Images ``[n, h, w, c]`` to ``[n, h, w, features]``."""
+        rows = x.astype(self.kernel.dtype).reshape(-1, x.shape[-1])
+        return (rows @ self.kernel + self.bias).reshape(*x.shape[:-1], -1)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["kernel", "bias"], meta_fields=["order"])
+@dataclass(frozen=True)
+class Blocks:
+    """A 7x7 stride-2 convolution as one of 4x4 and stride 1 over 2x2 blocks laid into channels."""
+
+    kernel: Array
+    bias: Array
+    order: str = "HWIO"
+
+    @classmethod
+    def of(cls, kernel: Array, bias: Array, order: str = "HWIO", channels: int = 0) -> Blocks:
+        """Lays out a kernel ``[7, 7, c, features]``, with zeros up to so many channels."""
+        depth, features = kernel.shape[2:]
+        even = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
+        laid = even.reshape(4, 2, 4, 2, depth, features).transpose(0, 2, 1, 3, 4, 5)
+        laid = laid.reshape(4, 4, 4 * depth, features)
+        laid = jnp.pad(laid, ((0, 0), (0, 0), (0, max(channels - 4 * depth, 0)), (0, 0)))
+        return cls(laid if order == "HWIO" else laid.transpose(_OHWI), bias, order)
+
+    def __call__(self, x: Array) -> Array:
+        """Images ``[n, h, w, c]`` to ``[n, ceil(h / 2), ceil(w / 2), features]``."""
+        n, height, width, depth = x.shape
+        x = x.astype(self.kernel.dtype)
+        x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
+        rows, columns = x.shape[1] // 2, x.shape[2] // 2
+        blocks = x.reshape(n, rows, 2, columns, 2, depth).transpose(0, 1, 3, 2, 4, 5)
+        blocks = blocks.reshape(n, rows, columns, 4 * depth)
+        missing = self.kernel.shape[self.order.index("I")] - 4 * depth
+        blocks = jnp.pad(blocks, ((0, 0), (0, 0), (0, 0), (0, missing)))
+        return Plain(self.kernel, self.bias, 1, (2, 1), self.order)(blocks)
+
+
+def prepare(kernel: Array, bias: Array, stride: int, backend: str) -> Any:
+    """A layer for a GPU or a TPU, see `forms.prepare`."""
+    size = kernel.shape[0]
+    pad, order = (size // 2, size // 2), "OHWI" if backend == "gpu" else "HWIO"
+    if backend == "gpu" and (size, stride) == (7, 2):
+        return Blocks.of(kernel, bias, order, _CHANNELS)
+    return Plain.of(kernel, bias, stride, pad, order)
+
+
+def narrowed(layer: Any) -> Any:
+    """A layer of `prepare` in bfloat16, activations too: moving them is most of the work."""
+    layer = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), layer)
+    is_pointwise = isinstance(layer, Plain) and layer.pad == (0, 0) and layer.stride == 1
+    if is_pointwise and layer.order == "OHWI":
+        return Product(layer.kernel[:, 0, 0].T, layer.bias)
+    return layer
