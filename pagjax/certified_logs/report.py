@@ -171,6 +171,7 @@ def card_entry(summary: Summary, job: LogJob) -> dict[str, Any]:
         "staged": job.radii is not None,
         "precision": job.precision,
         "platform": job.platform,
+        **({"sound": True} if job.sound else {}),
         "certified_accuracy": [
             {"radius": radius, **share._asdict()}
             for radius, share in zip(summary.radii, summary.accuracies, strict=True)
