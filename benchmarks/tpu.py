@@ -129,7 +129,8 @@ def compiled(name: str, pictures: int, precision: str, chip: str, count: int) ->
     program = lowered.compile()
     seconds = time.process_time() - start
     text = program.as_text() or ""
-    memory, cost = program.memory_analysis(), program.cost_analysis()
+    memory: Any = program.memory_analysis()
+    cost: Any = program.cost_analysis()
     along_images, along_draws = mesh.shape[meshes.IMAGES], mesh.shape[meshes.DRAWS]
     return {
         "network": name,
