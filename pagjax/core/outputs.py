@@ -154,7 +154,7 @@ def draw_outputs(
 
 
 @partial(jax.jit, static_argnames=("of_logits", "parts", "mesh"))
-def _outputs(
+def _outputs(  # arrays, then what is static
     logits_fn: Partial,
     image: Array,
     key: Array,
