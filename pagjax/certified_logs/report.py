@@ -114,10 +114,11 @@ def network_names(paths: Sequence[Path]) -> list[str]:
     """
     files = names_of(paths)
     names = [network_of(path) or file for path, file in zip(paths, files, strict=True)]
-    for more in ([f"sigma {sigma_of(path) or 0:g}" for path in paths], files):
+    sigmas = [sigma_of(path) for path in paths]
+    for more in (["" if sigma is None else f"sigma {sigma:g}" for sigma in sigmas], files):
         twice = {name for name in names if names.count(name) > 1}
         names = [
-            f"{name}, {told}" if name in twice else name
+            f"{name}, {told}" if name in twice and told and told != name else name
             for name, told in zip(names, more, strict=True)
         ]
     return names
