@@ -146,9 +146,9 @@ def _anchors(args: argparse.Namespace, sides: Sequence[Side]) -> None:
             staged = settings.get("radii") is not None
             own.append(anchors.Own(_summary(args, side, radii), settings.get("num_draws"), staged))
     _explain(args, anchors.told(own))
-    mark = {"latex": "% ", "markdown": "### "}.get(args.format, "")
+    before, behind = {"latex": ("% ", ""), "markdown": ("**", "**")}.get(args.format, ("", ""))
     parts = [
-        f"{mark}sigma {sigma:g}\n\n{_RENDER[args.format](table)}"
+        f"{before}sigma {sigma:g}{behind}\n\n{_RENDER[args.format](table)}"
         for sigma, table in anchors.tables_of(own)
     ]
     print("\n\n".join(parts))
