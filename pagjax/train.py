@@ -147,8 +147,7 @@ def _rehearse(args: argparse.Namespace, settings: Settings, name: str) -> int:
     environment.prepare()
     start = run_folder.network_of_init(settings.init)
     data, _ = images.open_both(settings, args.data_dir, start)
-    material.teacher_of(settings, data.labels)
-    beside = material.without_teacher(settings, material.gaussians_of(settings, data.labels))
+    beside = material.without_teacher(settings, material.wanted(settings, data.labels))
     found = rehearsal.rehearse(settings, data, None if start is None else start.variables, beside)
     print(f"{name or settings.procedure}: {len(data):,} images of {settings.data}; {found.told()}")
     return EXIT_DONE
@@ -166,23 +165,14 @@ def _run(args: argparse.Namespace, chosen: NamedSettings, name: str) -> int:
     environment.prepare()
     start = run_folder.network_of_init(settings.init)
     data, test = images.open_both(settings, args.data_dir, start)
-    teacher = material.teacher_of(settings, data.labels)
-    gaussians = material.gaussians_of(settings, data.labels)
-    processes.from_first(
-        partial(
-            run_folder.check_data,
-            *(args.out, data, test, start),
-            teacher=teacher,
-            gaussians=None if gaussians is None else gaussians[0],
-        )
-    )
+    sources = material.wanted(settings, data.labels)
+    known_by = (data, test, start, sources.digests())
+    processes.from_first(partial(run_folder.check_data, args.out, *known_by))
     if processes.is_first():
         _announce(name, settings, data, test)
     with processes.losses_end_the_job("the same command", (RefusedError, TrainingError)):
         with progress_bar.shown() as report:
-            beside = material.gather(
-                settings, data, teacher, gaussians, args.out / "state", report.evaluation
-            )
+            beside = material.gather(settings, data, sources, args.out / "state", report.evaluation)
             state = loop.train(
                 settings,
                 data,

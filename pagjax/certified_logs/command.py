@@ -43,8 +43,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(args: argparse.Namespace) -> list[Side]:
     """The logs with their names, after what is to be said of them."""
-    if not args.logs and not args.anchors:
-        raise LogError("name at least one log")
     if args.names and len(args.names) != len(args.logs):
         raise LogError(f"{len(args.names)} names for {len(args.logs)} logs: give one each")
     logs = [reading.read(path) for path in args.logs]
@@ -146,9 +144,9 @@ def _anchors(args: argparse.Namespace, sides: Sequence[Side]) -> None:
             staged = settings.get("radii") is not None
             own.append(anchors.Own(_summary(args, side, radii), settings.get("num_draws"), staged))
     _explain(args, anchors.told(own))
-    mark = {"latex": "% ", "markdown": "### "}.get(args.format, "")
+    before, behind = {"latex": ("% ", ""), "markdown": ("**", "**")}.get(args.format, ("", ""))
     parts = [
-        f"{mark}sigma {sigma:g}\n\n{_RENDER[args.format](table)}"
+        f"{before}sigma {sigma:g}{behind}\n\n{_RENDER[args.format](table)}"
         for sigma, table in anchors.tables_of(own)
     ]
     print("\n\n".join(parts))

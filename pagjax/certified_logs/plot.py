@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from pagjax.alignment.intervals import mean_interval
+from pagjax.certification import average_certified_radius
 from pagjax.certification.paired import tango_interval
 from pagjax.certified_logs.distribution import Distribution
 from pagjax.certified_logs.logs import Log
 from pagjax.certified_logs.pairing import Pair, compare
+from pagjax.certified_logs.report import radius_interval
 from pagjax.wording.escapes import one_line
 
 _ALPHA = 0.05
@@ -138,11 +139,10 @@ def _draw_difference(axes: Any, pair: Pair) -> None:
 
 
 def _average(log: Log) -> str:
-    certified = log.radii * log.correct
-    if len(certified) < 2:
-        return f"{certified.sum():.3f}"
-    value, low, high = mean_interval(certified)
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+    found = radius_interval(log, _ALPHA)
+    if found is None:
+        return f"{average_certified_radius(log.radii, log.correct):.3f}"
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
 def _saved(figure: Any, format: str) -> bytes:

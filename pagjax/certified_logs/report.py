@@ -69,12 +69,19 @@ def summarise(
         accuracies=tuple(certified_accuracy(log.radii, log.correct, at, alpha=alpha)),
         average_radius=average_certified_radius(log.radii, log.correct) if log.certifies else None,
         abstention=abstention_rate(log.predictions, alpha=alpha),
-        radius_interval=(
-            mean_interval(log.radii * log.correct, alpha)
-            if log.certifies and len(log.lines) > 1
-            else None
-        ),
+        radius_interval=radius_interval(log, alpha),
     )
+
+
+def radius_interval(log: logs.Log, alpha: float = 0.05) -> Interval | None:
+    """The average certified radius with Student's interval, which no radius below 0 is in.
+
+    None for a log of predictions, or of fewer than two images.
+    """
+    if not log.certifies or len(log.lines) < 2:
+        return None
+    value, low, high = mean_interval(log.radii * log.correct, alpha)
+    return Interval(value, max(0.0, low), high)
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
@@ -107,10 +114,11 @@ def network_names(paths: Sequence[Path]) -> list[str]:
     """
     files = names_of(paths)
     names = [network_of(path) or file for path, file in zip(paths, files, strict=True)]
-    for more in ([f"sigma {sigma_of(path) or 0:g}" for path in paths], files):
+    sigmas = [sigma_of(path) for path in paths]
+    for more in (["" if sigma is None else f"sigma {sigma:g}" for sigma in sigmas], files):
         twice = {name for name in names if names.count(name) > 1}
         names = [
-            f"{name}, {told}" if name in twice else name
+            f"{name}, {told}" if name in twice and told and told != name else name
             for name, told in zip(names, more, strict=True)
         ]
     return names
@@ -171,6 +179,7 @@ def card_entry(summary: Summary, job: LogJob) -> dict[str, Any]:
         "staged": job.radii is not None,
         "precision": job.precision,
         "platform": job.platform,
+        **({"sound": True} if job.sound else {}),
         "certified_accuracy": [
             {"radius": radius, **share._asdict()}
             for radius, share in zip(summary.radii, summary.accuracies, strict=True)

@@ -10,9 +10,11 @@ import numpy as np
 
 from pagjax.alignment.bayes import bayes_classifier
 from pagjax.checkpoints import shipped, store
+from pagjax.checkpoints.identity import weights_digest
 from pagjax.core.checks import LogitsFn
 from pagjax.core.class_gaussians import ClassGaussian
 from pagjax.io.data.labelled_images import LabelledImages
+from pagjax.io.files import atomic
 from pagjax.networks.base import BaseNetwork, base_network
 from pagjax.seeds import store as statistics
 from pagjax.training import surveys
@@ -41,6 +43,40 @@ class Material(NamedTuple):
 
 
 NOTHING = Material()
+
+
+class Wanted(NamedTuple):
+    """Where a procedure's material comes from.
+
+    Attributes:
+        teacher: the network whose answers are targets, or None.
+        gaussians: of the classes, with how many times finer images are than they; or None.
+    """
+
+    teacher: BaseNetwork | None
+    gaussians: tuple[ClassGaussian, int] | None
+
+    def digests(self) -> dict[str, str]:
+        """What a run is known by, beside its images."""
+        found = {}
+        if self.teacher is not None:
+            found["teacher"] = weights_digest(self.teacher)
+        if self.gaussians is not None:
+            found["class statistics"] = atomic.digest(*self.gaussians[0])
+        return found
+
+
+def wanted(settings: Settings, labels: tuple[str, ...]) -> Wanted:
+    """What the run's procedure asks for, looked for and checked.
+
+    Args:
+        settings: of the run.
+        labels: class names of the training images.
+
+    Raises:
+        TrainingError: naming what does not fit the run.
+    """
+    return Wanted(teacher_of(settings, labels), gaussians_of(settings, labels))
 
 
 def teacher_of(settings: Settings, labels: tuple[str, ...]) -> BaseNetwork | None:
@@ -97,8 +133,7 @@ def gaussians_of(settings: Settings, labels: tuple[str, ...]) -> tuple[ClassGaus
 def gather(
     settings: Settings,
     data: LabelledImages,
-    teacher: BaseNetwork | None,
-    gaussians: tuple[ClassGaussian, int] | None,
+    sources: Wanted,
     folder: Path,
     report: Report = _silent,
 ) -> Material:
@@ -107,12 +142,11 @@ def gather(
     Args:
         settings: of the run.
         data: training images.
-        teacher: from `teacher_of`.
-        gaussians: from `gaussians_of`.
+        sources: from `wanted`.
         folder: of the run's states.
         report: told how far the teacher is.
     """
-    soft = None
+    soft, teacher = None, sources.teacher
     if teacher is not None and teacher.training_sigma:
         exam = Exam(teacher.training_sigma, settings.teacher_draws, seed=settings.seed)
         counts = surveys.votes(
@@ -125,18 +159,18 @@ def gather(
             report=report,
         )
         soft = (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
-    return without_teacher(settings, gaussians)._replace(soft_labels=soft, report=report)
+    return without_teacher(settings, sources)._replace(soft_labels=soft, report=report)
 
 
-def without_teacher(settings: Settings, gaussians: tuple[ClassGaussian, int] | None) -> Material:
+def without_teacher(settings: Settings, sources: Wanted) -> Material:
     """What `gather` makes of everything but a teacher.
 
     Raises:
         TrainingError: if neither noise nor the Gaussians have any width.
     """
-    if gaussians is None:
+    if sources.gaussians is None:
         return NOTHING
-    classes, factor = gaussians
+    classes, factor = sources.gaussians
     try:
         bayes = bayes_classifier(classes, jnp.float32(settings.sigma), factor=factor)
     except ValueError as error:

@@ -233,8 +233,9 @@ def _skipped(values: Mapping[str, Any]) -> str:
 
 def _certified_row(entry: Mapping[str, Any]) -> tuple[str, str]:
     """What `pagjax.certified_logs.report.card_entry` says, as a row of the table."""
+    method = f"{entry['method']}, sound" if entry.get("sound") else entry["method"]
     left = (
-        f"certified ({entry['method']}) at sigma {entry['sigma']:g}, {entry['images']:,} images of "
+        f"certified ({method}) at sigma {entry['sigma']:g}, {entry['images']:,} images of "
         f"{entry['data']} {entry['split']}, {entry['draws']:,} draws"
         f"{' at most' if entry['staged'] else ''}, alpha {entry['alpha']:g}"
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -13,7 +14,6 @@ import numpy as np
 
 from pagjax.checkpoints import shipped, store
 from pagjax.checkpoints.identity import weights_digest
-from pagjax.core.class_gaussians import ClassGaussian
 from pagjax.io.data import identity
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import LabelledImages
@@ -77,9 +77,7 @@ def check_data(
     data: LabelledImages,
     test: LabelledImages,
     start: BaseNetwork | None,
-    *,
-    teacher: BaseNetwork | None = None,
-    gaussians: ClassGaussian | None = None,
+    beside: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Refuses to go on with other images, or from another network, than the run was begun with.
 
@@ -89,8 +87,7 @@ def check_data(
         folder: of the run, whose lock is held.
         data, test: training images, and those that it is evaluated on.
         start: the network to start from.
-        teacher: the network whose answers are targets.
-        gaussians: of the classes.
+        beside: digests of what else the procedure needs, by name.
 
     Raises:
         TrainingError: naming what changed.
@@ -102,10 +99,7 @@ def check_data(
         "test images": identity.of(test, times=False),
         "network to start from": None if start is None else weights_digest(start),
     }
-    if teacher is not None:
-        ours["teacher"] = weights_digest(teacher)
-    if gaussians is not None:
-        ours["class statistics"] = atomic.digest(*gaussians)
+    ours |= beside
     if not path.exists():
         atomic.write_json(path, ours)
         return

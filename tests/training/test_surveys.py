@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import jax
@@ -98,6 +99,24 @@ def test_larger_images_are_brought_to_the_networks_size():
     assert found.sum(axis=1).tolist() == [7] * 5
 
 
+DATA, TEST = tiny.data(10), tiny.data(6, seed=1)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Four steps of two an epoch, with surveys before the third and the fourth; compiled once."""
+    settings = replace(ACR, select_from=1.0, weigh_every=0.5, least_share=0.0)
+    told: list[str] = []
+    material = Material(report=lambda what, done, total: told.append(what))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "make_step", functools.cache(loop.make_step))
+        folder = tmp_path_factory.mktemp("whole")
+        state = loop.train(settings, DATA, TEST, folder, material=material)
+        assert list(dict.fromkeys(told)) == ["which images are hard", "how easy images are"]
+        assert told.count("which images are hard") < told.count("how easy images are")
+        yield settings, material, state
+
+
 @pytest.mark.parametrize("stop", [2, 3])
 def test_a_run_with_surveys_is_the_same_wherever_it_was_interrupted(stop, whole, tmp_path):
     settings, material, state = whole
@@ -105,21 +124,6 @@ def test_a_run_with_surveys_is_the_same_wherever_it_was_interrupted(stop, whole,
     again = loop.train(settings, DATA, TEST, tmp_path, material=material)
     jax.tree.map(np.testing.assert_array_equal, again, state)
     assert 0 < np.asarray(state.selection.stays).sum() <= len(DATA)
-
-
-DATA, TEST = tiny.data(10), tiny.data(6, seed=1)
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """Four steps of two an epoch, with surveys before the third and the fourth."""
-    settings = replace(ACR, select_from=1.0, weigh_every=0.5, least_share=0.0)
-    told: list[str] = []
-    material = Material(report=lambda what, done, total: told.append(what))
-    state = loop.train(settings, DATA, TEST, tmp_path_factory.mktemp("whole"), material=material)
-    assert list(dict.fromkeys(told)) == ["which images are hard", "how easy images are"]
-    assert told.count("which images are hard") < told.count("how easy images are")
-    return settings, material, state
 
 
 def test_settings_are_refused_where_they_do_not_belong():

@@ -45,28 +45,51 @@ class Plain:
 
     def __call__(self, x: Array) -> Array:
         """Images ``[n, h, w, c]`` to ``[n, h', w', features]``."""
-        y = lax.conv_general_dilated(
-            x.astype(self.kernel.dtype),
-            self.kernel,
-            (self.stride, self.stride),
-            (self.pad, self.pad),
-            dimension_numbers=("NHWC", self.order, "NHWC"),
-        )
+        x = x.astype(self.kernel.dtype)
+        y = _convolve(x, self.kernel, self.stride, self.pad, self.order)
         return y + self.bias
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["kernel", "bias"], meta_fields=[])
 @dataclass(frozen=True)
-class Product:
-    """A 1x1 convolution of stride 1 as one matrix product over all pixels, in its kernel's type."""
+class Pointwise:
+    """A 1x1 convolution of stride 1 whose gradient is one matrix product over all pixels.
+
+    Forward a library's convolution takes bias, residual sum and rectifier along, which a product
+    would not; backward it would want the kernel transposed, and the product reads it as it is.
+    """
 
     kernel: Array
     bias: Array
 
     def __call__(self, x: Array) -> Array:
-        """Images ``[n, h, w, c]`` to ``[n, h, w, features]``."""
-        rows = x.astype(self.kernel.dtype).reshape(-1, x.shape[-1])
-        return (rows @ self.kernel + self.bias).reshape(*x.shape[:-1], -1)
+        """Images ``[n, h, w, c]`` to ``[n, h, w, features]``, in the kernel's type."""
+        return _pointwise(x.astype(self.kernel.dtype), self.kernel) + self.bias
+
+
+@jax.custom_vjp
+def _pointwise(x: Array, kernel: Array) -> Array:
+    return _convolve(x, kernel, 1, (0, 0), "OHWI")
+
+
+def _pointwise_forward(x: Array, kernel: Array) -> tuple[Array, Array]:
+    return _pointwise(x, kernel), kernel
+
+
+def _pointwise_backward(kernel: Array, cotangent: Array) -> tuple[Array, Array]:
+    rows = cotangent.reshape(-1, cotangent.shape[-1])
+    gradient = (rows @ kernel[:, 0, 0]).reshape(*cotangent.shape[:-1], -1)
+    return gradient, jnp.full_like(kernel, jnp.nan)
+
+
+_pointwise.defvjp(_pointwise_forward, _pointwise_backward)
+
+
+def _convolve(x: Array, kernel: Array, stride: int, pad: Pad, order: str) -> Array:
+    layouts = ("NHWC", order, "NHWC")
+    return lax.conv_general_dilated(
+        x, kernel, (stride, stride), (pad, pad), dimension_numbers=layouts
+    )
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["kernel", "bias"], meta_fields=["order"])
@@ -107,13 +130,14 @@ def prepare(kernel: Array, bias: Array, stride: int, backend: str) -> Any:
     pad, order = (size // 2, size // 2), "OHWI" if backend == "gpu" else "HWIO"
     if backend == "gpu" and (size, stride) == (7, 2):
         return Blocks.of(kernel, bias, order, _CHANNELS)
+    if backend == "gpu" and (size, stride) == (1, 1):
+        return Pointwise(kernel.transpose(_OHWI), bias)
     return Plain.of(kernel, bias, stride, pad, order)
 
 
 def narrowed(layer: Any) -> Any:
     """A layer of `prepare` in bfloat16, activations too: moving them is most of the work."""
-    layer = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), layer)
-    is_pointwise = isinstance(layer, Plain) and layer.pad == (0, 0) and layer.stride == 1
-    if is_pointwise and layer.order == "OHWI":
-        return Product(layer.kernel[:, 0, 0].T, layer.bias)
-    return layer
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), layer)
+
+
+KINDS = (Plain, Pointwise, Blocks)

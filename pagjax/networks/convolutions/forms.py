@@ -129,9 +129,9 @@ def narrowed(prepared: Any) -> Any:
         if isinstance(layer, Pointwise):
             kernel = layer.kernel.astype(jnp.bfloat16)
             return NarrowPointwise(kernel, kernel.T, layer.bias, layer.stride)
-        return accelerators.narrowed(layer) if isinstance(layer, kinds[1:]) else layer
+        return accelerators.narrowed(layer) if isinstance(layer, accelerators.KINDS) else layer
 
-    kinds = (Pointwise, accelerators.Plain, accelerators.Blocks)
+    kinds = (Pointwise, *accelerators.KINDS)
     return jax.tree.map(narrow, prepared, is_leaf=lambda node: isinstance(node, kinds))
 
 
