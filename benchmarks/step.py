@@ -199,7 +199,7 @@ def row(  # seven: of a table whose columns have little in common
     return (
         f"| {pictures} | {name} | {spread([1000 * t for t in times[name]])} | {ratio} "
         f"| {PAPER_STEPS * median / pictures:.1f} | {flop / median / rate:.0%} of "
-        f"{rate / 1e12:.2f} TFLOP/s | {memory:.2f} GB | {kernels} | {busy} |"
+        f"{rate / 1e9:,.0f} GFLOP/s | {memory:.2f} GB | {kernels} | {busy} |"
     )
 
 

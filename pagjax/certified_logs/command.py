@@ -43,8 +43,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(args: argparse.Namespace) -> list[Side]:
     """The logs with their names, after what is to be said of them."""
-    if not args.logs and not args.anchors:
-        raise LogError("name at least one log")
     if args.names and len(args.names) != len(args.logs):
         raise LogError(f"{len(args.names)} names for {len(args.logs)} logs: give one each")
     logs = [reading.read(path) for path in args.logs]

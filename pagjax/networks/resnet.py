@@ -246,8 +246,7 @@ def fuse(
         raise ValueError(f"precision {precision!r}: choose 'float32' or 'bfloat16'")
     head = dict(variables["params"]["head"])
     if fused.backend != "cpu":
-        broken = jnp.stack([jnp.isnan(leaf).any() for leaf in jax.tree.leaves(folded)]).any()
-        head["bias"] = jnp.where(broken, jnp.nan, head["bias"])
+        head["bias"] = jnp.where(_has_nan(folded), jnp.nan, head["bias"])
     return fused, {"fused": folded, "params": {"head": head}}
 
 
@@ -255,6 +254,11 @@ def fuse(
 def _fold(fused: ResNet, variables: dict[str, Any]) -> Any:
     image = jnp.zeros((1, 64, 64, 3), jnp.result_type(*jax.tree.leaves(variables)))
     return fused.apply(variables, image, mutable=["fused"])[1]["fused"]
+
+
+@jax.jit
+def _has_nan(tree: Any) -> Array:
+    return jnp.stack([jnp.isnan(leaf).any() for leaf in jax.tree.leaves(tree)]).any()
 
 
 def _blocks_to_channels(x: Array, side: int) -> Array:
