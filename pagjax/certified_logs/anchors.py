@@ -144,7 +144,7 @@ def told(own: Sequence[Own]) -> Iterator[str]:
     if few:
         yield f"fewer than {_FEW} images, so take them for hints: {', '.join(few)}"
     if any(one.staged for one in own):
-        yield ">= : drawn in stages, which makes the average certified radius a lower bound"
+        yield "average radii with >= are lower bounds, as draws were made in stages"
 
 
 def _row(own: Own, radii: Sequence[float]) -> list[Cell]:
