@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from pagjax.certified_logs import (
     anchors,
@@ -84,12 +83,10 @@ def _plain(args: argparse.Namespace, sides: Sequence[Side]) -> None:
         if side.log.certifies and (reading.settings_of(side.path) or {}).get("radii") is not None:
             _tell([f"{side.path}: drawn in stages: its average certified radius is a lower bound"])
     summaries = [_summary(args, side, args.radii) for side in sides]
-    forms: dict[str, Callable[[Any], str]] = {"csv": reports.csv_table}
-    forms |= {
-        name: lambda rows, render=render: render(reports.table_of(rows))
-        for name, render in _RENDER.items()
-    }
-    print(forms[args.format](summaries))
+    if args.format == "csv":
+        print(reports.csv_table(summaries))
+    else:
+        print(_RENDER[args.format](reports.table_of(summaries)))
     if args.plot is not None:
         drawn = [side for side in sides if side.log.certifies]
         named = args.names or reports.network_names(args.logs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,7 +199,8 @@ def _cells(s: Summary, radii: Sequence[float]) -> list[Cell]:
     by_radius = dict(zip(s.radii, s.accuracies, strict=True))
     average: Cell = "-"
     if s.average_radius is not None and s.images:
-        average = Measured(*(s.radius_interval or (s.average_radius,)), percent=False)
+        low, high = s.radius_interval[1:] if s.radius_interval else (math.nan, math.nan)
+        average = Measured(s.average_radius, low, high, percent=False)
     return [
         s.name,
         "-" if s.sigma is None else f"{s.sigma:g}",
