@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -23,6 +24,7 @@ from pagjax import certification
 from pagjax.alignment.intervals import mean_interval
 from pagjax.certification import staged
 from pagjax.certification.paired import mcnemar_p_value, tango_interval
+from pagjax.certification.sampling import DrawStream
 from pagjax.certification.soft import Means
 from pagjax.certification.votes import Votes
 from pagjax.certified_logs.tables import Table, markdown
@@ -35,7 +37,7 @@ _SLOW = 10  # times fewer repeats where each one takes milliseconds
 Failures = tuple[int, int]
 
 
-class Given:
+class Given(DrawStream):
     """A stream of outputs that are known already."""
 
     def __init__(self, outputs: np.ndarray) -> None:
@@ -71,12 +73,12 @@ def hard(repeats: int, generator: np.random.Generator) -> Iterator[tuple[str, Fa
     ):
         stages = staged.plan(DRAWS, ALPHA, staged=radii is not None)
 
-        def one(radii=radii, sound=sound, stages=stages) -> bool:
+        def one(radii: Any = radii, sound: bool = sound, stages: Any = stages) -> bool:
             target = int(generator.multinomial(20, SHARES).argmax())
             rows = np.eye(3, dtype=bool)[generator.choice(3, DRAWS, p=SHARES)]
             found = staged.run(Votes(target, SIGMA, sound=sound), Given(rows), stages, radii)
             most = SIGMA * special.ndtri(SHARES[target])
-            return found.prediction != certification.ABSTAIN and found.radius > most
+            return found.prediction != certification.ABSTAIN and bool(found.radius > most)
 
         yield f"CERTIFY, hard, {name}", _count(one, repeats // fewer)
     least = certification.least_draws(ALPHA)
@@ -100,7 +102,13 @@ def soft(repeats: int, generator: np.random.Generator) -> Iterator[tuple[str, Fa
                 most = certification.certified_radius(SURE[0], second, SIGMA)
                 target = 0 if rivals == "rest" else None
 
-                def one(radii=radii, stages=stages, most=most, target=target, bound=bound) -> bool:
+                def one(
+                    radii: Any = radii,
+                    stages: Any = stages,
+                    most: float = most,
+                    target: int | None = target,
+                    bound: Any = bound,
+                ) -> bool:
                     rows = np.eye(3)[generator.choice(3, DRAWS, p=SURE)]
                     evidence = Means(SIGMA, bound, target)
                     found = staged.run(evidence, Given(rows), stages, radii)

@@ -23,7 +23,8 @@ from scipy import special
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pagjax.certification import staged
-from pagjax.certification.certificate import ABSTAIN
+from pagjax.certification.certificate import ABSTAIN, Certificate
+from pagjax.certification.sampling import DrawStream
 from pagjax.certification.votes import Votes
 from pagjax.certified_logs import logs, reading
 from pagjax.certified_logs.tables import Table, markdown
@@ -39,10 +40,12 @@ class Counted(Votes):
         self.counts = outputs[0] if self.counts is None else self.counts + outputs[0]
         self.num_draws += int(outputs.sum())
 
-    def certificate(self, alpha):
+    def certificate(self, alpha: float) -> Certificate:
+        assert self.counts is not None
         return _certificate(int(self.counts[0]), self.num_draws, alpha, self.sigma)
 
-    def hope(self, last):
+    def hope(self, last: staged.Stage) -> float:
+        assert self.counts is not None
         return _hope(int(self.counts[0]), self.num_draws, last, self.sigma)
 
 
@@ -53,17 +56,17 @@ def _of(count: int, draws: int, sigma: float) -> Votes:
 
 
 @cache
-def _certificate(count, draws, alpha, sigma):
+def _certificate(count: int, draws: int, alpha: float, sigma: float) -> Certificate:
     return _of(count, draws, sigma).certificate(alpha)
 
 
 @cache
-def _hope(count, draws, last, sigma):
+def _hope(count: int, draws: int, last: staged.Stage, sigma: float) -> float:
     return _of(count, draws, sigma).hope(last)
 
 
-class Binomial:
-    """A stream of votes of one image."""
+class Binomial(DrawStream):
+    """Votes of one image, drawn as numbers for and against."""
 
     def __init__(self, share: float, generator: np.random.Generator) -> None:
         self.share, self.generator = share, generator
@@ -73,7 +76,9 @@ class Binomial:
         yield np.array([[hits, count - hits]])
 
 
-def images_of(log: logs.Log, sigma: float, generator: np.random.Generator):
+def images_of(
+    log: logs.Log, sigma: float, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Probability of the certified class, and whether it is the label, or none was certified."""
     abstained = log.predictions == ABSTAIN
     shares = special.ndtr(log.radii / sigma)
@@ -109,6 +114,8 @@ def main() -> None:
     rows = []
     for path in args.logs:
         log, sigma = reading.read(path), reading.sigma_of(path)
+        if sigma is None:
+            sys.exit(f"{path}: neither settings beside it nor its path say its noise")
         log = replace(log, lines=log.lines[:: args.stride])
         for draws in args.num_draws:
             made, in_stages, whole = simulate(log, sigma, draws)

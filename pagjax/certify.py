@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     reports = given[:1] == ["report"]
     args = report_parser().parse_args(given[1:]) if reports else parser().parse_args(given)
+    if reports and not args.logs and not args.anchors:
+        report_parser().error("the following arguments are required: LOG, or --anchors")
     return guarded(report if reports else run, args)
 
 

@@ -115,7 +115,8 @@ def _check_output(args: argparse.Namespace, repeated: RunRecord | None) -> None:
     from pagjax.seeds import starts
     from pagjax.synthesis import page_records, results
 
-    images, checkpoint = (), None
+    images: tuple[str, ...] = ()
+    checkpoint = None
     if repeated is not None:
         images, checkpoint = repeated.job.images, repeated.job.checkpoint
     given = [*(args.images or ()), *images]

@@ -21,6 +21,7 @@ from pagjax.jobs.exit_status import EXIT_REFUSED as EXIT_REFUSED
 from pagjax.jobs.exit_status import EXIT_SOME_SKIPPED as EXIT_SOME_SKIPPED
 
 if TYPE_CHECKING:
+    from pagjax.io.data.labelled_images import LabelledImages
     from pagjax.training.recipes import NamedSettings
     from pagjax.training.settings import Settings
 
@@ -168,12 +169,7 @@ def _run(args: argparse.Namespace, chosen: NamedSettings, name: str) -> int:
     known_by = (data, test, start, sources.digests())
     processes.from_first(partial(run_folder.check_data, args.out, *known_by))
     if processes.is_first():
-        for line in dict.fromkeys([*data.told(), *test.told()]):
-            print(line, file=sys.stderr)
-        print(
-            f"{name}: {settings.procedure}, sigma {settings.sigma:g}, {len(data):,} images of "
-            f"{settings.data}, {settings.epochs:g} epochs"
-        )
+        _announce(name, settings, data, test)
     with processes.losses_end_the_job("the same command", (RefusedError, TrainingError)):
         with progress_bar.shown() as report:
             beside = material.gather(settings, data, sources, args.out / "state", report.evaluation)
@@ -205,6 +201,16 @@ def _run(args: argparse.Namespace, chosen: NamedSettings, name: str) -> int:
     if table:
         print(table)
     return EXIT_SOME_SKIPPED if data.skipped or test.skipped else EXIT_DONE
+
+
+def _announce(name: str, settings: Settings, data: LabelledImages, test: LabelledImages) -> None:
+    """Says what will be trained on, and what of it could not be read."""
+    for line in dict.fromkeys([*data.told(), *test.told()]):
+        print(line, file=sys.stderr)
+    print(
+        f"{name}: {settings.procedure}, sigma {settings.sigma:g}, {len(data):,} images of "
+        f"{settings.data}, {settings.epochs:g} epochs"
+    )
 
 
 def _setting_types() -> dict[str, tuple[Any, Any]]:

@@ -41,7 +41,7 @@ class DrawStream:
         grid, mesh: see `pagjax.core.outputs.draw_outputs`.
     """
 
-    def __init__(
+    def __init__(  # what `draw_outputs` takes, and how many in all
         self,
         of_logits: Callable[[Array], Array],
         logits_fn: LogitsFn,

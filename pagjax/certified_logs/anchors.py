@@ -6,6 +6,7 @@ logs that were published with the methods.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -143,16 +144,16 @@ def told(own: Sequence[Own]) -> Iterator[str]:
     if few:
         yield f"fewer than {_FEW} images, so take them for hints: {', '.join(few)}"
     if any(one.staged for one in own):
-        yield ">= : drawn in stages, which makes the average certified radius a lower bound"
+        yield "average radii with >= are lower bounds, as draws were made in stages"
 
 
 def _row(own: Own, radii: Sequence[float]) -> list[Cell]:
     found = dict(zip(own.summary.radii, own.summary.accuracies, strict=True))
     average: Cell = "-"
     if own.summary.average_radius is not None:
-        average = Measured(
-            *(own.summary.radius_interval or (own.summary.average_radius,)), percent=False
-        )
+        known = own.summary.radius_interval
+        low, high = known[1:] if known else (math.nan, math.nan)
+        average = Measured(own.summary.average_radius, low, high, percent=False)
         if own.staged:
             average = f">= {own.summary.average_radius:.3f}"
     return [

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from pagjax.certified_logs import (
     anchors,
@@ -43,8 +42,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(args: argparse.Namespace) -> list[Side]:
     """The logs with their names, after what is to be said of them."""
-    if not args.logs and not args.anchors:
-        raise LogError("name at least one log")
     if args.names and len(args.names) != len(args.logs):
         raise LogError(f"{len(args.names)} names for {len(args.logs)} logs: give one each")
     logs = [reading.read(path) for path in args.logs]
@@ -86,12 +83,10 @@ def _plain(args: argparse.Namespace, sides: Sequence[Side]) -> None:
         if side.log.certifies and (reading.settings_of(side.path) or {}).get("radii") is not None:
             _tell([f"{side.path}: drawn in stages: its average certified radius is a lower bound"])
     summaries = [_summary(args, side, args.radii) for side in sides]
-    forms: dict[str, Callable[[Any], str]] = {"csv": reports.csv_table}
-    forms |= {
-        name: lambda rows, render=render: render(reports.table_of(rows))
-        for name, render in _RENDER.items()
-    }
-    print(forms[args.format](summaries))
+    if args.format == "csv":
+        print(reports.csv_table(summaries))
+    else:
+        print(_RENDER[args.format](reports.table_of(summaries)))
     if args.plot is not None:
         drawn = [side for side in sides if side.log.certifies]
         named = args.names or reports.network_names(args.logs)
@@ -146,9 +141,9 @@ def _anchors(args: argparse.Namespace, sides: Sequence[Side]) -> None:
             staged = settings.get("radii") is not None
             own.append(anchors.Own(_summary(args, side, radii), settings.get("num_draws"), staged))
     _explain(args, anchors.told(own))
-    mark = {"latex": "% ", "markdown": "### "}.get(args.format, "")
+    before, behind = {"latex": ("% ", ""), "markdown": ("**", "**")}.get(args.format, ("", ""))
     parts = [
-        f"{mark}sigma {sigma:g}\n\n{_RENDER[args.format](table)}"
+        f"{before}sigma {sigma:g}{behind}\n\n{_RENDER[args.format](table)}"
         for sigma, table in anchors.tables_of(own)
     ]
     print("\n\n".join(parts))

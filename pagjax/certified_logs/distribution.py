@@ -91,7 +91,9 @@ def told(path: Path, log: Log) -> str | None:
     """What bounds a log's p_A from above, whatever the network: its draws; None where unknown."""
     settings: Mapping[str, Any] = (job.read_settings(path) or {}).get("job") or {}
     draws, alpha = settings.get("num_draws"), settings.get("alpha")
-    if not log.certifies or settings.get("method") == "soft" or not isinstance(draws, int):
+    if not log.certifies or settings.get("method") == "soft":
+        return None
+    if not isinstance(draws, int) or not isinstance(alpha, float):
         return None
     stages = settings.get("radii") is not None
     most = f"{draws:,} draws at alpha {alpha:g} prove p of at most {alpha ** (1 / draws):.5f}"

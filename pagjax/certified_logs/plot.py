@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from pagjax.alignment.intervals import mean_interval
+from pagjax.certification import average_certified_radius
 from pagjax.certification.paired import tango_interval
 from pagjax.certified_logs.distribution import Distribution
 from pagjax.certified_logs.logs import Log
 from pagjax.certified_logs.pairing import Pair, compare
+from pagjax.certified_logs.report import radius_interval
 from pagjax.wording.escapes import one_line
 
 _ALPHA = 0.05
@@ -59,7 +60,7 @@ def draw(
 
     height = 4 + 0.2 * len(names) + (2.2 if pair else 0)
     figure = Figure(figsize=(6, height), layout="constrained")
-    ratios = {"height_ratios": [2, 1], "sharex": True} if pair else {}
+    ratios: dict[str, Any] = {"height_ratios": [2, 1], "sharex": True} if pair else {}
     found = figure.subplots(2 if pair else 1, 1, squeeze=False, **ratios)[:, 0]
     axes = found[0]
     letters = ("A: ", "B: ") if pair else ("",) * len(names)
@@ -98,7 +99,12 @@ def draw_distributions(found: Sequence[Distribution], *, format: str = "png") ->
         if one.shares is not None:
             values, shares = _steps(one.shares, one.images, 0.0)
             label = f"{_label(one.name)}: shares of draws"
-            style = {"linestyle": "--", "linewidth": 1.0, "color": f"C{number}", "label": label}
+            style: dict[str, Any] = {
+                "linestyle": "--",
+                "linewidth": 1.0,
+                "color": f"C{number}",
+                "label": label,
+            }
             axes.plot(values, shares, drawstyle="steps-pre", **style)
     axes.set(xlabel="p", ylabel="images whose p_A is at least p", ylim=(0, 1))
     axes.set_xlim(0 if votes else 0.5, 1)
@@ -125,7 +131,7 @@ def _draw_difference(axes: Any, pair: Pair) -> None:
     reached = pair.correct[:, None] & (pair.radii[:, None] >= radii[:, None])
     only = (reached & ~reached[::-1]).sum(axis=-1)
     values = (only[0] - only[1]) / len(pair.numbers)
-    low, high = tango_interval(*only, len(pair.numbers), _ALPHA)
+    low, high = tango_interval(only[0], only[1], len(pair.numbers), _ALPHA)
     axes.axhline(0, color="0.4", linewidth=0.8)
     axes.fill_between(radii, low, high, alpha=0.25, color="0.3", linewidth=0)
     axes.plot(radii, values, color="0.1", linewidth=1.2)
@@ -138,11 +144,10 @@ def _draw_difference(axes: Any, pair: Pair) -> None:
 
 
 def _average(log: Log) -> str:
-    certified = log.radii * log.correct
-    if len(certified) < 2:
-        return f"{certified.sum():.3f}"
-    value, low, high = mean_interval(certified)
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+    found = radius_interval(log, _ALPHA)
+    if found is None:
+        return f"{average_certified_radius(log.radii, log.correct):.3f}"
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
 
 def _saved(figure: Any, format: str) -> bytes:

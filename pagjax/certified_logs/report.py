@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +70,19 @@ def summarise(
         accuracies=tuple(certified_accuracy(log.radii, log.correct, at, alpha=alpha)),
         average_radius=average_certified_radius(log.radii, log.correct) if log.certifies else None,
         abstention=abstention_rate(log.predictions, alpha=alpha),
-        radius_interval=(
-            mean_interval(log.radii * log.correct, alpha)
-            if log.certifies and len(log.lines) > 1
-            else None
-        ),
+        radius_interval=radius_interval(log, alpha),
     )
+
+
+def radius_interval(log: logs.Log, alpha: float = 0.05) -> Interval | None:
+    """The average certified radius with Student's interval, which no radius below 0 is in.
+
+    None for a log of predictions, or of fewer than two images.
+    """
+    if not log.certifies or len(log.lines) < 2:
+        return None
+    value, low, high = mean_interval(log.radii * log.correct, alpha)
+    return Interval(value, max(0.0, low), high)
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
@@ -107,10 +115,11 @@ def network_names(paths: Sequence[Path]) -> list[str]:
     """
     files = names_of(paths)
     names = [network_of(path) or file for path, file in zip(paths, files, strict=True)]
-    for more in ([f"sigma {sigma_of(path) or 0:g}" for path in paths], files):
+    sigmas = [sigma_of(path) for path in paths]
+    for more in (["" if sigma is None else f"sigma {sigma:g}" for sigma in sigmas], files):
         twice = {name for name in names if names.count(name) > 1}
         names = [
-            f"{name}, {told}" if name in twice else name
+            f"{name}, {told}" if name in twice and told and told != name else name
             for name, told in zip(names, more, strict=True)
         ]
     return names
@@ -190,7 +199,8 @@ def _cells(s: Summary, radii: Sequence[float]) -> list[Cell]:
     by_radius = dict(zip(s.radii, s.accuracies, strict=True))
     average: Cell = "-"
     if s.average_radius is not None and s.images:
-        average = Measured(*(s.radius_interval or (s.average_radius,)), percent=False)
+        low, high = s.radius_interval[1:] if s.radius_interval else (math.nan, math.nan)
+        average = Measured(s.average_radius, low, high, percent=False)
     return [
         s.name,
         "-" if s.sigma is None else f"{s.sigma:g}",

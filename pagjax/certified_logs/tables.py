@@ -43,8 +43,9 @@ class Measured(NamedTuple):
         value = f"{scale * self.value:{sign}.{digits}f}"
         if math.isnan(self.low):
             return value, "", ""
-        ends = (f"{scale * end:{sign}.{1 if self.percent else 3}f}" for end in self[1:3])
-        return value, *ends
+        places = 1 if self.percent else 3
+        low, high = (f"{scale * end:{sign}.{places}f}" for end in (self.low, self.high))
+        return value, low, high
 
 
 Cell = str | Measured

@@ -66,10 +66,13 @@ def vote(logits: Array) -> Array:
         >>> vote(jnp.array([1.0, 3.0, 2.0])).tolist(), vote(jnp.array([1.0, 1.0])).tolist()
         ([0, 1, 0], [0, 0])
     """
-    winners = logits == jnp.max(logits)
+    count = logits.shape[0]
+    # The first largest and the last one. A compiler may compute logits once for each and round them
+    # otherwise, so that none need equal the other's maximum to the bit.
+    first, last = jnp.argmax(logits), count - 1 - jnp.argmax(logits[::-1])
     # Asked by itself, as a compiled maximum may overlook NaN.
-    sure = (winners.sum() == 1) & ~jnp.isnan(logits).any()
-    return (winners & sure).astype(jnp.int32)
+    sure = (first == last) & ~jnp.isnan(logits).any()
+    return ((jnp.arange(count) == first) & sure).astype(jnp.int32)
 
 
 def probabilities(logits: Array) -> Array:
@@ -154,7 +157,7 @@ def draw_outputs(
 
 
 @partial(jax.jit, static_argnames=("of_logits", "parts", "mesh"))
-def _outputs(
+def _outputs(  # arrays, then what is static
     logits_fn: Partial,
     image: Array,
     key: Array,

@@ -100,3 +100,16 @@ def test_broken_draws_count_against_soft_bounds():
     margin = certification.hoeffding_margin(1000, ALPHA / 4)
     np.testing.assert_allclose(lower, [0.81 - margin, 0.09 - margin], atol=1e-6)
     np.testing.assert_allclose(upper, [0.91 + margin, 0.19 + margin], atol=1e-6)
+
+
+def test_no_vote_is_lost_where_a_compiler_computes_logits_twice():
+    """Of mirrored logits, which a fused maximum rounds otherwise than what it is compared with."""
+
+    def network(images):
+        mean = images.mean((1, 2, 3))
+        return jnp.stack([0.5 - mean, mean - 0.5], axis=-1)
+
+    found = certification.certify_class(
+        network, jnp.full((4, 4, 3), 0.9), 1, KEY, sigma=0.25, num_draws=200
+    )
+    assert found.totals.tolist() == [0, 200]

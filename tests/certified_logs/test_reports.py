@@ -130,7 +130,6 @@ def test_other_content_under_the_same_names_is_refused(tmp_path, capsys):
         (["a.tsv", "b.tsv", "--paired", "--card", "x"], "--card takes the plain table"),
         (["--anchors", "--plot", "x.png"], "anchors are numbers without curves"),
         (["--anchors", "--format", "csv"], "choose --format text"),
-        ([], "name at least one log"),
         (["a.tsv", "--distribution"], "the noise is not known: name it with --sigma"),
         (["a.tsv", "p.tsv", "--paired"], "p.tsv has predictions and no radii"),
         (["p.tsv", "--distribution"], "predictions have no radius, and the log keeps no votes"),

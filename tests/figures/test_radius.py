@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pagjax.figures import __main__ as figures
-from pagjax.figures import radius
+from pagjax.figures import certified_radii, radius
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 TABLES = [DOCS / "alignment.csv", DOCS / "figures.csv", DOCS / "gallery/blind.csv"]
@@ -43,11 +43,13 @@ def test_shares_are_counted_where_networks_share_their_starts(tmp_path):
     ]
     text = "figure,network,judge_robust_hit,panel_share\n"
     path.write_text(text + "".join(",".join(map(str, row)) + "\n" for row in rows))
-    found = {(one.network, one.by): (one.pictures, one.share.value) for one in radius.read(path)}
+    found = {
+        (one.network, one.by): (one.pictures, one.share.value) for one in certified_radii.read(path)
+    }
     assert found == {
-        ("net", radius.JUDGE): (3, 2 / 3),
-        ("net", radius.PANEL): (3, 2 / 3),
-        ("other", radius.PANEL): (1, 0.0),
+        ("net", certified_radii.JUDGE): (3, 2 / 3),
+        ("net", certified_radii.PANEL): (3, 2 / 3),
+        ("other", certified_radii.PANEL): (1, 0.0),
     }
 
 
@@ -63,11 +65,11 @@ def test_a_cards_spread_is_nearly_that_of_its_radii():
             for r in at
         ],
     }
-    value, low, high = radius.average_of(entry)
+    value, low, high = certified_radii.average_of(entry)
     assert value == pytest.approx(radii.mean())
     assert high - low == pytest.approx(2 * 1.96 * radii.std() / 500**0.5, rel=0.1)
     known = {**entry, "average_certified_radius_interval": [0.1, 0.9]}
-    assert radius.average_of(known)[1:] == (0.1, 0.9)
+    assert certified_radii.average_of(known)[1:] == (0.1, 0.9)
 
 
 @pytest.mark.parametrize(

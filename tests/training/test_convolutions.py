@@ -36,6 +36,23 @@ def test_products_equal_the_convolution_and_its_gradients(size, stride, x64):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.parametrize(("size", "stride"), [(1, 1), (3, 1), (3, 2)])
+def test_second_derivatives_are_the_convolutions(size, stride, x64):
+    """Of a loss of both gradients, by the input, the kernel and the cotangent."""
+    x, kernel = _arguments(size, 4, jnp.float64)
+
+    def slopes(convolution):
+        def loss(x, kernel, scale):
+            result, pull = jax.vjp(lambda x, kernel: convolution(x, kernel, stride), x, kernel)
+            of_x, of_kernel = pull(jnp.cos(scale * result))
+            return jnp.sin(of_x).sum() + jnp.tanh(of_kernel / 9).sum()
+
+        return jax.jit(jax.grad(loss, (0, 1, 2)))(x, kernel, jnp.float64(1.5))
+
+    for ours, theirs in zip(slopes(by_products), slopes(_xla), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-10)
+
+
 def test_bfloat16_operands_are_summed_in_float32():
     x, kernel = _arguments(3, 8, jnp.bfloat16)
     exact = _xla(x.astype(jnp.float32), kernel.astype(jnp.float32), 1)

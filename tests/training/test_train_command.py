@@ -102,7 +102,8 @@ def test_trains_evaluates_resumes_and_refuses(colours, tmp_path, capsys):
     assert (tmp_path / "taught" / "state" / "surveys" / "teacher.npz").exists()
     assert "teacher" in json.loads((tmp_path / "taught" / "data.json").read_text())
     assert train.main([*taught, *there, "--width", "8", "--overwrite"]) == train.EXIT_DONE
-    assert train.main([*taught, "--teacher", "cifar10-gaussian-0.25", *there]) == train.EXIT_REFUSED
+    other = ["--teacher", "cifar10-gaussian-0.25", "--overwrite"]
+    assert train.main([*taught, *other, *there]) == train.EXIT_REFUSED
     assert "its classes are not those of" in capsys.readouterr().err
 
 

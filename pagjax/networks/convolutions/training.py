@@ -110,7 +110,19 @@ def _forward(x: Array, kernel: Array, pad: Pad) -> tuple[Array, tuple[Array, Arr
 
 
 def _backward(pad: Pad, saved: tuple[Array, Array], cotangent: Array) -> tuple[Array, Array]:
-    x, kernel = saved
+    return _gradients(*saved, cotangent, pad)
+
+
+_stride_one.defvjp(_forward, _backward)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _gradients(x: Array, kernel: Array, cotangent: Array, pad: Pad) -> tuple[Array, Array]:
+    """The input's gradient, which `kernel` and `cotangent` make, and the kernel's, which `x` does.
+
+    What is laid out here goes through integers, which have no slope: the second derivatives are
+    told below, by the same two functions.
+    """
     size, _, channels, features = kernel.shape
     rows = _rows(cotangent, size, (size - 1 - pad[0], size - 1 - pad[1]))
     reverse = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
@@ -120,7 +132,22 @@ def _backward(pad: Pad, saved: tuple[Array, Array], cotangent: Array) -> tuple[A
     return _products(rows, reverse, x), jnp.flip(gradient, (0, 1)).astype(kernel.dtype)
 
 
-_stride_one.defvjp(_forward, _backward)
+def _gradients_forward(
+    x: Array, kernel: Array, cotangent: Array, pad: Pad
+) -> tuple[tuple[Array, Array], tuple[Array, Array, Array]]:
+    return _gradients(x, kernel, cotangent, pad), (x, kernel, cotangent)
+
+
+def _gradients_backward(
+    pad: Pad, saved: tuple[Array, Array, Array], given: tuple[Array, Array]
+) -> tuple[Array, Array, Array]:
+    x, kernel, cotangent = saved
+    of_x, of_kernel = _gradients(*given, cotangent, pad)
+    of_cotangent = _stride_one(given[0], kernel, pad) + _stride_one(x, given[1], pad)
+    return of_x, of_kernel, of_cotangent.astype(cotangent.dtype)
+
+
+_gradients.defvjp(_gradients_forward, _gradients_backward)
 
 
 def _products(rows: list[Array], kernel: Array, like: Array) -> Array:

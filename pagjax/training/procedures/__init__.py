@@ -18,6 +18,9 @@ from pagjax.training.procedures.plans import Plan as Plan
 from pagjax.training.procedures.plans import Procedure as Procedure
 from pagjax.training.procedures.plans import Pull as Pull
 from pagjax.training.procedures.plans import Step as Step
+from pagjax.training.procedures.plans import cross_entropy as cross_entropy
+from pagjax.training.procedures.plans import kl_divergence as kl_divergence
+from pagjax.training.procedures.plans import noise_of as noise_of
 from pagjax.training.procedures.radius import macer as macer
 
 BY_NAME: dict[str, Procedure] = {

@@ -34,7 +34,8 @@ def catrs(step: Step) -> Plan:
 
     Reference: Jeong, Kim and Shin (2023), section 3 (bottom-K and worst-case Gaussian training).
     Their code passes noisy and attacked copies one after the other, each with its own batch
-    statistics; here both go through together.
+    statistics; here both go through together. Their variant for ImageNet, with p by the teacher, is
+    not here.
 
     Raises:
         ValueError: without soft labels.

@@ -92,7 +92,7 @@ def weights_of_counts(num_draws: int) -> list[float]:
 
     Example:
         >>> [round(weight, 3) for weight in weights_of_counts(16)[11:]]
-        [0.133, 0.133, 0.307, 0.51, 0.762, 1.107]
+        [0.154, 0.154, 0.329, 0.526, 0.765, 1.108]
     """
     least = int(LEAST_WEIGHED * num_draws)
     counts = [max(right, least) for right in range(num_draws + 1)]
