@@ -129,7 +129,8 @@ def compiled(name: str, pictures: int, precision: str, chip: str, count: int) ->
     program = lowered.compile()
     seconds = time.process_time() - start
     text = program.as_text() or ""
-    memory, cost = program.memory_analysis(), program.cost_analysis()
+    memory: Any = program.memory_analysis()
+    cost: Any = program.cost_analysis()
     along_images, along_draws = mesh.shape[meshes.IMAGES], mesh.shape[meshes.DRAWS]
     return {
         "network": name,
@@ -222,8 +223,9 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     """A Markdown table of all rows, with the arithmetic of the roofline."""
     lines = [
         "| network | pictures | precision | chips | mesh | compiled in | memory a chip "
-        "| collectives a step | arithmetic a chip and step | memory | a picture |",
-        "|" + "---|" * 11,
+        "| collectives a step | bytes read and written | arithmetic a chip and step | memory "
+        "| a picture |",
+        "|" + "---|" * 12,
     ]
     order = ("network", "pictures", "precision", "chip", "count")
     for row in sorted(rows, key=lambda row: [row[key] for key in order]):
@@ -236,7 +238,8 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
             f"| {row['network']} | {row['pictures']} | {row['precision']} "
             f"| {row['count']} {row['chip']} | {' x '.join(map(str, row['mesh']))} "
             f"| {row['compile_seconds']:.0f} s | {held:.2f} of {chip.memory / 1e9:.0f} GB "
-            f"| {', '.join(row['collectives']) or 'none'} | {flop / 1e9:.0f}e9 / {peaks[0]} = "
+            f"| {', '.join(row['collectives']) or 'none'} "
+            f"| {repeated * row['bytes_on_chip_too'] / 1e9:.2f} GB | {flop / 1e9:.0f}e9 / {peaks[0]} = "
             f"{1e3 * arithmetic:.2f} ms | {size / 1e9:.2f} / {peaks[1]} = "
             f"{1e3 * memory:.2f} ms "
             f"| {STEPS * max(arithmetic, memory) / row['pictures']:.2f} s |"
