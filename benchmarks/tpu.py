@@ -21,7 +21,6 @@ import argparse
 import itertools
 import json
 import math
-import os
 import re
 import sys
 import time
@@ -31,9 +30,9 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from peers import tpu_slices  # noqa: E402
+
 STEPS, DRAWS, SIDE = 300, 20, 224
-# A single chip is one of four: no smaller slice compiles.
-LAYOUTS = {1: "2x2", 4: "2x2", 8: "2x4", 16: "4x4"}
 
 
 class Chip(NamedTuple):
@@ -51,7 +50,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--chips", nargs="+", choices=CHIPS, default=list(CHIPS))
-    parser.add_argument("--slices", nargs="+", type=int, choices=LAYOUTS, default=[1, 8, 16])
+    chips = tpu_slices.LAYOUTS
+    parser.add_argument("--slices", nargs="+", type=int, choices=chips, default=[1, 8, 16])
     parser.add_argument("--networks", nargs="+", default=["resnet50", "imagenette-gaussian-0.25"])
     parser.add_argument("--pictures", nargs="+", type=int, default=[1, 16])
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
@@ -71,27 +71,6 @@ def main() -> None:
             print(path.name, f"{row['compile_seconds']:.0f} s", flush=True)
     rows = [json.loads(path.read_text()) for path in args.out.glob("*.json")]
     print("\n".join(table(rows)))
-
-
-def topology(chip: str, count: int) -> Any:
-    """So many devices of a slice that need not exist."""
-    # Nothing of a cloud's machines is asked for, and no TPU held against other processes.
-    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
-    os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
-    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
-    os.environ["JAX_PLATFORMS"] = "cpu"
-    from jax.experimental import topologies
-
-    try:
-        found = topologies.get_topology_desc(
-            platform="tpu", topology_name=f"{chip}:{LAYOUTS[count]}"
-        )
-    except Exception as error:
-        raise SystemExit(
-            f"no compiler for {chip}: {str(error).splitlines()[0]}; "
-            "install it with `pip install -e '.[tpu-compiler]'`"
-        ) from error
-    return found.devices[:count]
 
 
 def network_of(name: str, precision: str) -> Any:
@@ -115,7 +94,7 @@ def network_of(name: str, precision: str) -> Any:
 
 def compiled(name: str, pictures: int, precision: str, chip: str, count: int) -> dict[str, Any]:
     """One configuration's program, as JSON values."""
-    devices = topology(chip, count)
+    devices = tpu_slices.topology(chip, count)
     from pagjax.core import mesh as meshes
     from pagjax.core.program import collectives, lower
     from pagjax.core.recipe import Recipe
@@ -129,7 +108,8 @@ def compiled(name: str, pictures: int, precision: str, chip: str, count: int) ->
     program = lowered.compile()
     seconds = time.process_time() - start
     text = program.as_text() or ""
-    memory, cost = program.memory_analysis(), program.cost_analysis()
+    memory: Any = program.memory_analysis()
+    cost: Any = program.cost_analysis()
     along_images, along_draws = mesh.shape[meshes.IMAGES], mesh.shape[meshes.DRAWS]
     return {
         "network": name,
@@ -222,8 +202,9 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     """A Markdown table of all rows, with the arithmetic of the roofline."""
     lines = [
         "| network | pictures | precision | chips | mesh | compiled in | memory a chip "
-        "| collectives a step | arithmetic a chip and step | memory | a picture |",
-        "|" + "---|" * 11,
+        "| collectives a step | bytes read and written | arithmetic a chip and step | memory "
+        "| a picture |",
+        "|" + "---|" * 12,
     ]
     order = ("network", "pictures", "precision", "chip", "count")
     for row in sorted(rows, key=lambda row: [row[key] for key in order]):
@@ -236,7 +217,9 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
             f"| {row['network']} | {row['pictures']} | {row['precision']} "
             f"| {row['count']} {row['chip']} | {' x '.join(map(str, row['mesh']))} "
             f"| {row['compile_seconds']:.0f} s | {held:.2f} of {chip.memory / 1e9:.0f} GB "
-            f"| {', '.join(row['collectives']) or 'none'} | {flop / 1e9:.0f}e9 / {peaks[0]} = "
+            f"| {', '.join(row['collectives']) or 'none'} "
+            f"| {repeated * row['bytes_on_chip_too'] / 1e9:.2f} GB "
+            f"| {flop / 1e9:.0f}e9 / {peaks[0]} = "
             f"{1e3 * arithmetic:.2f} ms | {size / 1e9:.2f} / {peaks[1]} = "
             f"{1e3 * memory:.2f} ms "
             f"| {STEPS * max(arithmetic, memory) / row['pictures']:.2f} s |"

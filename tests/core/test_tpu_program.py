@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import pytest
 
 import pagjax
-from benchmarks.tpu import topology
 from pagjax.core.mesh import make_mesh
 from pagjax.core.program import collectives, lower
 from pagjax.networks import ResNet, ResNetConfig, fuse
+from peers.tpu_slices import topology
 
 SIDE = 8
 

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import pagjax
-from pagjax.core.targeted import targeted_pgd
 from pagjax.networks import NORMALIZERS, ResNet, ResNetConfig, fuse
 from pagjax.networks.base import Description, base_network
 from tests.support import tiny_checkpoint
@@ -29,23 +28,21 @@ SIZES = [(26, 37), (15, 16), (16, 13)]
 BACKENDS = ["cpu", "gpu", "tpu"]
 
 
-def _drawn(network, key=0):
+def _drawn(network):
     """Variables at which every batch norm does something."""
     image = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
     shapes = jax.eval_shape(network.init, jax.random.key(0), image)
-    leaves, structure = jax.tree.flatten(shapes)
-    keys = jax.random.split(jax.random.key(key), len(leaves))
+    random = np.random.default_rng(0)
 
-    def draw(path, key, leaf):
+    def draw(path, leaf):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
-        values = jax.random.normal(key, leaf.shape)
+        values = random.standard_normal(leaf.shape)
         if name.endswith("kernel"):
-            return values * (2 / np.prod(leaf.shape[:-1])) ** 0.5
+            return jnp.asarray(values * (2 / np.prod(leaf.shape[:-1])) ** 0.5)
         positive = name.endswith(("var", "scale"))
-        return 0.5 + jnp.abs(values) if positive else 0.3 * values
+        return jnp.asarray(0.5 + np.abs(values) if positive else 0.3 * values)
 
-    keys = jax.tree.unflatten(structure, list(keys))
-    return jax.tree_util.tree_map_with_path(draw, keys, shapes)
+    return jax.tree_util.tree_map_with_path(draw, shapes)
 
 
 def _value_and_slope(apply, images, noise=None):
@@ -64,7 +61,7 @@ def _problem(config):
     name, size = config
     network = ResNet(CONFIGS[name], 3, NORMALIZERS["cifar10"])
     variables = _drawn(network)
-    images, noise = jax.random.uniform(jax.random.key(3), (2, 2, *size, 3))
+    images, noise = jnp.asarray(np.random.default_rng(1).random((2, 2, *size, 3)))
     expected = _value_and_slope(partial(network.apply, variables), images + noise)
     return network, variables, images, noise, expected
 
@@ -129,14 +126,13 @@ def _equations(jaxpr):
             yield equation
 
 
-@pytest.mark.parametrize("backend", BACKENDS[1:])
-def test_bfloat16_is_near_in_every_form(backend):
+def test_bfloat16_is_near_on_a_gpu():
     network = ResNet(CONFIGS["resnet50"], 3)
     variables = _drawn(network)
-    images = jax.random.uniform(jax.random.key(3), (2, 16, 16, 3))
+    images = jnp.asarray(np.random.default_rng(1).random((2, 16, 16, 3)), jnp.float32)
     logits = []
     for precision in ("float32", "bfloat16"):
-        fused, folded = fuse(network, variables, precision, backend)
+        fused, folded = fuse(network, variables, precision, "gpu")
         logits.append(_value_and_slope(partial(fused.apply, folded), images)[0])
     assert logits[1].dtype == jnp.float32
     assert 0 < jnp.linalg.norm(logits[1] - logits[0]) < 0.05 * jnp.linalg.norm(logits[0])
@@ -147,13 +143,9 @@ def test_a_backend_is_an_argument_of_every_door(tmp_path):
     networks = {name: pagjax.load(folder, backend=name) for name in BACKENDS}
     assert pagjax.load(folder).logits_fn.func == networks[jax.default_backend()].logits_fn.func
     image = jnp.full((1, 16, 16, 3), 0.5)
-    recipe = pagjax.Recipe(0.25, 1.0, 0.3, num_steps=2, num_samples=2)
-    pictures = [
-        targeted_pgd(network.logits_fn, image, ["dog"], jax.random.key(0), recipe).images
-        for network in networks.values()
-    ]
-    for picture in pictures[1:]:
-        np.testing.assert_allclose(picture, pictures[0], atol=1e-5)
+    answers = [network.logits_fn(image) for network in networks.values()]
+    for answer in answers[1:]:
+        np.testing.assert_allclose(answer, answers[0], rtol=1e-4, atol=1e-5)
 
 
 def test_an_unknown_backend_is_refused_with_the_names_there_are(tmp_path):

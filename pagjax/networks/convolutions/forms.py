@@ -49,7 +49,7 @@ def as_backend(backend: str | None) -> Backend:
     """
     for name in get_args(Backend):
         if name == (jax.default_backend() if backend is None else backend):
-            return name  # type: ignore[no-any-return]
+            return name
     if backend is None:
         return "tpu"  # what is left to the compiler suits any
     raise ValueError(f"backend {backend!r}: choose 'cpu', 'gpu' or 'tpu'")
