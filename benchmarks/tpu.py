@@ -21,7 +21,6 @@ import argparse
 import itertools
 import json
 import math
-import os
 import re
 import sys
 import time
@@ -31,9 +30,9 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from peers import tpu_slices  # noqa: E402
+
 STEPS, DRAWS, SIDE = 300, 20, 224
-# A single chip is one of four: no smaller slice compiles.
-LAYOUTS = {1: "2x2", 4: "2x2", 8: "2x4", 16: "4x4"}
 
 
 class Chip(NamedTuple):
@@ -51,7 +50,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--chips", nargs="+", choices=CHIPS, default=list(CHIPS))
-    parser.add_argument("--slices", nargs="+", type=int, choices=LAYOUTS, default=[1, 8, 16])
+    chips = tpu_slices.LAYOUTS
+    parser.add_argument("--slices", nargs="+", type=int, choices=chips, default=[1, 8, 16])
     parser.add_argument("--networks", nargs="+", default=["resnet50", "imagenette-gaussian-0.25"])
     parser.add_argument("--pictures", nargs="+", type=int, default=[1, 16])
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
@@ -71,27 +71,6 @@ def main() -> None:
             print(path.name, f"{row['compile_seconds']:.0f} s", flush=True)
     rows = [json.loads(path.read_text()) for path in args.out.glob("*.json")]
     print("\n".join(table(rows)))
-
-
-def topology(chip: str, count: int) -> Any:
-    """So many devices of a slice that need not exist."""
-    # Nothing of a cloud's machines is asked for, and no TPU held against other processes.
-    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
-    os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
-    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
-    os.environ["JAX_PLATFORMS"] = "cpu"
-    from jax.experimental import topologies
-
-    try:
-        found = topologies.get_topology_desc(
-            platform="tpu", topology_name=f"{chip}:{LAYOUTS[count]}"
-        )
-    except Exception as error:
-        raise SystemExit(
-            f"no compiler for {chip}: {str(error).splitlines()[0]}; "
-            "install it with `pip install -e '.[tpu-compiler]'`"
-        ) from error
-    return found.devices[:count]
 
 
 def network_of(name: str, precision: str) -> Any:
@@ -115,7 +94,7 @@ def network_of(name: str, precision: str) -> Any:
 
 def compiled(name: str, pictures: int, precision: str, chip: str, count: int) -> dict[str, Any]:
     """One configuration's program, as JSON values."""
-    devices = topology(chip, count)
+    devices = tpu_slices.topology(chip, count)
     from pagjax.core import mesh as meshes
     from pagjax.core.program import collectives, lower
     from pagjax.core.recipe import Recipe

@@ -1,1 +1,1 @@
-"""PyTorch's residual networks, written anew: what conversion is tested against, speed measured."""
+"""What pagjax is held against, in tests and benchmarks: PyTorch's networks, a TPU's compiler."""

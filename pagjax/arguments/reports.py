@@ -14,7 +14,7 @@ def report_parser() -> Parser:
     """The arguments of `report`."""
     parser = parser_of(
         "certify report",
-        "Certified accuracy in percent with its 95%% interval, average certified "
+        "Certified accuracy in percent with its 95% interval, average certified "
         "radius (ACR) and abstentions of logs, ours and published ones. Radii are l2 lengths in "
         "pixel units of [0, 1].",
         costs="seconds a log.",

@@ -21,6 +21,10 @@ from pagjax.certification.hard import certify_class as certify_class
 from pagjax.certification.hard import predict as predict
 from pagjax.certification.least import least_draws as least_draws
 from pagjax.certification.least import least_soft_draws as least_soft_draws
+from pagjax.certification.paired import PairedDifference as PairedDifference
+from pagjax.certification.paired import mcnemar_p_value as mcnemar_p_value
+from pagjax.certification.paired import paired_difference as paired_difference
+from pagjax.certification.paired import tango_interval as tango_interval
 from pagjax.certification.radius import certified_radius as certified_radius
 from pagjax.certification.radius import smoothed_range as smoothed_range
 from pagjax.certification.soft import certify_soft as certify_soft
@@ -35,6 +39,7 @@ __all__ = (
     "ABSTAIN",
     "Certificate",
     "MeanBound",
+    "PairedDifference",
     "Prediction",
     "Share",
     "abstains",
@@ -54,8 +59,11 @@ __all__ = (
     "hoeffding_margin",
     "least_draws",
     "least_soft_draws",
+    "mcnemar_p_value",
     "mean_margins",
     "on_grid",
+    "paired_difference",
     "predict",
     "smoothed_range",
+    "tango_interval",
 )

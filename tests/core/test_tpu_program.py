@@ -12,6 +12,7 @@ import pagjax
 from pagjax.core.mesh import make_mesh
 from pagjax.core.program import collectives, lower
 from pagjax.networks import ResNet, ResNetConfig, fuse
+from peers.tpu_slices import topology
 
 SIDE = 8
 

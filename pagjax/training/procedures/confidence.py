@@ -32,7 +32,7 @@ def catrs(step: Step) -> Plan:
     and the root mean square of noise_i, so that it looks like noise still. Soft labels are the
     shares of noisy predictions of a network trained with Gaussian augmentation (`teacher`).
 
-    Reference: Jeong, Kim and Shin (2023), section 3 (bottom-K and worst-case Gaussian training).
+    Reference: Jeong, Kim and Shin (2023) (bottom-K and worst-case Gaussian training).
     Their code passes noisy and attacked copies one after the other, each with its own batch
     statistics; here both go through together. Their variant for ImageNet, with p by the teacher, is
     not here.

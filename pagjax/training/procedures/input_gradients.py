@@ -26,7 +26,7 @@ def aligned(step: Step) -> Plan:
     the copy is. With `num_targets` classes, drawn anew for every image and step, their mean stands
     for that of all.
 
-    Reference: Ganz, Kawar and Elad (2023), section 3; their targets are differences of a diffusion
+    Reference: Ganz, Kawar and Elad (2023); their targets are differences of a diffusion
     model's scores, or directions to images of the class. As in their code, input gradients are
     those of the network in training form, batch statistics included.
 

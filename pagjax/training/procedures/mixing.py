@@ -34,7 +34,7 @@ def smoothmix(step: Step) -> Plan:
     target. Draws are the same throughout. `warmup_epochs` raises the second term, and how far x'
     may be from the image.
 
-    Reference: Jeong, Park, Kim, Lee, Kim and Shin (2021), section 3 (SmoothMix, with their one-step
+    Reference: Jeong, Park, Kim, Lee, Kim and Shin (2021) (SmoothMix, with their one-step
     adversary for `mix_steps` = 1). Their code passes clean and mixed images one after the other,
     each with its own batch statistics; here both go through together.
     """
