@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import jax
 import jax.numpy as jnp
 import pytest
@@ -20,16 +18,7 @@ SIDE = 8
 @pytest.fixture(scope="module")
 def devices():
     pytest.importorskip("libtpu", reason="the TPU's compiler: pip install -e '.[tpu-compiler]'")
-    from jax.experimental import topologies
-
-    # Nothing of a cloud's machines is asked for, and no TPU held against other processes.
-    for name, value in {
-        "TPU_SKIP_MDS_QUERY": "1",
-        "TPU_WORKER_HOSTNAMES": "localhost",
-        "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
-    }.items():
-        os.environ.setdefault(name, value)
-    return topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x2").devices
+    return topology("v5e", 4)
 
 
 @pytest.fixture(scope="module")
