@@ -90,10 +90,15 @@ def prefetched(
     load: Callable[[int], Batch], numbers: Sequence[int], ahead: int = 2
 ) -> Iterator[Batch]:
     """``load`` of every number in order, the next `ahead` ones under way in another thread."""
-    with ThreadPoolExecutor(1) as pool:
+    # An iterator that is given up may be ended by the garbage collector, in any thread and at any
+    # place: it must not wait for another thread then.
+    pool = ThreadPoolExecutor(1)
+    try:
         waiting = [pool.submit(load, number) for number in numbers[:ahead]]
         for number in [*numbers[ahead:], *([None] * len(waiting))]:
             batch = waiting.pop(0).result()
             if number is not None:
                 waiting.append(pool.submit(load, number))
             yield batch
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
