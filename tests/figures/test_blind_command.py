@@ -143,7 +143,8 @@ def test_the_panel_is_the_mean_of_its_impartial_judges(made, home):
             for which, network in (("robust", judge), ("vanilla", third)):
                 own = jax.nn.softmax(network.logits_fn(picture))[0]
                 assert numbers[f"judge_{which}_probability"] == pytest.approx(
-                    float(own[target]), abs=1e-5
+                    float(own[target]),
+                    abs=1e-4,  # batches of other sizes round otherwise
                 )
             members = ["robust", "vanilla"] if kin else ["robust", "robust_2", "vanilla"]
             for panel, column in (("probability", "probability"), ("share", "hit")):
