@@ -18,6 +18,9 @@ from jax import Array
 
 from pagjax.networks.convolutions.direct import Pad, convolve, reverse
 
+# Of the forward and of the backward pass.
+_Kernels = tuple[Array, Array | tuple[Array, Array]]
+
 
 @partial(
     jax.tree_util.register_dataclass,
@@ -50,8 +53,8 @@ class Columns:
     def __call__(self, x: Array) -> Array:
         """Images ``[n, h, w, c]`` to ``[n, ceil(h / stride), ceil(w / stride), features]``."""
         features, extents = self.bias.shape[0], x.shape[1:3]
-        y = _columns(x, self.forward, self.backward, features, self.stride, extents)
-        return y + self.bias
+        kernels = (self.forward, self.backward)
+        return _columns(x, kernels, features, self.stride, extents) + self.bias
 
 
 def count(kernel: Array) -> int:
@@ -85,46 +88,32 @@ def _pairs(kernel: Array) -> tuple[Array, Array]:
     return jnp.stack([rows[2], rows[0]]), rows[1:2]
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3, 4, 5))
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def _columns(
-    x: Array,
-    forward: Array,
-    backward: Array | tuple[Array, Array],
-    features: int,
-    stride: int,
-    extents: tuple[int, ...],
+    x: Array, kernels: _Kernels, features: int, stride: int, extents: tuple[int, ...]
 ) -> Array:
-    del backward  # for the gradient alone
+    forward, _ = kernels
     if stride == 2:
         return convolve(x, forward, 2, ((1, 1), (1, 1)))
     return _several(x, forward, features)
 
 
 def _forward(
-    x: Array,
-    forward: Array,
-    backward: Array | tuple[Array, Array],
-    features: int,
-    stride: int,
-    extents: tuple[int, ...],
-) -> tuple[Array, tuple[Array, Array | tuple[Array, Array]]]:
-    y = _columns(x, forward, backward, features, stride, extents)
-    return y, (forward, backward)
+    x: Array, kernels: _Kernels, features: int, stride: int, extents: tuple[int, ...]
+) -> tuple[Array, _Kernels]:
+    return _columns(x, kernels, features, stride, extents), kernels
 
 
 def _backward(
-    features: int,
-    stride: int,
-    extents: tuple[int, ...],
-    kernels: tuple[Array, Array | tuple[Array, Array]],
-    cotangent: Array,
-) -> tuple[Array, Array, Array | tuple[Array, Array]]:
+    features: int, stride: int, extents: tuple[int, ...], kernels: _Kernels, cotangent: Array
+) -> tuple[Array, _Kernels]:
     forward, backward = kernels
     if isinstance(backward, tuple):
         gradient = _spread(cotangent, *backward, extents)
     else:
         gradient = _several(cotangent, backward, forward.shape[2])
-    return gradient, *jax.tree.map(lambda kernel: jnp.full_like(kernel, jnp.nan), kernels)
+    nans: _Kernels = jax.tree.map(lambda kernel: jnp.full_like(kernel, jnp.nan), kernels)
+    return gradient, nans
 
 
 _columns.defvjp(_forward, _backward)
