@@ -151,20 +151,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         from pagjax.figures import radius
 
         return guarded(radius.run, args, also=(ValueError,))
-    if "radius" in args.figures or args.tables:
-        print(
-            "error: radius is a command of its own, and --tables its option: "
-            "python -m pagjax.figures radius --tables CSV ...",
-            file=sys.stderr,
-        )
-        return EXIT_REFUSED
-    if "blind" in args.figures or args.answers:
-        print(
-            "error: blind is a command of its own, and --answers its option: "
-            "python -m pagjax.figures blind [--answers CSV ...]",
-            file=sys.stderr,
-        )
-        return EXIT_REFUSED
+    for name, option in (("radius", "tables"), ("blind", "answers")):
+        if name in args.figures or vars(args)[option]:
+            print(
+                f"error: {name} is a command of its own, `pagjax figures {name}`, "
+                f"and --{option} its option",
+                file=sys.stderr,
+            )
+            return EXIT_REFUSED
     wanted = [str(number) for number in known] if "all" in args.figures else args.figures
     unknown = [text for text in wanted if text not in map(str, known)]
     if unknown:

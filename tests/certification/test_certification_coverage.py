@@ -20,6 +20,7 @@ from pagjax.certification.soft import Means
 from pagjax.certification.votes import Votes
 from pagjax.core.outputs import draw_outputs, vote
 from tests.support import closed_forms
+from tests.support.streams import Given
 
 ALPHA, SIGMA, REPEATS, DRAWS = 0.05, 0.5, 2500, 240
 RADII = (0.0, 0.25, 0.5, 5.0)
@@ -27,17 +28,6 @@ RADII = (0.0, 0.25, 0.5, 5.0)
 
 def gate(repeats, alpha=ALPHA):
     return repeats * alpha + 5 * (repeats * alpha * (1 - alpha)) ** 0.5
-
-
-class Given:
-    """A stream of outputs that are known already."""
-
-    def __init__(self, outputs):
-        self.outputs, self.taken = outputs, 0
-
-    def take(self, count):
-        yield self.outputs[self.taken : self.taken + count]
-        self.taken += count
 
 
 def half_space():

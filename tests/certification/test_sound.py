@@ -16,6 +16,7 @@ from pagjax.certification.plan import CertificationPlan
 from pagjax.certification.soft import certify_soft_by
 from pagjax.certification.votes import Votes
 from pagjax.core.outputs import draw_outputs, vote
+from tests.support.streams import Given
 
 SIGMA, ALPHA = 0.5, 0.05
 KEY = jax.random.key(4)
@@ -124,17 +125,6 @@ def outputs():
         grid=discrete.grid_noise(BENCH_SIGMA),
     )
     return np.asarray(found).reshape(repeats, draws, 2)
-
-
-class Given:
-    """A stream of outputs that are known already."""
-
-    def __init__(self, outputs):
-        self.outputs, self.taken = outputs, 0
-
-    def take(self, count):
-        yield self.outputs[self.taken : self.taken + count]
-        self.taken += count
 
 
 @pytest.mark.parametrize("radii", [None, (0.0, 0.02, 0.05)])
