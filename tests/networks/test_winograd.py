@@ -68,5 +68,7 @@ def test_few_tiles_are_small(monkeypatch, stride, count):
     cotangent = jax.random.normal(keys[2], y.shape)
     np.testing.assert_allclose(pull(cotangent)[0], expected_pull(cotangent)[0], atol=1e-11)
     tables = winograd.SMALL_FILTERINGS if count == 1 else winograd.FILTERINGS
-    positions = len(tables[stride][0].inputs) ** 2
-    assert f"f64[{positions}," in str(jax.make_jaxpr(layer)(images))
+    filtering = tables[stride][0]
+    tiles = count * filtering.tiles(y.shape[1]) * filtering.tiles(y.shape[2])
+    products = f"f64[{len(filtering.inputs) ** 2},{tiles},6] = dot_general"
+    assert products in str(jax.make_jaxpr(layer)(images))
