@@ -156,8 +156,7 @@ def make(args: argparse.Namespace, name: str) -> None:
         if recipe not in known:
             raise SystemExit(f"recipe {recipe!r}: choose among {', '.join(map(repr, known))}")
         settings = known[recipe]
-        origin = {"weights": weights_digest(network), "precision": args.precision}
-        said = json.dumps({**origin, **asdict(settings)}, sort_keys=True)
+        said = described(settings, weights=weights_digest(network), precision=args.precision)
         for at in range(0, len(targets), batch_size):
             part = slice(at, at + batch_size)
             file = report.run_file(args.out, name, recipe, args.first + at)
@@ -178,6 +177,12 @@ def make(args: argparse.Namespace, name: str) -> None:
                 f"with compilation and evaluation, {jax.devices()[0].device_kind}",
                 flush=True,
             )
+
+
+def described(settings: Any, **origin: str) -> str:
+    """What a run was made with, by which a second start knows it."""
+    plain = {**asdict(settings), "objective": settings.objective.name}
+    return json.dumps({**origin, **plain}, sort_keys=True)
 
 
 def trajectory(
