@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .PHONY: demo live test lint format types docs docs-fast clean
 
-.venv/run.stamp: setup.cfg pyproject.toml
+.venv/run.stamp: setup.cfg setup.py pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable .

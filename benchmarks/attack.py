@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from pagjax import certification, checkpoints
 from pagjax.certified_logs import logs
 from pagjax.certified_logs.attacking import AttackSettings, Outcome, attack_certificates
-from pagjax.certified_logs.job import read_settings
+from pagjax.certified_logs.reading import job_of
 from pagjax.checkpoints.identity import weights_digest
 from pagjax.io.data.class_folders import Classes
 from pagjax.io.data.labelled_images import open_data
@@ -43,31 +43,31 @@ def main() -> None:
     parser.add_argument("--attack-draws", type=int, default=32)
     args = parser.parse_args()
     environment.prepare()
-    settings = (read_settings(args.log) or {}).get("job")
-    if settings is None or settings["method"] == "predict":
+    job = job_of(args.log)
+    if job is None or job.method == "predict":
         sys.exit(f"{args.log}: not a log of certificates with its settings beside it")
-    network = checkpoints.load(args.checkpoint, precision=settings["precision"])
-    if weights_digest(network) != settings["checkpoint_sha256"]:
+    network = checkpoints.load(args.checkpoint, precision=job.precision)
+    if weights_digest(network) != job.checkpoint_sha256:
         sys.exit(f"{args.log} is of other weights than {args.checkpoint}")
     data = open_data(
-        settings["data"],
-        settings["split"],
-        settings["image_size"],
+        job.data,
+        job.split,
+        job.image_size,
         args.data_dir,
         classes=Classes.of(network),
-        class_name=settings.get("class_name"),
-        preprocessing=settings.get("preprocessing", "cover"),
+        class_name=job.class_name,
+        preprocessing=job.preprocessing,
     )
     certified = [line for line in logs.read(args.log).lines if line.radius]
     chosen = certified[:: -(-len(certified) // args.images) or 1]
-    print(f"{jax.devices()[0].device_kind}; sigma {settings['sigma']:g}", file=sys.stderr)
+    print(f"{jax.devices()[0].device_kind}; sigma {job.sigma:g}", file=sys.stderr)
     with tqdm(total=len(chosen), unit="image") as bar:
         outcomes = attack_certificates(
             network.logits_fn,
             data.images([line.number for line in chosen]).astype(np.float32) / 255,
             [line.prediction for line in chosen],
             [line.radius or 0.0 for line in chosen],
-            AttackSettings(settings["sigma"], args.num_draws, args.steps, args.attack_draws),
+            AttackSettings(job.sigma, args.num_draws, args.steps, args.attack_draws),
             report=bar.update,
         )
     report(args, outcomes, len(certified))

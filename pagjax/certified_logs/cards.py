@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pagjax import checkpoints
 from pagjax.alignment.intervals import Interval
@@ -14,9 +14,9 @@ from pagjax.certified_logs import reading, report
 from pagjax.certified_logs.anchors import Own
 from pagjax.certified_logs.logs import LogError
 from pagjax.certified_logs.report import Summary
-from pagjax.checkpoints import shipped
+from pagjax.checkpoints import card_tables, cards, shipped
+from pagjax.checkpoints.cards import Certified
 from pagjax.checkpoints.identity import weights_digest
-from pagjax.training import record
 
 
 def fill(name: str, logs: Sequence[Path], summaries: Sequence[Summary]) -> None:
@@ -38,7 +38,8 @@ def fill(name: str, logs: Sequence[Path], summaries: Sequence[Summary]) -> None:
             raise LogError(f"{path} is not a log of {name}'s weights, by the settings beside it")
         if summary.average_radius is not None:
             entries.append(report.card_entry(summary, job))
-    record.write_card(shipped.path(name), {**shipped.card(name), "certified": entries})
+    folder = shipped.path(name)
+    card_tables.write(folder, dataclasses.replace(cards.read(folder), certified=tuple(entries)))
 
 
 def shipped_on(data: str) -> list[Own]:
@@ -53,29 +54,25 @@ def shipped_on(data: str) -> list[Own]:
     """
     found = []
     for name in shipped.names():
-        card = shipped.card(name)
-        for entry in card.get("certified") or ():
-            trained = (card.get("settings") or {}).get("sigma")
-            alike = entry["method"] == "hard" and entry["data"] == data
-            if alike and entry["sigma"] == trained and entry["split"] == "test":
-                found.append(Own(summary_of(name, entry), entry["draws"], entry["staged"]))
+        card = cards.read(shipped.path(name))
+        for entry in card.certified or ():
+            alike = entry.method == "hard" and entry.data == data
+            if alike and entry.sigma == card.settings.get("sigma") and entry.split == "test":
+                found.append(Own(summary_of(name, entry), entry.draws, entry.staged))
     return found
 
 
-def summary_of(name: str, entry: Mapping[str, Any]) -> Summary:
-    """A card's entry, as `pagjax.certified_logs.report.card_entry` wrote it."""
-    at = entry["certified_accuracy"]
-    average, interval = (
-        entry["average_certified_radius"],
-        entry.get("average_certified_radius_interval"),
-    )
+def summary_of(name: str, entry: Certified) -> Summary:
+    """A card's entry, as `pagjax.certified_logs.report.card_entry` made it."""
+    average, ends = entry.average_radius, entry.radius_interval
+    abstention = math.nan if entry.abstention is None else entry.abstention
     return Summary(
         name=name,
-        sigma=entry["sigma"],
-        images=entry["images"],
-        radii=tuple(share["radius"] for share in at),
-        accuracies=tuple(Share(share["value"], share["low"], share["high"]) for share in at),
+        sigma=entry.sigma,
+        images=entry.images,
+        radii=entry.radii,
+        accuracies=entry.accuracies,
         average_radius=average,
-        abstention=Share(entry["abstention_rate"], math.nan, math.nan),
-        radius_interval=None if interval is None else Interval(average, *interval),
+        abstention=Share(abstention, math.nan, math.nan),
+        radius_interval=None if average is None or ends is None else Interval(average, *ends),
     )

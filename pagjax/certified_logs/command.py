@@ -80,7 +80,7 @@ def _plain(args: argparse.Namespace, sides: Sequence[Side]) -> None:
     logs, names = [side.log for side in sides], [side.name for side in sides]
     _tell(reading.differences(logs, names))
     for side in sides:
-        if side.log.certifies and (reading.settings_of(side.path) or {}).get("radii") is not None:
+        if side.log.certifies and reading.settings_of(side.path).staged:
             _tell([f"{side.path}: drawn in stages: its average certified radius is a lower bound"])
     summaries = [_summary(args, side, args.radii) for side in sides]
     if args.format == "csv":
@@ -137,9 +137,8 @@ def _anchors(args: argparse.Namespace, sides: Sequence[Side]) -> None:
     for side in sides:
         if side.log.certifies:
             radii = sorted({*args.radii, *anchors.RADII.get(side.sigma or 0.0, ())})
-            settings = reading.settings_of(side.path) or {}
-            staged = settings.get("radii") is not None
-            own.append(anchors.Own(_summary(args, side, radii), settings.get("num_draws"), staged))
+            told = reading.settings_of(side.path)
+            own.append(anchors.Own(_summary(args, side, radii), told.num_draws, told.staged))
     _explain(args, anchors.told(own))
     before, behind = {"latex": ("% ", ""), "markdown": ("**", "**")}.get(args.format, ("", ""))
     parts = [

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
 from pagjax.certification import Share
 from pagjax.certification.bounds import clopper_pearson_interval
-from pagjax.certified_logs import job, reading
+from pagjax.certified_logs import reading, settings
 from pagjax.certified_logs.logs import Log, LogError
 from pagjax.certified_logs.tables import Cell, Measured, Table
 from pagjax.wording.escapes import csv_cell
@@ -73,8 +73,8 @@ def of_log(path: Path, log: Log, name: str, sigma: float | None) -> Distribution
     if voted and all(voted):
         shares = np.array([line.votes.share(line.label) for line in log.lines if line.votes])
     why = None if log.certifies else "predictions have no radius"
-    settings = reading.settings_of(path) or {}
-    if settings.get("method") == "soft" and settings.get("rivals") != "rest":
+    known = reading.settings_of(path)
+    if known.method == "soft" and known.rivals != "rest":
         why = "the radius of a soft certificate is of two bounds, not of p_A alone"
     elif log.certifies and not sigma:
         why = "the noise is not known: name it with `sigma`"
@@ -89,17 +89,14 @@ def of_log(path: Path, log: Log, name: str, sigma: float | None) -> Distribution
 
 def told(path: Path, log: Log) -> str | None:
     """What bounds a log's p_A from above, whatever the network: its draws; None where unknown."""
-    settings: Mapping[str, Any] = (job.read_settings(path) or {}).get("job") or {}
-    draws, alpha = settings.get("num_draws"), settings.get("alpha")
-    if not log.certifies or settings.get("method") == "soft":
+    known = settings.peek(path) or settings.Told()
+    draws, alpha = known.num_draws, known.alpha
+    if not log.certifies or known.method == "soft" or draws is None or alpha is None:
         return None
-    if not isinstance(draws, int) or not isinstance(alpha, float):
-        return None
-    stages = settings.get("radii") is not None
     most = f"{draws:,} draws at alpha {alpha:g} prove p of at most {alpha ** (1 / draws):.5f}"
     return f"{path}: {most}" + (
         "; drawn in stages, which stop once radii of interest are decided: true bounds are higher"
-        if stages
+        if known.staged
         else ""
     )
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -150,15 +149,6 @@ def check_draws(job: LogJob, name: str = "num_draws") -> None:
 def settings_file(log: Path) -> Path:
     """Beside a log: the settings of its job as JSON."""
     return log.with_name(f"{log.name}.json")
-
-
-def read_settings(log: Path) -> dict[str, Any] | None:
-    """What is written beside a log, or None where nothing is."""
-    try:
-        values: dict[str, Any] = json.loads(settings_file(log).read_text(encoding="utf-8"))
-        return values
-    except (OSError, ValueError, RecursionError):
-        return None
 
 
 def run(

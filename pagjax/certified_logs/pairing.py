@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from pagjax.alignment.intervals import Interval, mean_interval
 from pagjax.certification.paired import PairedDifference, paired_difference
-from pagjax.certified_logs import job, reading
+from pagjax.certified_logs import reading, settings
 from pagjax.certified_logs.logs import Log, LogError
+from pagjax.certified_logs.settings import Told
 from pagjax.wording.escapes import one_line
 
-_OF_DATA = (
-    ("job", "data", "data"),
-    ("job", "split", "split"),
-    ("job", "class_name", "class"),
-    ("data", "listing_sha256", "images and classes"),
-)
 _FEW = 30  # images, below which Student's interval of a mean is a guess
 
 
@@ -149,13 +144,13 @@ def told(first: Side, second: Side, pair: Pair) -> Iterator[str]:
     if first.sigma != second.sigma:
         shown = ["unknown" if s.sigma is None else f"{s.sigma:g}" for s in (first, second)]
         yield f"noise differs: sigma {shown[0]} in A, {shown[1]} in B"
-    settings = [reading.settings_of(side.path) or {} for side in (first, second)]
+    told = [reading.settings_of(side.path) for side in (first, second)]
     for name in ("num_draws", "alpha", "method", "image_size", "preprocessing"):
-        both = [values.get(name) for values in settings]
+        both = [getattr(one, name) for one in told]
         if None not in both and both[0] != both[1]:
             yield f"`{name}` differs: {both[0]} in A, {both[1]} in B"
-    for letter, values in zip("AB", settings, strict=True):
-        if values.get("radii") is not None:
+    for letter, one in zip("AB", told, strict=True):
+        if one.staged:
             yield f"{letter} was drawn in stages: its average certified radius is a lower bound"
     if pair.certifies and len(pair.numbers) < _FEW:
         yield f"fewer than {_FEW} images: the interval of the radius is a guess"
@@ -165,37 +160,36 @@ def how_made(side: Side) -> Iterator[str]:
     """Noise, images, draws and confidence of a log, as far as they are known."""
     yield "sigma unknown" if side.sigma is None else f"sigma {side.sigma:g}"
     yield f"{len(side.log.lines):,} images"
-    settings = reading.settings_of(side.path) or {}
-    if isinstance(settings.get("num_draws"), int):
-        stages = " in stages" if settings.get("radii") is not None else ""
-        yield f"N = {settings['num_draws']:,}{stages}"
-    if isinstance(settings.get("alpha"), float):
-        yield f"alpha {settings['alpha']:g}"
+    told = reading.settings_of(side.path)
+    if told.num_draws is not None:
+        yield f"N = {told.num_draws:,}{' in stages' if told.staged else ''}"
+    if told.alpha is not None:
+        yield f"alpha {told.alpha:g}"
 
 
 def _check_same_data(first: Side, second: Side) -> None:
     """Refuses logs whose settings say that they are of other images."""
-    told = [job.read_settings(side.path) or {} for side in (first, second)]
-    for part, name, what in _OF_DATA:
-        both = [_of(values, part, name) for values in told]
-        if name == "data":  # a folder may lie elsewhere on another machine
-            both = [str(value).rstrip("/").rpartition("/")[2] if value else None for value in both]
-        if None not in both and both[0] != both[1] and (name != "data" or not _known(told)):
-            shown = "" if name.endswith("sha256") else f": {both[0]} and {both[1]}"
-            raise LogError(f"{first.path} and {second.path} are not of the same {what}{shown}")
-    damaged, held = (
-        [_of(values, "data", name) for values in told] for name in ("damaged", "content_sha256")
-    )
+    told = [settings.peek(side.path) or Told() for side in (first, second)]
+    ours, theirs = (one.of_data for one in told)
+    # Digests say of which images logs are, however their data was named.
+    known = ours is not None and theirs is not None
+    for what, both in (
+        ("data", [None if known else _folder_of(one.data) for one in told]),
+        ("split", [one.split for one in told]),
+        ("class", [one.class_name for one in told]),
+    ):
+        if None not in both and both[0] != both[1]:
+            shown = f"{what}: {both[0]} and {both[1]}"
+            raise LogError(f"{first.path} and {second.path} are not of the same {shown}")
+    if ours is None or theirs is None:
+        return
+    if ours.listing_sha256 != theirs.listing_sha256:
+        raise LogError(f"{first.path} and {second.path} are not of the same images and classes")
     # Of other damaged pictures the digests differ anyway.
-    if None not in held and damaged[0] == damaged[1] and held[0] != held[1]:
+    if ours.damaged == theirs.damaged and ours.content_sha256 != theirs.content_sha256:
         raise LogError(f"{first.path} and {second.path}: some images had other content in one")
 
 
-def _known(told: Sequence[dict[str, Any]]) -> bool:
-    """Whether digests say of which images both logs are, however their data was named."""
-    return all(_of(values, "data", "listing_sha256") for values in told)
-
-
-def _of(values: dict[str, Any], part: str, name: str) -> Any:
-    inside = values.get(part)
-    return inside.get(name) if isinstance(inside, dict) else None
+def _folder_of(data: str | None) -> str | None:
+    """The last part of a path: the folder may lie elsewhere on another machine."""
+    return data.rstrip("/").rpartition("/")[2] if data else None

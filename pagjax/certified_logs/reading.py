@@ -11,9 +11,10 @@ from typing import Any
 from scipy import special
 
 from pagjax.certification.bounds import clopper_pearson_lower
-from pagjax.certified_logs import job, logs, sense
-from pagjax.certified_logs.job import LogJob
+from pagjax.certified_logs import logs, sense
+from pagjax.certified_logs.job import LogJob, settings_file
 from pagjax.certified_logs.logs import Log, LogError
+from pagjax.certified_logs.settings import Told
 from pagjax.jobs import records
 from pagjax.wording.numbers import MOST_SIGMA
 
@@ -21,37 +22,42 @@ _SIGMA = re.compile(r"sigma[_-]([0-9]{1,9}(?:\.[0-9]{1,18})?)(?!.*sigma[_-][0-9]
 _SHOWN = 3
 
 
-def settings_of(log: Path) -> dict[str, Any] | None:
-    """The job of a log, from the settings beside it; None where there are none.
+def settings_of(log: Path) -> Told:
+    """What the settings beside a log say; of a log that has none, that they say nothing.
 
     Raises:
         RefusedError: naming file and field, if they were edited or cut off.
     """
-    file = job.settings_file(log)
-    if not file.is_file():
-        return None
-    found = records.field(file, records.read(file), "job", dict)
-    sigma = records.field(file, {"job": found}, "job.sigma", float)
-    if not 0 <= sigma <= MOST_SIGMA:
-        raise LogError(f"{file}: job.sigma is {sigma:g}, not from 0 to {MOST_SIGMA:g}")
-    return found
+    file = settings_file(log)
+    return Told.from_json(_values(file)) if file.is_file() else Told()
 
 
 def job_of(log: Path) -> LogJob | None:
-    """The same as a record; None where there are no settings.
+    """The job that a log is of; None where there are no settings beside it.
 
     Raises:
         LogError: naming the first field that is missing.
         RefusedError: as `settings_of`.
     """
-    found = settings_of(log)
-    if found is None:
+    file = settings_file(log)
+    if not file.is_file():
         return None
+    found = _values(file)["job"]
     fields = dataclasses.fields(LogJob)
     for field in fields:
         if field.name not in found and field.default is dataclasses.MISSING:
-            raise LogError(f"{job.settings_file(log)}: job.{field.name} is missing")
+            raise LogError(f"{file}: job.{field.name} is missing")
     return LogJob(**{field.name: found[field.name] for field in fields if field.name in found})
+
+
+def _values(file: Path) -> dict[str, Any]:
+    """What a settings file holds: a job, under a noise that there is."""
+    values = records.read(file)
+    records.field(file, values, "job", dict)
+    sigma = records.field(file, values, "job.sigma", float)
+    if not 0 <= sigma <= MOST_SIGMA:
+        raise LogError(f"{file}: job.sigma is {sigma:g}, not from 0 to {MOST_SIGMA:g}")
+    return values
 
 
 def sigma_of(path: Path) -> float | None:
@@ -61,9 +67,9 @@ def sigma_of(path: Path) -> float | None:
         >>> sigma_of(Path("certify/cifar10/resnet110/noise_0.50/test/sigma_0.25"))
         0.25
     """
-    settings = settings_of(path)
-    if settings is not None:
-        return float(settings["sigma"])
+    known = settings_of(path).sigma
+    if known is not None:
+        return known
     found = _SIGMA.search(str(path))
     return float(found.group(1)) if found else None
 
@@ -93,7 +99,7 @@ def told(path: Path, log: Log) -> Iterator[str]:
     """
     for note in log.notes:
         yield f"{path}: {note}"
-    if (settings_of(path) or {}).get("sound"):
+    if settings_of(path).sound:
         yield f"{path}: certificates hold in floating point, of whole 8-bit levels (sound)"
     if log.left_out:
         shown = [f"line {at} ({reason})" for at, reason in log.left_out[:_SHOWN]]
@@ -127,13 +133,14 @@ def differences(logs: Sequence[Log], names: Sequence[str]) -> Iterator[str]:
 
 def _largest_radius(path: Path) -> tuple[float, str]:
     """The largest radius that a log's certificates can have, and what it follows from."""
-    settings, sigma = settings_of(path), sigma_of(path)
-    if settings is None or settings.get("method") != "hard":
+    sigma = sigma_of(path)
+    if settings_of(path).method != "hard":
         known = sigma or MOST_SIGMA
         return sense.MOST_SIGMAS * known, f"any draws at sigma {known:g}"
-    file = job.settings_file(path)
-    draws = records.field(file, {"job": settings}, "job.num_draws", int)
-    alpha = records.field(file, {"job": settings}, "job.alpha", float)
+    file = settings_file(path)
+    values = records.read(file)
+    draws = records.field(file, values, "job.num_draws", int)
+    alpha = records.field(file, values, "job.alpha", float)
     if draws < 1 or not 0 < alpha < 1 or not sigma:
         raise LogError(f"{file}: {draws} draws, alpha {alpha:g}, sigma {sigma}: no certificate's")
     most = sigma * float(special.ndtri(clopper_pearson_lower(draws, draws, alpha)))

@@ -1,4 +1,4 @@
-"""Tables of certified accuracy from logs: as text, CSV, LaTeX, and JSON values for a card."""
+"""Tables of certified accuracy from logs: as text, CSV, LaTeX, and for a card."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pagjax.alignment.intervals import Interval, mean_interval
 from pagjax.certification import (
@@ -22,6 +21,7 @@ from pagjax.certified_logs.job import LogJob
 from pagjax.certified_logs.reading import settings_of
 from pagjax.certified_logs.reading import sigma_of as sigma_of
 from pagjax.certified_logs.tables import Cell, Measured, Table
+from pagjax.checkpoints.cards import Certified
 from pagjax.wording.escapes import csv_cell
 
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -101,8 +101,8 @@ def names_of(paths: Sequence[Path]) -> list[str]:
 
 def network_of(path: Path) -> str | None:
     """The network that a log of ours is of, by the settings beside it."""
-    checkpoint = (settings_of(path) or {}).get("checkpoint")
-    if not isinstance(checkpoint, str) or not checkpoint.strip("/"):
+    checkpoint = settings_of(path).checkpoint or ""
+    if not checkpoint.strip("/"):
         return None
     parts = [part for part in Path(checkpoint).parts if part != "checkpoint"]
     return parts[-1] if parts else None
@@ -162,37 +162,32 @@ def table_of(summaries: Sequence[Summary]) -> Table:
     return Table(head, [_cells(s, radii) for s in summaries])
 
 
-def card_entry(summary: Summary, job: LogJob) -> dict[str, Any]:
-    """A network's certified accuracies as JSON values for its card.
+def card_entry(summary: Summary, job: LogJob) -> Certified:
+    """A network's certified accuracies for its card.
 
     Args:
         summary: of a log of certificates.
         job: its job, see `pagjax.certified_logs.reading.job_of`.
     """
-    return {
-        "sigma": summary.sigma,
-        "method": job.method,
-        "data": job.data,
-        "split": job.split,
-        "images": summary.images,
-        "draws": job.num_draws,
-        "alpha": job.alpha,
-        "staged": job.radii is not None,
-        "precision": job.precision,
-        "platform": job.platform,
-        **({"sound": True} if job.sound else {}),
-        "certified_accuracy": [
-            {"radius": radius, **share._asdict()}
-            for radius, share in zip(summary.radii, summary.accuracies, strict=True)
-        ],
-        "average_certified_radius": summary.average_radius,
-        **(
-            {}
-            if summary.radius_interval is None
-            else {"average_certified_radius_interval": list(summary.radius_interval[1:])}
-        ),
-        "abstention_rate": summary.abstention.value,
-    }
+    interval = summary.radius_interval
+    return Certified(
+        sigma=job.sigma,
+        method=job.method,
+        data=job.data,
+        split=job.split,
+        images=summary.images,
+        draws=job.num_draws,
+        alpha=job.alpha,
+        staged=job.radii is not None,
+        precision=job.precision,
+        platform=job.platform,
+        radii=summary.radii,
+        accuracies=summary.accuracies,
+        average_radius=summary.average_radius,
+        abstention=summary.abstention.value,
+        radius_interval=None if interval is None else interval[1:],
+        sound=job.sound,
+    )
 
 
 def _cells(s: Summary, radii: Sequence[float]) -> list[Cell]:

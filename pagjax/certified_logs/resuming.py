@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pagjax.certified_logs import logs, sense, settings
-from pagjax.certified_logs.job import LogJob, read_settings
+from pagjax.certified_logs.job import LogJob
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
 from pagjax.io.pictures.images import Preprocessing
@@ -15,16 +15,15 @@ from pagjax.networks.base import BaseNetwork
 
 def preprocessing_of(log: Path) -> Preprocessing | None:
     """How the images of a log that was begun are brought to size; None where there is no log."""
-    found = read_settings(log) if log.exists() else None
-    if not isinstance(found, dict) or not isinstance(found.get("job"), dict):
+    found = settings.peek(log) if log.exists() else None
+    if found is None:
         return None
-    chosen: Preprocessing = found["job"].get("preprocessing", "cover")
-    return chosen
+    return "cohen" if found.preprocessing == "cohen" else "cover"
 
 
 def preprocessing_for(network: BaseNetwork, logs: Sequence[Path]) -> Preprocessing:
     """What logs were begun with, else what suits the network: Cohen's for ImageNet's."""
-    stem, side = network.metadata["config"].get("stem"), network.image_shape[0]
+    stem, side = network.description.config.stem, network.image_shape[0]
     of_imagenet = side >= 200 and (stem == "imagenet" or len(network.labels) == 1000)
     usual: Preprocessing = "cohen" if of_imagenet else "cover"
     begun = map(preprocessing_of, logs)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pagjax.arguments.parsing import Parser, parser_of
 from pagjax.wording.tables import aligned
+
+if TYPE_CHECKING:
+    from pagjax.checkpoints.cards import Card
 
 _COLUMNS = ("network", "clean", "under noise", "smoothed", "attacked", "for")
 
@@ -27,26 +30,27 @@ def parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
     args = parser().parse_args(argv)
-    from pagjax.checkpoints import CheckpointError, shipped
+    from pagjax.checkpoints import CheckpointError, cards, shipped
+    from pagjax.checkpoints.card_tables import TABLE
 
     try:
         if args.name is not None:
-            print((shipped.path(args.name) / "card.md").read_text(encoding="utf-8"), end="")
+            print((shipped.path(args.name) / TABLE).read_text(encoding="utf-8"), end="")
         else:
-            print(_table([shipped.card(name) for name in shipped.names()]))
+            print(_table([cards.read(shipped.path(name)) for name in shipped.names()]))
     except (CheckpointError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _table(cards: Sequence[dict[str, Any]]) -> str:
-    rows = [_COLUMNS]
+def _table(cards: Sequence[Card]) -> str:
+    rows: list[tuple[str, ...]] = [_COLUMNS]
     for card in cards:
-        reached = card["accuracies"]
-        shares = [reached[key] for key in ("clean", "under_noise", "smoothed", "attacked")]
+        reached = card.accuracies
+        shares = (reached.clean, reached.under_noise, reached.smoothed, reached.attacked)
         told = ["-" if share is None else f"{100 * share:.1f}%" for share in shares]
-        rows.append((card["name"], *told, card["purpose"]))
+        rows.append((card.name, *told, card.purpose))
     return "\n".join(aligned(rows))
 
 

@@ -7,6 +7,8 @@ import jax
 from pagjax.io.files import atomic
 from pagjax.networks.base import BaseNetwork
 
+_FUNCTION = ("config", "normalizer", "num_classes")
+
 
 def weights_digest(network: BaseNetwork) -> str:
     """SHA-256 of a network's weights, as hex."""
@@ -18,11 +20,12 @@ def network_digest(network: BaseNetwork) -> str:
 
     A network converted again with another normaliser has the same weights, and is another.
     """
-    told = {k: v for k, v in network.metadata.items() if k not in ("architecture", "origin")}
+    values = network.description.to_json()
+    told = {name: values[name] for name in values if name not in ("architecture", "origin")}
     return atomic.digest_json([weights_digest(network), told])
 
 
 def function_digest(network: BaseNetwork) -> str:
     """SHA-256 of what a network does with its weights: its shape and its normaliser, as hex."""
-    told = {name: network.metadata[name] for name in ("config", "normalizer", "num_classes")}
-    return atomic.digest_json(told)
+    values = network.description.to_json()
+    return atomic.digest_json({name: values[name] for name in _FUNCTION})

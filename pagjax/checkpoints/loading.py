@@ -30,7 +30,7 @@ def load(
 
     Returns:
         A `pagjax.networks.base.BaseNetwork`: ``.logits_fn(images)``, ``.labels``,
-        ``.image_shape``, ``.training_sigma``, ``.metadata``.
+        ``.image_shape``, ``.training_sigma``, ``.description``.
 
     Raises:
         CheckpointError: if there is no such checkpoint, where the message lists the shipped names;

@@ -6,15 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pagjax.checkpoints.cards import CARD
 from pagjax.checkpoints.store import CheckpointError
 from pagjax.io.files.replacing import retired
 from pagjax.wording.names import closest
 
 __all__ = ("card", "names", "path")
 
-CARD = "card.json"
-
-# The folder `checkpoints` of the repository, which a wheel carries as the package pagjax.shipped.
+# The folder `checkpoints` of the repository, which a wheel carries inside the package.
 _PACKAGE = Path(__file__).absolute().parents[1]
 PLACES = (_PACKAGE / "shipped", _PACKAGE.parent / "checkpoints")
 
@@ -61,7 +60,9 @@ def path(name: str | Path) -> Path:
 
 
 def card(name: str) -> dict[str, Any]:
-    """A shipped network's card: accuracies, command, settings, training time.
+    """A shipped network's card as JSON values: accuracies, command, settings, training time.
+
+    `pagjax.checkpoints.cards.read` gives the same as a record.
 
     Raises:
         CheckpointError: for an unknown name.

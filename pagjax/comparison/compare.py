@@ -15,6 +15,7 @@ from pagjax.alignment.measurements import Measurements, as_csv
 from pagjax.checkpoints.identity import network_digest, weights_digest
 from pagjax.comparison import inputs, measuring, places
 from pagjax.comparison import starts as begun
+from pagjax.comparison.inputs import JudgingNetworks
 from pagjax.comparison.measuring import Yardsticks
 from pagjax.comparison.settings import CENTRE, Comparison
 from pagjax.comparison.starts import Starts
@@ -58,8 +59,7 @@ class _Common:
     """What all networks of a comparison share."""
 
     networks: dict[str, BaseNetwork]
-    judges: dict[str, BaseNetwork]
-    identities: dict[str, str]
+    judges: JudgingNetworks
     statistics: ClassStatistics | None
     fitted: str | None
     starts: Starts
@@ -75,7 +75,7 @@ def _compare(asked: Comparison, out: Path, overwrite: bool) -> Compared:
     environment.prepare()
     inputs.check_names(asked.networks)
     networks = {name: checkpoints.load(name) for name in asked.networks}
-    judges, digests, identities = inputs.read_judges(asked, networks)
+    judges = inputs.read_judges(asked, networks)
     labels, shape = inputs.common_form(networks)
     statistics = inputs.find_statistics(asked, labels, shape[0])
     classes = Classes.of(next(iter(networks.values())))
@@ -86,7 +86,7 @@ def _compare(asked: Comparison, out: Path, overwrite: bool) -> Compared:
     folders = places.folder_names(networks)
     settings = asked.to_json() | {
         "networks": {name: network_digest(network) for name, network in networks.items()},
-        "judges": identities,
+        "judges": judges.identities,
         "statistics": fitted,
         "starts": atomic.digest(starts.images, starts.classes),
         "data": source,
@@ -99,8 +99,8 @@ def _compare(asked: Comparison, out: Path, overwrite: bool) -> Compared:
         looked_for = begun.Wanted(starts, targets, others, asked.neighbours)
         neighbours = begun.neighbours(kept, looked_for, source, train, skipped.append)
     common = _Common(
-        *(networks, judges, identities, statistics, fitted),
-        *(starts, targets, others, neighbours),
+        *(networks, judges, statistics, fitted, starts),
+        *(targets, others, neighbours),
     )
     measured = {
         name: _measured(asked, common, name, work / folder, mends=overwrite)
@@ -110,7 +110,7 @@ def _compare(asked: Comparison, out: Path, overwrite: bool) -> Compared:
     record = {
         "starts": starts.source,
         "count": asked.count,
-        "judges": digests,
+        "judges": judges.weights,
         "networks": {
             name: {"sha256": weights_digest(network), "summary": _as_json(summaries[name])}
             for name, network in networks.items()
@@ -145,16 +145,11 @@ def _measured(
     job = measuring.job_of(name, network, starts, common.targets, asked.asked())
     with messages.progress_bar(job) as report:
         pictures = measuring.make_pictures(folder, network, job, starts, report, mends=mends)
-    judges, panel = inputs.impartial(common.judges, name, network)
-    identities: dict[str, Any] = {
-        "judges": {judge.name: [common.identities[judge.name], judge.sigma] for judge in judges},
-        "statistics": common.fitted,
-        **({"panel": panel} if len(panel) > 1 else {}),
-    }
     by = Yardsticks(
-        judges=judges,
-        identities=identities,
+        judges=inputs.impartial(common.judges.networks, name, network),
+        identities=common.judges.identities,
         statistics=common.statistics,
+        statistics_sha256=common.fitted,
         others=common.others,
         neighbours=common.neighbours,
         num_samples=EVALUATION_SAMPLES,

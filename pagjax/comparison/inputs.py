@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,10 +31,22 @@ from pagjax.synthesis.inputs import check_crop
 LOW_PASS = "low_pass"
 
 
-def read_judges(
-    asked: Comparison, networks: Mapping[str, BaseNetwork]
-) -> tuple[dict[str, BaseNetwork], dict[str, str], dict[str, str]]:
-    """Judging networks, digests of their weights and of all they are, by their judgements' names.
+class JudgingNetworks(NamedTuple):
+    """Who judges, by the names of their judgements; one network may have several.
+
+    Attributes:
+        networks: by kind, see `pagjax.comparison.jury`.
+        weights: SHA-256 of their weights.
+        identities: SHA-256 of all that they are.
+    """
+
+    networks: dict[str, BaseNetwork]
+    weights: dict[str, str]
+    identities: dict[str, str]
+
+
+def read_judges(asked: Comparison, networks: Mapping[str, BaseNetwork]) -> JudgingNetworks:
+    """The networks that judge.
 
     Raises:
         JobError: if a judge made all pictures itself, is given twice, or knows other classes.
@@ -66,13 +78,11 @@ def read_judges(
     if jury.VANILLA in judges:
         for told in (digests, identities):
             told[LOW_PASS] = told[jury.VANILLA]
-    return judges, digests, identities
+    return JudgingNetworks(judges, digests, identities)
 
 
-def impartial(
-    judges: Mapping[str, BaseNetwork], name: str, network: BaseNetwork
-) -> tuple[list[Judge], list[str]]:
-    """The judges of a network's pictures, and who is on the panel: none that is partial to it.
+def impartial(judges: Mapping[str, BaseNetwork], name: str, network: BaseNetwork) -> list[Judge]:
+    """The judges of a network's pictures: none that is partial to it.
 
     Who is left out is told, see `pagjax.comparison.jury.partial_to`.
     """
@@ -84,8 +94,7 @@ def impartial(
         elif why:
             print(f"{told} of {name}'s pictures: {why}", file=sys.stderr)
     kept = {kind: judge for kind, judge in judges.items() if not partial[kind]}
-    found = jury.judges(kept, low_pass=LOW_PASS)
-    return found, [judge.name for judge in found if judge.on_panel]
+    return jury.judges(kept, low_pass=LOW_PASS)
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -198,23 +207,26 @@ def read_starts(
         images = np.stack([starts.read(names[i], (shape[0], shape[1])) for i in chosen])
         own = np.array([resolve_target(own_classes[i], labels) for i in chosen])
         return Starts("class seeds", images, own), None, ""
-    how: dict[str, Any] = {
-        "classes": classes,
-        "preprocessing": asked.preprocessing,
-        "class_name": asked.class_name,
-        "crop": crops.parse(crop),
-    }
-    data = open_data(asked.data, asked.split, shape[0], asked.data_dir, **how)
+    opened = partial(
+        open_data,
+        asked.data,
+        side=shape[0],
+        data_dir=asked.data_dir,
+        classes=classes,
+        preprocessing=asked.preprocessing,
+        class_name=asked.class_name,
+        crop=crops.parse(crop),
+    )
+    data = opened(asked.split)
     found = from_data(data, asked.count, asked.seed)
     for line in data.notes:
         print(line, file=sys.stderr)
     if not asked.neighbours:
         return found, None, ""
-    opened = partial(open_data, asked.data, asked.train_split, shape[0], asked.data_dir, **how)
     digest = data_digest(asked.data, asked.train_split, asked.data_dir)
     source = f"{asked.data} {asked.train_split} {digest}"
     if asked.preprocessing != "cover":
         source += f" {asked.preprocessing}"
     if crop != CENTRE:
         source += f" {crop}"
-    return found, opened, source
+    return found, partial(opened, asked.train_split), source

@@ -56,9 +56,9 @@ def partial_to(judge: BaseNetwork, maker: BaseNetwork) -> str:
     network was trained on from stands in its checkpoint; of others' networks it is not known.
 
     Example, with all that is looked at:
-        >>> from types import SimpleNamespace
+        >>> from types import SimpleNamespace as Named
         >>> mother, child = (
-        ...     SimpleNamespace(variables=np.ones(number), metadata={"origin": origin})
+        ...     Named(variables=np.ones(number), description=Named(origin=origin))
         ...     for number, origin in enumerate(
         ...         [{"name": "mother"}, {"name": "child", "settings": {"init": "mother"}}]
         ...     )
@@ -98,5 +98,5 @@ def _is(network: BaseNetwork, told: str) -> bool:
 
 
 def _origin(network: BaseNetwork) -> Mapping[str, Any]:
-    origin = network.metadata.get("origin")
+    origin = network.description.origin
     return origin if isinstance(origin, Mapping) else {}

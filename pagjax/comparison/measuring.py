@@ -141,8 +141,9 @@ class Yardsticks:
 
     Attributes:
         judges: who judge them.
-        identities: what else determines the numbers, as JSON values: judges, statistics.
+        identities: digests of what they are, by their names.
         statistics: of the classes; None leaves its numbers out.
+        statistics_sha256: their digest.
         others: a class that is not the target for every picture.
         neighbours: nearest images of the target's and of the other class, or None.
         num_samples: noise draws of probabilities.
@@ -150,8 +151,9 @@ class Yardsticks:
     """
 
     judges: Sequence[Judge]
-    identities: Mapping[str, Any]
+    identities: Mapping[str, str]
     statistics: ClassStatistics | None
+    statistics_sha256: str | None
     others: np.ndarray
     neighbours: tuple[np.ndarray, np.ndarray] | None
     num_samples: int
@@ -201,12 +203,16 @@ def _settings_of(
 ) -> dict[str, Any]:
     """All that determines a network's numbers, as JSON values."""
     told = {name: value for name, value in job.to_json().items() if name not in _MACHINE}
+    panel = [judge.name for judge in by.judges if judge.on_panel]
     return {
         "job": atomic.digest_json(told),
         "network": network_digest(network),
         "pictures": atomic.digest(pictures),
         "others": atomic.digest(by.others),
-        **by.identities,
+        "judges": {judge.name: [by.identities[judge.name], judge.sigma] for judge in by.judges},
+        "statistics": by.statistics_sha256,
+        # A single voice is no panel, and comparisons of before had none.
+        **({"panel": panel} if len(panel) > 1 else {}),
         "neighbours": None if by.neighbours is None else atomic.digest(*by.neighbours),
         "num_samples": by.num_samples,
         "agreement_samples": list(by.agreement_samples),

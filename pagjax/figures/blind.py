@@ -150,10 +150,10 @@ def _tell_answers(args: argparse.Namespace) -> int:
     places.begin(args.out, inputs_of(args))
     with locks.held(args.out):
         judged = blind_table.read_record(args.out)
-        rows = blind_table.rows(answers, judged)
+        table = blind_table.lines(answers, judged)
         places.claim(args.out, [], places.BLIND)
-        path = blind_table.write(args.out, rows)
-        print(f"\nthe same pictures, and what judges say of them\n{blind_table.text(rows)}")
+        path = blind_table.write(args.out, table)
+        print(f"\nthe same pictures, and what judges say of them\n{blind_table.text(table)}")
         print(f"table: {path}")
         _show_in_gallery(args)
     return EXIT_DONE

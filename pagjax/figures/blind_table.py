@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +13,8 @@ import numpy as np
 from pagjax.alignment import Measurements
 from pagjax.alignment.blind import Answer, BlindTestError, recognised
 from pagjax.alignment.measurements import as_csv
-from pagjax.figures import numbers, places, told
-from pagjax.figures.recipes import Variant
+from pagjax.figures import places, told
+from pagjax.figures.rows import columns
 from pagjax.io.files import atomic
 from pagjax.io.files.errors import RefusedError
 from pagjax.jobs import records
@@ -33,6 +33,8 @@ HEADINGS = {
     "panel_agreement": "of its pairs agree",
 }
 _JUDGES = ("judge_", "panel_")
+_NAMED = ("named", "named_low", "named_high")
+_BETWEEN = "; "  # readers' names in a cell
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -68,41 +70,57 @@ def read_record(folder: Path) -> dict[str, Judged]:
     return found
 
 
-def rows(answers: Sequence[Answer], judged: dict[str, Judged]) -> list[dict[str, Any]]:
-    """A row for every network: how often its targets were named, and what judges say.
+class Line(NamedTuple):
+    """What was seen in the pictures of a network.
+
+    Attributes:
+        network: its name.
+        pictures: how many of its pictures were answered.
+        numbers: share of the answers that named the target, ``named``, and the means of the judges'
+            and the panel's numbers over those pictures; of ``x`` the ends of its interval are
+            ``x_low`` and ``x_high``. A judge that is partial to a network has no numbers there.
+        readers: who looked.
+        answers: how many there were; None in tables of others that do not say.
+    """
+
+    network: str
+    pictures: int
+    numbers: Mapping[str, float]
+    readers: tuple[str, ...]
+    answers: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the table."""
+        return {
+            "network": self.network,
+            "pictures": self.pictures,
+            "answers": self.answers,
+            **self.numbers,
+            "readers": _BETWEEN.join(self.readers),
+        }
+
+
+def lines(answers: Sequence[Answer], judged: Mapping[str, Judged]) -> list[Line]:
+    """A line for every network: how often its targets were named, and what judges say.
 
     Args:
         answers: of readers to pictures of this test; several readers' answers count each.
         judged: the test's pictures, from `read_record`.
-
-    Returns:
-        Rows with ``network``, ``pictures``, ``answers``, ``named`` and its exact interval, the
-        means of the judges' and the panel's numbers over the network's answered pictures with
-        theirs, and ``readers``. A judge that is partial to a network has no numbers there.
 
     Raises:
         BlindTestError: for an answer to a picture that is not in the test, or is another there.
     """
     for answer in answers:
         _check(answer, judged)
-    table: list[dict[str, Any]] = []
+    table = []
     for network, named in recognised(answers).items():
         own = [answer for answer in answers if answer.network == network]
         seen = [judged[name].numbers for name in dict.fromkeys(answer.picture for answer in own)]
-        measured = _measurements(seen)
-        means = numbers.means(Variant(network, "", 0.0), measured) if measured.columns else {}
-        table.append(
-            {
-                "network": network,
-                "pictures": len(seen),
-                "answers": len(own),
-                "named": named.value,
-                "named_low": named.low,
-                "named_high": named.high,
-                **{name: value for name, value in means.items() if name.startswith(_JUDGES)},
-                "readers": "; ".join(dict.fromkeys(answer.reader for answer in own)),
-            }
-        )
+        means = columns(_measurements(seen).summary())
+        ours = {name: value for name, value in means.items() if name.startswith(_JUDGES)}
+        shares = {"named": named.value, "named_low": named.low, "named_high": named.high}
+        readers = tuple(dict.fromkeys(answer.reader for answer in own))
+        table.append(Line(network, len(seen), shares | ours, readers, len(own)))
     return table
 
 
@@ -111,7 +129,7 @@ def _measurements(seen: Sequence[dict[str, float]]) -> Measurements:
     return Measurements({name: np.array([own[name] for own in seen]) for name in names})
 
 
-def _check(answer: Answer, judged: dict[str, Judged]) -> None:
+def _check(answer: Answer, judged: Mapping[str, Judged]) -> None:
     picture = judged.get(answer.picture)
     if picture is None:
         raise BlindTestError(
@@ -131,15 +149,15 @@ def _saved(text: str) -> str:
     return (f"'{text}" if text.startswith(_FORMULA) else text).strip()
 
 
-def write(folder: Path, table: Sequence[dict[str, Any]]) -> Path:
-    """Writes rows as CSV, whole or not at all; text is text to a spreadsheet."""
+def write(folder: Path, table: Sequence[Line]) -> Path:
+    """Writes a table as CSV, whole or not at all; text is text to a spreadsheet."""
     path = folder / places.BLIND_TABLE
-    atomic.write_bytes(path, as_csv(table))
+    atomic.write_bytes(path, as_csv([line.to_json() for line in table]))
     return path
 
 
-def read(folder: Path) -> list[dict[str, str]]:
-    """The rows that `write` wrote into a folder; empty where there are none.
+def read(folder: Path) -> list[Line]:
+    """The table that `write` wrote into a folder; empty where there is none.
 
     Raises:
         RefusedError: for a file that is no such table, or a link out of the folder.
@@ -155,51 +173,66 @@ def read(folder: Path) -> list[dict[str, str]]:
         raise RefusedError(f"{path} is no table ({error}): restore it") from error
     if not found or not {"network", "pictures", "named", "readers"} <= set(found[0]):
         raise RefusedError(f"{path} tells of no blind test: restore it")
-    for row in found:
-        for name, cell in row.items():
-            if name.endswith(("_low", "_high")) and cell:
-                told.number(path, name, cell)
-    return found
+    return [_line(path, row) for row in found]
 
 
-def cells(table: Sequence[dict[str, Any]]) -> list[list[str]]:
+def _line(path: Path, row: Mapping[str, str]) -> Line:
+    """A line from its cells; empty ones say nothing."""
+    numbers = {
+        name: told.number(path, name, cell)
+        for name, cell in row.items()
+        if cell and (name in _NAMED or name.startswith(_JUDGES))
+    }
+    answers = row.get("answers")
+    return Line(
+        row["network"],
+        _count(path, "pictures", row["pictures"]),
+        numbers,
+        tuple(row["readers"].split(_BETWEEN)),
+        _count(path, "answers", answers) if answers else None,
+    )
+
+
+def _count(path: Path, name: str, cell: str) -> int:
+    try:
+        return int(cell)
+    except ValueError:
+        raise RefusedError(f"{path}: {name} is {cell[:40]!r}, not a whole number") from None
+
+
+def cells(table: Sequence[Line]) -> list[list[str]]:
     """Headings, then a line a network: shares with their intervals, and a dash for no number."""
-    shown = [name for name in HEADINGS if any(row.get(name) not in (None, "") for row in table)]
+    shown = [name for name in HEADINGS if any(name in line.numbers for line in table)]
     return [
-        [HEADINGS[name] for name in shown],
-        *([_cell(row, name) for name in shown] for row in table),
+        [HEADINGS[name] for name in ("network", "pictures", *shown)],
+        *(
+            [line.network, str(line.pictures), *(_cell(line.numbers, name) for name in shown)]
+            for line in table
+        ),
     ]
 
 
-def text(table: Sequence[dict[str, Any]]) -> str:
-    """Rows for a terminal.
+def text(table: Sequence[Line]) -> str:
+    """A table for a terminal.
 
     Example:
-        >>> row = {"network": "vanilla", "pictures": 1, "named": 0.0, "named_low": 0.0,
-        ...        "named_high": 0.975, "readers": "me"}
-        >>> print(text([row]))
+        >>> shares = {"named": 0.0, "named_low": 0.0, "named_high": 0.975}
+        >>> print(text([Line("vanilla", 1, shares, ("me",), 1)]))
         network  pictures  target named
         vanilla  1         0.00 (0.00 to 0.97)
     """
     return "\n".join(aligned(cells(table)))
 
 
-def readers(table: Sequence[dict[str, Any]]) -> list[str]:
+def readers(table: Sequence[Line]) -> list[str]:
     """Who looked, each once."""
-    every = [name for row in table for name in str(row["readers"]).split("; ")]
-    return list(dict.fromkeys(every))
+    return list(dict.fromkeys(name for line in table for name in line.readers))
 
 
-def _cell(row: dict[str, Any], name: str) -> str:
-    value = row.get(name)
-    if value in (None, ""):
+def _cell(numbers: Mapping[str, float], name: str) -> str:
+    if name not in numbers:
         return "-"
-    if name in ("network", "pictures"):
-        return str(value)
-    try:
-        said = f"{float(value):.2f}"
-        if row.get(f"{name}_low") not in (None, ""):
-            said += f" ({float(row[f'{name}_low']):.2f} to {float(row[f'{name}_high']):.2f})"
-    except (KeyError, ValueError):
-        return str(value)
+    said, ends = f"{numbers[name]:.2f}", (f"{name}_low", f"{name}_high")
+    if all(end in numbers for end in ends):
+        said += f" ({numbers[ends[0]]:.2f} to {numbers[ends[1]]:.2f})"
     return said

@@ -12,13 +12,16 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from pagjax.alignment.intervals import Interval, share_interval
 from pagjax.jobs.errors import JobError
 from pagjax.wording.escapes import csv_cell, one_line
+
+if TYPE_CHECKING:
+    from pagjax.checkpoints.cards import Certified
 
 # Figures in which networks start from the same pictures; others vary the objective or the draws.
 SIDE_BY_SIDE = ("1", "4", "9", "10", "11", "12", "15", "16", "17")
@@ -82,45 +85,45 @@ def read(path: Path) -> list[Seen]:
 
 def radius_of(name: str) -> Radius | None:
     """A shipped network's radius from its card, at its training's noise; None where it has none."""
-    from pagjax.checkpoints import shipped
+    from pagjax.checkpoints import cards, shipped
 
     if name not in shipped.names():
         return None
-    card = shipped.card(name)
-    trained = (card.get("settings") or {}).get("sigma")
-    entries = [one for one in card.get("certified") or () if one["method"] == "hard"]
+    card = cards.read(shipped.path(name))
+    entries = [one for one in card.certified or () if one.method == "hard"]
     if not entries:
         return None
-    entry = next((one for one in entries if one["sigma"] == trained), entries[0])
-    return Radius(
-        entry["sigma"], entry["images"], entry["draws"], entry["staged"], average_of(entry)
-    )
+    trained = card.settings.get("sigma")
+    entry = next((one for one in entries if one.sigma == trained), entries[0])
+    return Radius(entry.sigma, entry.images, entry.draws, entry.staged, average_of(entry))
 
 
-def average_of(entry: Mapping[str, Any]) -> Interval:
+def average_of(entry: Certified) -> Interval:
     """A card's average certified radius with its interval.
 
     Cards of before have none: then one of the spread that the accuracies at their radii leave, read
     as straight lines between them and from the last one to where the average needs them to end.
 
     Example:
-        >>> accuracy = [{"radius": 0.0, "value": 1.0}, {"radius": 1.0, "value": 0.0}]
-        >>> entry = {"images": 300, "average_certified_radius": 0.5, "certified_accuracy": accuracy}
+        >>> import dataclasses
+        >>> from pagjax.certification import Share
+        >>> from pagjax.checkpoints import cards, shipped
+        >>> entry = cards.read(shipped.path("cifar10-gaussian-0.25")).certified[0]
+        >>> entry = dataclasses.replace(entry, images=300, average_radius=0.5,
+        ...     radius_interval=None, radii=(0, 1), accuracies=(Share(1, 1, 1), Share(0, 0, 0)))
         >>> [round(end, 3) for end in average_of(entry)]
         [0.5, 0.467, 0.533]
     """
-    average: float = entry["average_certified_radius"]
-    known = entry.get("average_certified_radius_interval")
-    if known is not None:
-        return Interval(average, *known)
-    at = [share["radius"] for share in entry["certified_accuracy"]]
-    shares = [share["value"] for share in entry["certified_accuracy"]]
+    average = math.nan if entry.average_radius is None else entry.average_radius
+    if entry.radius_interval is not None:
+        return Interval(average, *entry.radius_interval)
+    at, shares = list(entry.radii), [share.value for share in entry.accuracies]
     left = average - float(np.trapezoid(shares, at))
     if shares[-1] > 0 and left > 0:
         at, shares = [*at, at[-1] + 2 * left / shares[-1]], [*shares, 0.0]
     fine = np.linspace(0, at[-1], 2001)
     squares = float(np.trapezoid(2 * fine * np.interp(fine, at, shares), fine))
-    margin = 1.96 * math.sqrt(max(0.0, squares - average**2) / entry["images"])
+    margin = 1.96 * math.sqrt(max(0.0, squares - average**2) / entry.images)
     return Interval(average, max(0.0, average - margin), average + margin)
 
 

@@ -6,13 +6,15 @@ import base64
 import html
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from pagjax.figures import blind_table, told
+from pagjax.figures.blind_table import Line
 from pagjax.figures.claims import Claim
 from pagjax.figures.gallery_style import ABOUT, HEADINGS, SCRIPT, STYLE
 from pagjax.figures.observations import Observation, hold
 from pagjax.figures.places import BLIND_PAGE, PAGE, TITLE
+from pagjax.figures.rows import Numbers
 from pagjax.figures.told import Told, Way
 from pagjax.io.files import atomic
 from pagjax.io.files.errors import RefusedError
@@ -56,31 +58,25 @@ def write(folder: Path) -> Path:
     return folder / PAGE
 
 
-def observations(told: list[dict[str, Any]]) -> list[tuple[list[int], Observation]]:
-    """What the paper saw, held against the pictures of all figures that show the same.
+class Evidence(NamedTuple):
+    """What a figure has for and against its claims: the numbers of its pictures."""
 
-    Args:
-        told: records of figures.
+    figure: int
+    claims: tuple[Claim, ...]
+    rows: tuple[Numbers, ...]
+
+
+def observations(figures: Sequence[Evidence]) -> list[tuple[list[int], Observation]]:
+    """What the paper saw, held against the pictures of all figures that show the same.
 
     Returns:
         For every claim the figures' numbers, and what was found in them together.
     """
-    return _observed(
-        [
-            (record["figure"], tuple(Claim(**claim) for claim in record["claims"]), record["rows"])
-            for record in told
-        ]
-    )
-
-
-def _observed(
-    figures: Sequence[tuple[int, tuple[Claim, ...], Sequence[dict[str, Any]]]],
-) -> list[tuple[list[int], Observation]]:
-    alike: dict[tuple[Claim, ...], list[tuple[int, Sequence[dict[str, Any]]]]] = {}
-    for number, claims, rows in figures:
-        alike.setdefault(claims, []).append((number, rows))
+    alike: dict[tuple[Claim, ...], list[Evidence]] = {}
+    for one in figures:
+        alike.setdefault(one.claims, []).append(one)
     return [
-        ([number for number, _ in same], hold(claim, [row for _, rows in same for row in rows]))
+        ([one.figure for one in same], hold(claim, [row for one in same for row in one.rows]))
         for claims, same in alike.items()
         for claim in claims
     ]
@@ -91,7 +87,7 @@ def _text(words: str) -> str:
 
 
 def _overview(figures: Sequence[Told]) -> str:
-    observed = _observed([(one.number, one.claims, one.rows) for one in figures])
+    observed = observations([Evidence(one.number, one.claims, one.rows) for one in figures])
     rows = "".join(
         f"<tr><td>{', '.join(map(_link, numbers))}</td><td>{_text(one.words)}</td>"
         f"<td>{one.verdict}</td><td>{_text(one.number)}</td></tr>"
@@ -131,12 +127,12 @@ def _blind(folder: Path) -> str:
     )
 
 
-def _by_kind(table: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """Rows in order of their networks, called by what tells them apart."""
-    families = {"".join(row["network"].partition("-")[:2]) for row in table}
+def _by_kind(table: Sequence[Line]) -> list[Line]:
+    """Lines in order of their networks, called by what tells them apart."""
+    families = {"".join(line.network.partition("-")[:2]) for line in table}
     shared = families.pop() if len(families) == 1 and len(table) > 1 else ""
-    rows = [row | {"network": row["network"].removeprefix(shared)} for row in table]
-    return sorted(rows, key=lambda row: row["network"])
+    lines = [line._replace(network=line.network.removeprefix(shared)) for line in table]
+    return sorted(lines, key=lambda line: line.network)
 
 
 def _home(folder: Path) -> str:

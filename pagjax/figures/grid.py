@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Figure
+from pagjax.figures.rows import Row
 from pagjax.figures.starts import FigureStarts
 from pagjax.io.lettering.fonts import said
 
-Row = Mapping[str, Any]
 _ABREAST = 5  # seeds of a grid; more stand in further rows, so that pictures need not shrink
 
 
@@ -23,7 +22,7 @@ class Cell:
 
     Attributes:
         picture: shape ``[height, width, 3]`` in [0, 1].
-        row: the picture's numbers; None for a starting image.
+        row: of the figure's table; None for a starting image.
         frames: the way to it, 8 bits ``[frames, height, width, 3]``; None for a starting image.
         name: said below a starting image, where nothing above the column says it.
     """
@@ -38,11 +37,12 @@ class Cell:
         """The judge's probability of the target, or without a judge the smoothed network's own."""
         if self.row is None:
             return self.name
-        told = f"own {self.row['probability']:.2f}"
-        if "judge_robust_probability" in self.row:
-            told = f"judge {self.row['judge_robust_probability']:.2f}"
-        if "certified_radius" in self.row:
-            told += f", R {int(100 * self.row['certified_radius']) / 100:.2f}"
+        values = self.row.numbers.values
+        told = f"own {values['probability']:.2f}"
+        if "judge_robust_probability" in values:
+            told = f"judge {values['judge_robust_probability']:.2f}"
+        if "certified_radius" in values:
+            told += f", R {int(100 * values['certified_radius']) / 100:.2f}"
         return told
 
 

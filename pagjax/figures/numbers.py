@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from pagjax.alignment import Measurements, measure
-from pagjax.alignment.intervals import Interval
 from pagjax.comparison import jury
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Figure, Variant
+from pagjax.figures.rows import Means, Numbers, Row
 from pagjax.networks.base import BaseNetwork
 from pagjax.synthesis import certified
 
@@ -65,42 +64,34 @@ def rows(
     found: Measurements,
     names: Sequence[str],
     labels: Sequence[str],
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """A row for every picture: what it is, and its numbers."""
     job = panel.job
     return [
-        {
-            "figure": recipe.number,
-            "variant": variant.label,
-            "network": job.checkpoint,
-            "start": names[image],
-            "target": labels[job.targets[target]],
-            "sigma": job.sigma,
-            "objective": job.objective,
-            "draws": job.num_samples,
-            "steps": job.num_steps,
-            "epsilon": job.epsilon,
-            **numbers,
-        }
-        for (image, target), numbers in zip(job.pairs, found.rows(), strict=True)
+        Row(
+            figure=recipe.number,
+            network=job.checkpoint,
+            start=names[image],
+            target=labels[job.targets[target]],
+            sigma=job.sigma,
+            objective=job.objective,
+            draws=job.num_samples,
+            steps=job.num_steps,
+            epsilon=job.epsilon,
+            numbers=Numbers(variant.label, values),
+        )
+        for (image, target), values in zip(job.pairs, found.rows(), strict=True)
     ]
 
 
-def means(variant: Variant, found: Measurements) -> dict[str, Any]:
-    """The means of a panel's numbers, and the intervals of what judges say.
+def means(variant: Variant, found: Measurements) -> Means:
+    """The means of a panel's numbers, with their intervals.
 
     Example:
         >>> import numpy as np
         >>> found = Measurements({"judge_robust_hit": np.array([1.0, 0.0, 1.0, 1.0])})
-        >>> told = means(Variant("a", "vanilla", 0.0), found)
+        >>> told = means(Variant("a", "vanilla", 0.0), found).to_json()
         >>> told["judge_robust_hit"], round(told["judge_robust_hit_low"], 3)
         (0.75, 0.194)
     """
-    told: dict[str, Any] = {"variant": variant.label}
-    summary: dict[str, Interval] = found.summary()
-    told["pictures"] = len(next(iter(found.columns.values())))
-    for name, interval in summary.items():
-        told[name] = interval.value
-        if name.endswith("_hit") or name.startswith("panel_"):
-            told |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
-    return told
+    return Means(variant.label, len(next(iter(found.columns.values()))), found.summary())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from pagjax.alignment.intervals import Interval, mean_interval, share_interval
 from pagjax.figures.claims import Claim
+from pagjax.figures.rows import Numbers
 
 Verdict = Literal["holds", "does not hold", "undecided"]
 
@@ -29,13 +30,12 @@ class Observation:
     number: str
 
 
-def hold(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> Observation:
+def hold(claim: Claim, rows: Sequence[Numbers]) -> Observation:
     """Holds a claim against a figure's table.
 
     Args:
         claim: see `Claim`.
-        rows: one a picture, as `pagjax.figures.numbers.rows` gives them: variant by variant, the
-            pictures of every variant in the same order.
+        rows: one a picture: variant by variant, the pictures of every variant in the same order.
 
     Returns:
         An `Observation`; undecided where the interval reaches both inside and outside the range,
@@ -44,7 +44,7 @@ def hold(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> Observation:
     Example:
         >>> from pagjax.figures.claims import Claim
         >>> claim = Claim("The target is seen.", "judge_robust_hit", least=0.5)
-        >>> rows = [{"variant": "smoothed", "judge_robust_hit": 1.0}] * 9
+        >>> rows = [Numbers("smoothed", {"judge_robust_hit": 1.0})] * 9
         >>> hold(claim, rows).verdict, hold(claim, rows).number
         ('holds', '1.00 (0.66 to 1.00), 9 pictures')
     """
@@ -61,11 +61,11 @@ def hold(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> Observation:
     return Observation(claim.words, _verdict(claim, found), _told(found, claim, len(values)))
 
 
-def _column(name: str, variant: str | None, rows: Sequence[Mapping[str, Any]]) -> np.ndarray | None:
-    own = [row for row in rows if variant is None or row["variant"] == variant]
-    if not own or any(name not in row for row in own):
+def _column(name: str, variant: str | None, rows: Sequence[Numbers]) -> np.ndarray | None:
+    own = [row.values for row in rows if variant is None or row.variant == variant]
+    if not own or any(name not in values for values in own):
         return None
-    return np.array([float(row[name]) for row in own])
+    return np.array([float(values[name]) for values in own])
 
 
 def _verdict(claim: Claim, found: Interval) -> Verdict:

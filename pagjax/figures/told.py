@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 from pagjax.figures import compact
 from pagjax.figures.claims import Claim
 from pagjax.figures.compact import Shown
+from pagjax.figures.rows import Numbers
 from pagjax.io.files.errors import RefusedError
 from pagjax.jobs import records
 
@@ -46,7 +47,7 @@ class Told(NamedTuple):
     settings: str
     command: str
     claims: tuple[Claim, ...]
-    rows: tuple[dict[str, Any], ...]
+    rows: tuple[Numbers, ...]
     picture: Shown
     ways: tuple[Way, ...]
     means: tuple[dict[str, str], ...]
@@ -71,14 +72,16 @@ def read(folder: Path) -> Told:
         raise RefusedError(f"{file}: figure is {number}, no figure's number")
     ways = tuple(_way(folder, file, way) for way in objects(file, record, "ways"))
     claims = tuple(_claim(file, claim) for claim in objects(file, record, "claims"))
-    rows = tuple(_row(file, row) for row in objects(file, record, "rows"))
+    rows = objects(file, record, "rows")
+    for row in rows:
+        records.field(file, row, "variant", str)
     for claim in claims:
         _check_claim(file, claim, rows)
     return Told(
         number=number,
         **texts,
         claims=claims,
-        rows=rows,
+        rows=tuple(map(_numbers, rows)),
         picture=_picture(folder, "figure.png", file),
         ways=ways,
         means=_means(folder),
@@ -154,7 +157,7 @@ def _check_claim(file: Path, claim: Claim, rows: Sequence[dict[str, Any]]) -> No
         own = [row for row in rows if variant is None or row["variant"] == variant]
         counts.append(len(own))
         for row in own:
-            if claim.column in row:
+            if row.get(claim.column) is not None:
                 records.field(file, {claim.column: row[claim.column]}, claim.column, float)
     if claim.minus is not None and all(counts) and counts[0] != counts[1]:
         raise RefusedError(
@@ -162,10 +165,14 @@ def _check_claim(file: Path, claim: Claim, rows: Sequence[dict[str, Any]]) -> No
         )
 
 
-def _row(file: Path, row: dict[str, Any]) -> dict[str, Any]:
-    """A picture's numbers; those that were not finite when they were written are missing."""
-    records.field(file, row, "variant", str)
-    return {name: value for name, value in row.items() if value is not None}
+def _numbers(row: dict[str, Any]) -> Numbers:
+    """A row's numbers; those that were not finite when they were written are missing."""
+    kept = {
+        name: value
+        for name, value in row.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    return Numbers(row["variant"], kept)
 
 
 def _means(folder: Path) -> tuple[dict[str, str], ...]:
@@ -185,9 +192,9 @@ def _means(folder: Path) -> tuple[dict[str, str], ...]:
     return tuple(rows)
 
 
-def number(path: Path, name: str, cell: str) -> None:
-    """Refuses a cell of a table that is no number."""
+def number(path: Path, name: str, cell: str) -> float:
+    """The number in a table's cell; a cell that holds none is refused by name."""
     try:
-        float(cell)
+        return float(cell)
     except ValueError:
         raise RefusedError(f"{path}: {name} is {cell[:40]!r}, not a number") from None

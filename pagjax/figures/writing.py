@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from pagjax.figures.cast import Named
 from pagjax.figures.observations import hold
 from pagjax.figures.panels import Panel
 from pagjax.figures.recipes import Figure
+from pagjax.figures.rows import Means, Row
 from pagjax.io.files import atomic, replacing
 from pagjax.io.lettering.fonts import said, spaced
 from pagjax.io.pictures import sheets
@@ -47,8 +47,8 @@ def settings(made: Sequence[Panel], judges: Mapping[str, Named]) -> str:
 def write(
     recipe: Figure,
     arranged: grid.Grid,
-    rows: list[dict[str, Any]],
-    means: list[dict[str, Any]],
+    rows: Sequence[Row],
+    means: Sequence[Means],
     settings: str,
     command: str,
     folder: Path,
@@ -60,18 +60,20 @@ def write(
     folder = begun / replacing.RESULT
     for kind, content in drawing.draw(arranged, title=title, footer=settings).items():
         atomic.write_bytes(folder / f"figure.{kind}", content)
-    atomic.write_bytes(folder / "numbers.csv", as_csv(rows))
-    atomic.write_bytes(folder / "means.csv", as_csv(means))
+    table = [row.to_json() for row in rows]
+    atomic.write_bytes(folder / "numbers.csv", as_csv(table))
+    atomic.write_bytes(folder / "means.csv", as_csv([one.to_json() for one in means]))
+    numbers = [row.numbers for row in rows]
     record = {
         "figure": recipe.number,
         "title": recipe.title,
         "shows": recipe.shows,
         "claims": [asdict(claim) for claim in recipe.claims],
-        "observations": [asdict(hold(claim, rows)) for claim in recipe.claims],
+        "observations": [asdict(hold(claim, numbers)) for claim in recipe.claims],
         "settings": settings,
         "command": command,
         "ways": _write_ways(arranged, folder),
-        "rows": rows,
+        "rows": table,
         "environment": environment.describe(),
     }
     atomic.write_json(folder / "record.json", record)
@@ -89,7 +91,8 @@ def _write_ways(arranged: grid.Grid, folder: Path) -> list[dict[str, object]]:
         name = f"ways/{len(ways) + 1}.png"
         side_by_side = np.concatenate(list(cell.frames), axis=1)
         atomic.write_bytes(folder / name, sheets.png(to_pillow(side_by_side / 255)))
-        label = f"{spaced(cell.row['start'])} to {said(cell.row['target'])}, {cell.row['variant']}"
+        row = cell.row
+        label = f"{spaced(row.start)} to {said(row.target)}, {row.numbers.variant}"
         count, side = cell.frames.shape[:2]
         ways.append({"file": name, "label": label, "frames": count, "side": side})
     return ways

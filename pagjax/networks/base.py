@@ -109,7 +109,7 @@ class BaseNetwork:
         labels: class names in order; the indices as text where the checkpoint has none.
         image_shape: ``(height, width, channels)`` it was made for.
         training_sigma: noise level it was trained under in pixel units, None where unknown.
-        metadata: the checkpoint's description as JSON values.
+        description: what its checkpoint says beside the arrays.
         network: the Flax module in its training form.
         variables: its collections ``"params"`` and ``"batch_stats"``, for training on.
     """
@@ -119,9 +119,14 @@ class BaseNetwork:
     labels: tuple[str, ...]
     image_shape: tuple[int, int, int]
     training_sigma: float | None
-    metadata: dict[str, Any]
+    description: Description
     network: ResNet
     variables: dict[str, Any]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The checkpoint's description as JSON values."""
+        return self.description.to_json()
 
     def index(self, name: str | int) -> int:
         """The index of a class by its name, as people write it.
@@ -143,7 +148,7 @@ class BaseNetwork:
         noise = "noise in training not known" if sigma is None else f"trained under sigma {sigma:g}"
         count = sum(leaf.size for leaf in jax.tree.leaves(self.variables.get("params", {})))
         return (
-            f"BaseNetwork({self.metadata['architecture']}, {noise})\n"
+            f"BaseNetwork({self.description.architecture}, {noise})\n"
             f"  {len(self.labels)} classes: {shown.some_of(self.labels)}\n"
             f"  images of {height}x{width}x{channels}, {count:,} parameters"
         )
@@ -185,7 +190,7 @@ def base_network(
         labels=labels,
         image_shape=(*description.image_size, 3),
         training_sigma=description.training_sigma,
-        metadata=description.to_json(),
+        description=description,
         network=network,
         variables=widened,
     )

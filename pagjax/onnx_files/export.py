@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -81,11 +82,11 @@ def export(
         "version": __version__,
         "what": what,
         "network": name,
-        "architecture": str(network.metadata["architecture"]),
+        "architecture": network.description.architecture,
         "labels": json.dumps(list(network.labels), ensure_ascii=False),
         "image_size": json.dumps(list(network.image_shape[:2])),
         "training_sigma": json.dumps(network.training_sigma),
-        "normalizer": json.dumps(network.metadata["normalizer"]),
+        "normalizer": json.dumps(dataclasses.asdict(network.description.normalizer)),
         "weights_sha256": weights_digest(network),
         "kernels": "float16" if half else "float32",
         "rounding": json.dumps(errors._asdict() if half and errors is not None else None),

@@ -22,7 +22,7 @@ from pagjax.synthesis.run_records import RunRecord
 def announce(job: Job, network: BaseNetwork) -> None:
     """Says what will be done."""
     height, width = job.image_size
-    print(f"{job.checkpoint}: {network.metadata['architecture']}, {len(network.labels)} classes")
+    print(f"{job.checkpoint}: {network.description.architecture}, {len(network.labels)} classes")
     print(
         f"{len(job.pairs)} pictures of {height}x{width}: {job.objective}, sigma {job.sigma:g}, "
         f"epsilon {job.epsilon:.4g}, {job.num_steps} steps of {job.step_size:.4g}, "

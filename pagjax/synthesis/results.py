@@ -153,7 +153,7 @@ def write(
     atomic.write_arrays(folder / ARRAYS, {**ends, **trace})
     record = {
         "job": job.to_json(),
-        "network": network.metadata,
+        "network": network.description.to_json(),
         "pictures": rows,
         "evaluation_samples": draws_needed(job.sigma, EVALUATION_SAMPLES, largest=None),
         "x_star_sha256": atomic.digest(finished.x_star),

@@ -16,6 +16,7 @@ from jax import Array
 from jax.tree_util import Partial
 
 from pagjax.certification import abstains
+from pagjax.checkpoints.cards import Accuracies
 from pagjax.core import draws
 from pagjax.core.checks import LogitsFn, as_partial
 from pagjax.core.smoothing import smoothed_votes
@@ -32,36 +33,6 @@ SECONDS_BETWEEN_SAVES = 60.0
 
 Report = Callable[[str, int, int], None]
 """Called with what is measured, images done, and images in all."""
-
-
-@dataclass(frozen=True)
-class Accuracies:
-    """Shares of the images that were classified correctly.
-
-    Attributes:
-        images: how many images.
-        clean: base network, images as they are.
-        under_noise: base network, one noise draw an image; None without noise.
-        smoothed: majority of `draws` noisy votes; None without noise.
-        smoothed_sure: the same, where a two-sided binomial test at level `ALPHA` would not abstain
-            (Cohen et al. 2019, PREDICT).
-        abstained: share of the images on which it would.
-        draws: noise draws an image.
-        attacked: base network after an l2 attack of 20 steps within `epsilon`; None without one.
-        epsilon: of that attack, in pixel units.
-        sigma: noise level.
-    """
-
-    images: int
-    clean: float
-    under_noise: float | None
-    smoothed: float | None
-    smoothed_sure: float | None
-    abstained: float | None
-    draws: int
-    attacked: float | None
-    epsilon: float
-    sigma: float
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from pagjax.checkpoints.cards import Accuracies, Card, Rounding, Skipped
 from pagjax.io.files import atomic
-from pagjax.training.evaluation import ALPHA, Accuracies
+from pagjax.training.evaluation import ALPHA
 from pagjax.training.loop import TrainingProgress
 from pagjax.training.settings import TrainingError
 
-_FROM_OTHERS = {
-    "init": "started from",
-    "teacher": "targets from",
-    "statistics": "class statistics",
-}
-METRICS, CURVES, CARD, TABLE = "metrics.jsonl", "curves.png", "card.json", "card.md"
+METRICS, CURVES = "metrics.jsonl", "curves.png"
 
 
 def resume(folder: Path, step: int) -> None:
@@ -137,6 +133,7 @@ class Made:
         environment: from `pagjax.jobs.environment.describe`.
         seconds, cpu_seconds: that training took.
         parameters: how many were trained.
+        skipped: images that could not be read.
     """
 
     settings: Mapping[str, Any]
@@ -145,113 +142,33 @@ class Made:
     seconds: float
     cpu_seconds: float
     parameters: int
+    skipped: Skipped
 
 
-def card(
-    name: str, purpose: str, made: Made, reached: Accuracies, unrounded: Accuracies
-) -> dict[str, Any]:
-    """A network's card as JSON values.
+def card(name: str, purpose: str, made: Made, reached: Accuracies, unrounded: Accuracies) -> Card:
+    """A network's card.
 
     Args:
         name: of the network.
         purpose: what it is for, in a phrase.
         made: how it came to be.
         reached: its accuracies as it is on disk.
-        unrounded: those before half precision; ``"rounding"`` is what that added to each.
+        unrounded: those before half precision; `Card.rounding` is what that added to each.
     """
-    rounding = {"clean": reached.clean - unrounded.clean}
+    under_noise = None
     if reached.under_noise is not None and unrounded.under_noise is not None:
-        rounding["under_noise"] = reached.under_noise - unrounded.under_noise
-    return {
-        "name": name,
-        "purpose": purpose,
-        "accuracies": dataclasses.asdict(reached),
-        "rounding": rounding,
-        "abstention_level": ALPHA,
-        "parameters": made.parameters,
-        "command": " ".join(made.command),
-        "settings": dict(made.settings),
-        "training_seconds": round(made.seconds),
-        "training_cpu_seconds": round(made.cpu_seconds),
-        "environment": dict(made.environment),
-    }
-
-
-def card_table(values: Mapping[str, Any]) -> str:
-    """A card as a table in Markdown."""
-    reached, settings = values["accuracies"], values["settings"]
-    kind = "training" if settings.get("evaluate_on_training") else "test"
-    images, sigma = f"{reached['images']:,} {kind} images", f"sigma {reached['sigma']:g}"
-    rows = [
-        ("for", values["purpose"]),
-        ("base network, clean", f"{_percent(reached['clean'])} of {images}"),
-    ]
-    if reached["under_noise"] is not None:
-        sure = f"{_percent(reached['smoothed_sure'])} with abstentions counted as wrong"
-        rows += [
-            (f"base network, one draw at {sigma}", _percent(reached["under_noise"])),
-            (
-                f"smoothed, majority of {reached['draws']} draws at {sigma}",
-                f"{_percent(reached['smoothed'])}; {sure}, "
-                f"abstains on {_percent(reached['abstained'])} "
-                f"at level {values['abstention_level']:g}",
-            ),
-        ]
-    if reached["attacked"] is not None:
-        attack = f"20-step l2 PGD, epsilon {reached['epsilon']:g}"
-        rows.append((f"base network, {attack}", _percent(reached["attacked"])))
-    rows += [_certified_row(entry) for entry in values.get("certified", [])]
-    if values.get("rounding"):
-        changes = [f"{by:+.2%} {name.replace('_', ' ')}" for name, by in values["rounding"].items()]
-        rows.append(("half precision on disk", ", ".join(changes)))
-    rows += [
-        ("data", f"{settings['data']}, {settings['image_size']} pixels{_skipped(values)}"),
-        ("procedure", f"{settings['procedure']}, seed {settings['seed']}"),
-        *[(told, settings[n]) for n, told in _FROM_OTHERS.items() if settings.get(n)],
-        ("precision of products", settings["precision"]),
-        ("parameters", f"{values['parameters']:,}"),
-        (
-            "training time",
-            f"{values['training_seconds'] / 3600:.1f} hours, pauses included; "
-            f"{values['training_cpu_seconds'] / 3600:.1f} core-hours",
-        ),
-        ("trained on", ", ".join(values["environment"].get("devices", []))),
-        ("command", f"`{values['command']}`"),
-    ]
-    title = f"# {values['name']}"
-    if settings.get("evaluate_on_training"):
-        title += ": evaluated on its own training images, which says nothing of others"
-    lines = [title, "", "| | |", "|---|---|"]
-    return "\n".join([*lines, *(f"| {left} | {right} |" for left, right in rows)]) + "\n"
-
-
-def _skipped(values: Mapping[str, Any]) -> str:
-    counts = values.get("skipped_images", {})
-    told = [f"{count} {kind} images" for kind, count in counts.items() if count]
-    return f"; could not be read and left out: {' and '.join(told)}" if told else ""
-
-
-def _certified_row(entry: Mapping[str, Any]) -> tuple[str, str]:
-    """What `pagjax.certified_logs.report.card_entry` says, as a row of the table."""
-    method = f"{entry['method']}, sound" if entry.get("sound") else entry["method"]
-    left = (
-        f"certified ({method}) at sigma {entry['sigma']:g}, {entry['images']:,} images of "
-        f"{entry['data']} {entry['split']}, {entry['draws']:,} draws"
-        f"{' at most' if entry['staged'] else ''}, alpha {entry['alpha']:g}"
+        under_noise = reached.under_noise - unrounded.under_noise
+    return Card(
+        name=name,
+        purpose=purpose,
+        accuracies=reached,
+        rounding=Rounding(reached.clean - unrounded.clean, under_noise),
+        abstention_level=ALPHA,
+        parameters=made.parameters,
+        command=" ".join(made.command),
+        settings=made.settings,
+        training_seconds=round(made.seconds),
+        training_cpu_seconds=round(made.cpu_seconds),
+        environment=made.environment,
+        skipped_images=made.skipped if any(made.skipped) else None,
     )
-    shares = [
-        f"{_percent(share['value'])} at radius {share['radius']:g}"
-        for share in entry["certified_accuracy"]
-    ]
-    radius = f"average certified radius {entry['average_certified_radius']:.3f}"
-    return left, "; ".join([", ".join(shares), radius])
-
-
-def write_card(folder: Path, values: Mapping[str, Any]) -> None:
-    """Writes a card as JSON and as a table."""
-    atomic.write_json(folder / CARD, values)
-    atomic.write_bytes(folder / TABLE, card_table(values).encode())
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}%"

@@ -12,7 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from pagjax.checkpoints import shipped, store
+from pagjax.checkpoints import card_tables, shipped, store
+from pagjax.checkpoints.cards import Skipped
 from pagjax.checkpoints.identity import weights_digest
 from pagjax.io.data import identity
 from pagjax.io.data.class_folders import Classes
@@ -196,24 +197,21 @@ def finish(
     if not processes.is_first():
         return ""
     parameters = sum(leaf.size for leaf in jax.tree.leaves(trained["params"]))
-    made = _made(run, command, parameters)
-    values = record.card(run.name, run.recipe.purpose, made, reached, unrounded)
-    skipped = {"training": len(data.skipped), "test": len(test.skipped)}
-    if any(skipped.values()):
-        values["skipped_images"] = skipped
+    made = _made(run, command, parameters, Skipped(len(data.skipped), len(test.skipped)))
+    card = record.card(run.name, run.recipe.purpose, made, reached, unrounded)
     narrow = {key: _narrow(array) for key, array in {**raw, "targets": test.targets}.items()}
 
     def beside(checkpoint: Path) -> None:
         atomic.write_arrays(checkpoint / PREDICTIONS, narrow)
-        record.write_card(checkpoint, values)
+        card_tables.write(checkpoint, card)
 
-    described = _description(run, data.classes, values)
+    described = _description(run, data.classes, card.to_json())
     store.save(run.folder / own_files.CHECKPOINT, described, half, overwrite=True, beside=beside)
     record.draw_curves(run.folder)
-    return record.card_table(values)
+    return card_tables.markdown(card)
 
 
-def _made(run: Run, command: Sequence[str], parameters: int) -> record.Made:
+def _made(run: Run, command: Sequence[str], parameters: int, skipped: Skipped) -> record.Made:
     lines = record.read(run.folder)
     return record.Made(
         settings=portable(run.recipe.settings),
@@ -222,6 +220,7 @@ def _made(run: Run, command: Sequence[str], parameters: int) -> record.Made:
         seconds=record.total_of(line.seconds for line in lines),
         cpu_seconds=record.total_of(line.cpu_seconds for line in lines),
         parameters=parameters,
+        skipped=skipped,
     )
 
 

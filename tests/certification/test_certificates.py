@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -25,6 +26,7 @@ from pagjax.certified_logs import logs
 from pagjax.certified_logs.attacking import AttackSettings, attack_certificates
 from pagjax.certified_logs.resuming import begin
 from pagjax.checkpoints import store
+from pagjax.checkpoints.cards import Accuracies
 from pagjax.core.mesh import MOST_CORES, make_mesh, num_cores
 from pagjax.io.data.labelled_images import open_data
 from pagjax.networks import NORMALIZERS, ResNetConfig
@@ -201,8 +203,7 @@ def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, monkeypatch
     left = paths[0].read_text()
     assert left.endswith("\n2\t")  # one line on disk, and what was written of the next
     assert not paths[1].exists()
-    settings = jobs.read_settings(paths[0])
-    assert settings is not None
+    settings = json.loads(jobs.settings_file(paths[0]).read_text())
     assert len(settings["devices"]) == min(num_cores(), MOST_CORES)
     assert command.main(given) == 0
     assert paths[0].read_text().startswith(left[:-2])
@@ -214,18 +215,21 @@ def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, monkeypatch
     card = {
         "name": "tiny",
         "purpose": "a test",
-        "accuracies": {"images": 3, "sigma": 0.0, "clean": 1.0, "under_noise": None}
-        | {"attacked": None},
+        "accuracies": dataclasses.asdict(Accuracies(3, 1.0, *[None] * 4, 0, None, 0.0, 0.0)),
+        "abstention_level": 0.001,
         "parameters": 1,
         "command": "",
         "settings": {"data": "", "image_size": 8, "procedure": "", "seed": 0, "precision": ""},
         "training_seconds": 0,
         "training_cpu_seconds": 0,
         "environment": {},
+        "note": "of its owner",
     }
     (network / "card.json").write_text(json.dumps(card))
     assert command.main(["report", *map(str, paths), "--card", str(network)]) == 0
-    written = json.loads((network / "card.json").read_text())["certified"]
+    whole = json.loads((network / "card.json").read_text())
+    written = whole.pop("certified")
+    assert whole == card
     assert [entry["sigma"] for entry in written] == [0.25, 0.5]
     assert "certified (hard) at sigma 0.5, 3 images" in (network / "card.md").read_text()
     jax.config.update("jax_compilation_cache_dir", None)

@@ -34,8 +34,7 @@ def test_a_sound_log_says_so_and_goes_on_in_its_mode_alone(given, tmp_path, caps
     path = tmp_path / "out" / "certify-sigma_0.25.tsv"
     assert command.main([*given, "--sound", "--limit", "2"]) == 0
     assert "hold in floating point" in capsys.readouterr().err
-    settings = jobs.read_settings(path)
-    assert settings is not None
+    settings = json.loads(jobs.settings_file(path).read_text())
     assert settings["job"]["sound"] is True
     assert settings["job"]["platform"] == jax.default_backend()
     assert path.read_text().startswith("idx\tlabel\tpredict\tradius\tcorrect\ttime")

@@ -130,9 +130,10 @@ def test_several_networks_are_measured_and_kept(checkpoint, judge, statistics, t
 def test_a_judge_that_makes_pictures_judges_those_of_others(checkpoint, judge, capsys):
     networks = {str(path): pagjax_checkpoints.load(path) for path in (checkpoint, judge)}
     args = argparse.Namespace(judge=[str(judge)], vanilla_judge=None)
-    judges, _, _ = inputs.read_judges(args, networks)
-    kept = [inputs.impartial(judges, name, network)[1] for name, network in networks.items()]
-    assert kept == [["robust"], []]
+    judges = inputs.read_judges(args, networks).networks
+    kept = [inputs.impartial(judges, name, network) for name, network in networks.items()]
+    assert [[judge.name for judge in seated] for seated in kept] == [["robust"], []]
+    assert kept[0][0].on_panel
     assert f"{judge} does not judge its own pictures: no robust" in capsys.readouterr().err
 
 
@@ -149,10 +150,11 @@ def test_a_panel_hears_each_network_once_and_one_judge_is_recorded_as_before(che
         jax.tree.map(lambda leaf: np.asarray(leaf) * 1.5, checkpoints.restore(judge)[1]),
     )
     asked = _comparison(judge=[str(judge), str(third)], vanilla_judge=str(third))
-    judges, digests, identities = inputs.read_judges(asked, networks)
+    judges, weights, identities = inputs.read_judges(asked, networks)
     assert list(judges) == ["robust", "robust_2", "vanilla"]
-    assert set(digests) == set(identities) == {*judges, "low_pass"}
-    seated, panel = inputs.impartial(judges, "tiny", networks[str(checkpoint)])
+    assert set(weights) == set(identities) == {*judges, "low_pass"}
+    seated = inputs.impartial(judges, "tiny", networks[str(checkpoint)])
+    panel = [one.name for one in seated if one.on_panel]
     assert panel == ["robust", "robust_2"]  # the vanilla one is the second again
     assert [one.name for one in seated] == ["robust", "robust_2", "vanilla", "low_pass"]
     with pytest.raises(JobError, match="given twice"):

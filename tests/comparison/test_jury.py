@@ -24,9 +24,9 @@ def _like(network, factor, name, init=None, sigma=None):
     """Another network: other weights, and what its training left beside it."""
     variables = jax.tree.map(lambda leaf: leaf * factor, network.variables)
     origin = {"name": name, "settings": {"init": init}}
-    metadata = network.metadata | {"origin": origin}
+    description = dataclasses.replace(network.description, origin=origin)
     return dataclasses.replace(
-        network, variables=variables, metadata=metadata, training_sigma=sigma
+        network, variables=variables, description=description, training_sigma=sigma
     )
 
 
@@ -61,7 +61,9 @@ def test_unshipped_kin_is_known_by_its_stored_weights(network, kind):
 
 @pytest.mark.parametrize("origin", [{}, {"settings": None}, {"settings": {"init": 3}}, None])
 def test_networks_of_others_tell_nothing(network, origin):
-    one = dataclasses.replace(network, metadata=network.metadata | {"origin": origin})
+    one = dataclasses.replace(
+        network, description=dataclasses.replace(network.description, origin=origin)
+    )
     assert jury.partial_to(one, _like(network, 2, "maker")) == ""
 
 

@@ -173,17 +173,17 @@ def test_answers_stand_beside_the_judges_and_in_the_gallery(made, tmp_path, caps
     told = capsys.readouterr().out
     assert "looked: '=N. N., M" in told
     assert "of the panel see it" in told
-    rows = {row["network"]: row for row in blind_table.read(made)}
-    assert set(rows) == set(ROLES)
-    assert all(float(row["named"]) == (0.5 if "adv" in name else 0) for name, row in rows.items())
-    assert rows["vanilla"]["pictures"] == "3"
-    for name, row in rows.items():
+    lines = {line.network: line for line in blind_table.read(made)}
+    assert set(lines) == set(ROLES)
+    for name, line in lines.items():
+        assert line.numbers["named"] == (0.5 if "adv" in name else 0)
+        assert (line.pictures, line.answers, line.readers) == (3, 6, ("'=N. N.", "M"))
         own = [entry["numbers"] for entry in entries if entry["network"] == name]
         for column in ("panel_probability", "judge_robust_hit"):
             mean = np.mean([numbers[column] for numbers in own])
-            assert float(row[column]) == pytest.approx(mean, rel=1e-4, abs=1e-6)
-        assert row["panel_probability_low"] <= row["panel_probability_high"]
-    assert rows["smoothadv-0.5"].get("judge_robust_2_hit") == ""
+            assert line.numbers[column] == pytest.approx(mean, rel=1e-4, abs=1e-6)
+        assert line.numbers["panel_probability_low"] <= line.numbers["panel_probability_high"]
+    assert "judge_robust_2_hit" not in lines["smoothadv-0.5"].numbers
     write_figure(made)
     page = gallery.write(made).read_text(encoding="utf-8")
     for path in made.joinpath("figure-02").rglob("*.*"):

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pagjax.figures import compact, gallery, grid
+from pagjax.figures.rows import Numbers, Row
 from pagjax.io.files.errors import RefusedError
 from tests.figures.test_gallery_of_others import RECORD, _write
 
@@ -116,7 +117,8 @@ def test_the_slider_has_a_stop_for_every_frame_that_is_left(tmp_path):
 
 def test_many_seeds_stand_in_rows_of_five_each_with_its_class_below():
     pictures = np.linspace(0, 1, 7)[:, None, None, None] * np.ones((7, 4, 4, 3))
-    results = [grid.Cell(1 - picture, {"probability": 0.5}) for picture in pictures]
+    row = Row(1, "net", "a", "b", 0.25, "tcm", 2, 3, 1.0, Numbers("smoothed", {"probability": 0.5}))
+    results = [grid.Cell(1 - picture, row) for picture in pictures]
     names = list("abcdefg")
     laid = grid._seeds(pictures, results, names)
     assert laid.row_labels == ("seed", "result") * 2

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 
@@ -12,14 +10,16 @@ from pagjax.checkpoints import shipped
 from pagjax.figures import cast, claims, gallery
 from pagjax.figures.cast import Cast
 from pagjax.figures.claims import HIT, JUDGED, Claim
+from pagjax.figures.gallery import Evidence
 from pagjax.figures.observations import hold
 from pagjax.figures.recipes import main_sigma, recipes
+from pagjax.figures.rows import Numbers
 from pagjax.jobs.errors import JobError
 
 
 def _rows(variant, **columns):
     names, values = list(columns), zip(*columns.values(), strict=True)
-    return [{"variant": variant, **dict(zip(names, row, strict=True))} for row in values]
+    return [Numbers(variant, dict(zip(names, row, strict=True))) for row in values]
 
 
 PROBABILITIES = np.array([0.9, 0.8, 0.7, 0.95, 0.85])
@@ -76,14 +76,13 @@ def test_every_figure_claims_something_about_its_own_variants():
 
 
 def test_figures_that_show_the_same_are_held_together():
-    told = [asdict(claim) for claim in claims.THREE_TRAININGS[:1]]
-    other = [asdict(claim) for claim in claims.SEEN]
-    records = [
-        {"figure": 1, "claims": told, "rows": ROWS[:3] + ROWS[5:8]},
-        {"figure": 2, "claims": other, "rows": ROWS[:5]},
-        {"figure": 12, "claims": told, "rows": ROWS[3:5] + ROWS[8:]},
+    shared = claims.THREE_TRAININGS[:1]
+    figures = [
+        Evidence(1, shared, (*ROWS[:3], *ROWS[5:8])),
+        Evidence(2, claims.SEEN, tuple(ROWS[:5])),
+        Evidence(12, shared, (*ROWS[3:5], *ROWS[8:])),
     ]
-    (numbers, found), (alone, _) = gallery.observations(records)
+    (numbers, found), (alone, _) = gallery.observations(figures)
     assert (numbers, alone) == ([1, 12], [2])
     assert found == hold(claims.THREE_TRAININGS[0], ROWS)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pagjax.certification import Share
+from pagjax.checkpoints import cards, shipped
 from pagjax.figures import __main__ as figures
 from pagjax.figures import certified_radii, radius
 
@@ -57,18 +61,19 @@ def test_a_cards_spread_is_nearly_that_of_its_radii():
     generator = np.random.default_rng(0)
     radii = np.clip(generator.normal(0.4, 0.45, 500), 0, None)
     at = [0, 0.25, 0.5, 0.75, 1.0]
-    entry = {
-        "images": len(radii),
-        "average_certified_radius": float(radii.mean()),
-        "certified_accuracy": [
-            {"radius": r, "value": float((radii > r).mean() if r == 0 else (radii >= r).mean())}
-            for r in at
-        ],
-    }
+    shares = [float((radii > r).mean() if r == 0 else (radii >= r).mean()) for r in at]
+    entry = dataclasses.replace(
+        cards.read(shipped.path("cifar10-gaussian-0.50")).certified[0],
+        images=len(radii),
+        radii=tuple(at),
+        accuracies=tuple(Share(share, math.nan, math.nan) for share in shares),
+        average_radius=float(radii.mean()),
+        radius_interval=None,
+    )
     value, low, high = certified_radii.average_of(entry)
     assert value == pytest.approx(radii.mean())
     assert high - low == pytest.approx(2 * 1.96 * radii.std() / 500**0.5, rel=0.1)
-    known = {**entry, "average_certified_radius_interval": [0.1, 0.9]}
+    known = dataclasses.replace(entry, radius_interval=(0.1, 0.9))
     assert certified_radii.average_of(known)[1:] == (0.1, 0.9)
 
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -23,6 +24,7 @@ ENVIRONMENTS = {
     "macOS on Intel": {"sys_platform": "darwin", "platform_machine": "x86_64"},
     "Windows": {"sys_platform": "win32", "platform_machine": "AMD64"},
 }
+NETWORK = ("README.md", "tiny/card.json", "tiny/variables/d/0")
 TFDS_READER = {"tensorflow-datasets", "array-record"}
 
 
@@ -72,24 +74,40 @@ def test_types_travel_in_the_wheel(config):
     assert "py.typed" in config["options.package_data"]["pagjax"]
 
 
-def test_an_editable_installation_works_beside_a_clone_called_pagjax(tmp_path):
-    """In the folder that holds the clone, Python first finds that one, a package without code."""
-    clone, site = tmp_path / "parent" / "pagjax", tmp_path / "site"
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    """A clone called pagjax, with one small network."""
+    home = tmp_path_factory.mktemp("parent") / "pagjax"
     unneeded = shutil.ignore_patterns("__pycache__", "*.npz", "*.ttf")
-    shutil.copytree(ROOT / "pagjax", clone / "pagjax", ignore=unneeded)
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, clone)
-    (clone / "checkpoints").mkdir()
-    build = "import sys, setuptools.build_meta as b; print(b.build_editable(sys.argv[1]))"
+    shutil.copytree(ROOT / "pagjax", home / "pagjax", ignore=unneeded)
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, home)
+    for name in NETWORK:
+        (home / "checkpoints" / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / "checkpoints" / name).write_text("{}")
+    return home
+
+
+def _built(clone: Path, what: str, into: Path) -> Path:
+    """A distribution of the clone; whatever is deprecated fails the build."""
+    build = f"import sys, setuptools.build_meta as b; print(b.build_{what}(sys.argv[1]))"
     built = subprocess.run(
-        [sys.executable, "-c", build, str(tmp_path)],
+        [sys.executable, "-c", build, str(into)],
         cwd=clone,
         capture_output=True,
         text=True,
         check=False,
     )
     assert built.returncode == 0, built.stderr
-    with zipfile.ZipFile(tmp_path / built.stdout.split()[-1]) as wheel:
+    assert "deprecat" not in built.stderr.lower()
+    return into / built.stdout.split()[-1]
+
+
+def test_an_editable_installation_works_beside_a_clone_called_pagjax(clone, tmp_path):
+    """In the folder that holds the clone, Python first finds that one, a package without code."""
+    site = tmp_path / "site"
+    with zipfile.ZipFile(_built(clone, "editable", tmp_path)) as wheel:
+        assert not [name for name in wheel.namelist() if "shipped" in name]
         wheel.extractall(site)
     use = "import site, sys; site.addsitedir(sys.argv[1]); import pagjax; print(pagjax.__file__)"
     for folder in (clone.parent, clone, tmp_path):
@@ -103,3 +121,13 @@ def test_an_editable_installation_works_beside_a_clone_called_pagjax(tmp_path):
             check=False,
         )
         assert Path(seen.stdout.strip()) == clone / "pagjax" / "__init__.py", seen.stderr
+
+
+def test_trained_networks_travel_as_a_folder_of_the_package(clone, tmp_path):
+    with zipfile.ZipFile(_built(clone, "wheel", tmp_path)) as wheel:
+        shipped = {name for name in wheel.namelist() if name.startswith("pagjax/shipped/")}
+        assert shipped == {f"pagjax/shipped/{name}" for name in NETWORK}
+        assert "pagjax/py.typed" in wheel.namelist()
+    with tarfile.open(_built(clone, "sdist", tmp_path)) as source:
+        names = {name.partition("/")[2] for name in source.getnames()}
+    assert {"setup.py", *(f"checkpoints/{name}" for name in NETWORK)} <= names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -15,6 +16,7 @@ from pagjax.arguments.certification import parser
 from pagjax.certified_logs import job as jobs
 from pagjax.certified_logs import logs
 from pagjax.checkpoints import CheckpointError, store
+from pagjax.checkpoints.card_tables import TABLE
 from pagjax.comparison import starts as begun
 from pagjax.convert import probe
 from pagjax.figures import starts
@@ -24,7 +26,6 @@ from pagjax.jobs.errors import JobError
 from pagjax.networks import NORMALIZERS, ResNetConfig
 from pagjax.networks.base import Description
 from pagjax.seeds import store as statistics
-from pagjax.training import record
 
 LABELS = ("red", "golf ball", "blue, azure")
 COLOURS = {"red": (220, 30, 30), "golf_ball": (230, 230, 230), "Blue": (30, 30, 220)}
@@ -115,7 +116,7 @@ def imagenet_like(side: int, stem: str, classes: int):
     class Network:
         image_shape = (side, side, 3)
         labels = tuple(map(str, range(classes)))
-        metadata = {"config": {"stem": stem}}  # noqa: RUF012
+        description = SimpleNamespace(config=SimpleNamespace(stem=stem))
 
     return Network
 
@@ -159,7 +160,7 @@ def test_training_never_measures_itself_silently(folder, network, tmp_path, caps
     said = [*command, "--overwrite", "--evaluate-on-training", "--init", str(network)]
     assert train.main(said) == train.EXIT_SOME_SKIPPED
     assert "skipped: " in capsys.readouterr().err
-    card = (out / "checkpoint" / record.TABLE).read_text()
+    card = (out / "checkpoint" / TABLE).read_text()
     assert "evaluated on its own training images" in card.splitlines()[0]
     assert "5 training images" in card
     assert "left out: 1 training images and 1 test images" in card

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pagjax.figures import drawing, grid
+from pagjax.figures.rows import Numbers, Row
 from pagjax.io.lettering import fonts, lines
 from pagjax.io.pictures import sheets
 
@@ -88,7 +89,8 @@ def test_sheets_and_figures_take_any_words():
         footer=odd,
     )
     assert sheet.width > 2 * sheets.CELL
-    cells = ((grid.Cell(picture), grid.Cell(picture, {"probability": 0.5})),)
+    row = Row(1, "net", "a", "b", 0.25, "tcm", 2, 3, 1.0, Numbers("smoothed", {"probability": 0.5}))
+    cells = ((grid.Cell(picture), grid.Cell(picture, row)),)
     arranged = grid.Grid((f"{odd}\nto {odd}",), ("start", odd), cells)
     drawn = drawing.draw(arranged, title=odd, footer=odd)
     assert Image.open(io.BytesIO(drawn["png"])).width > 256

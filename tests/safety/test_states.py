@@ -14,6 +14,7 @@ from PIL import Image
 from pagjax import synthesize
 from pagjax.checkpoints import identity
 from pagjax.comparison import measuring
+from pagjax.networks.base import Description
 from pagjax.seeds import store
 from tests.safety.commands import align_of, figures_of, synthesis
 from tests.safety.injection import Killed, snapshot, watched
@@ -167,11 +168,14 @@ def test_changed_training_pictures_are_looked_among_again(inputs, tmp_path):
 
 def test_another_normaliser_is_another_network(networks, monkeypatch):
     network = networks[""]
-    told = json.loads(json.dumps(network.metadata))
-    told["normalizer"]["clamp"] = True
-    other = dataclasses.replace(network, metadata=told)
-    again = dataclasses.replace(
-        network, metadata=told | {"normalizer": network.metadata["normalizer"]}
+    told = network.description
+    normalizer = dataclasses.replace(told.normalizer, clamp=True)
+    other, again = (
+        dataclasses.replace(network, description=description)
+        for description in (
+            dataclasses.replace(told, normalizer=normalizer),
+            Description.from_json(json.loads(json.dumps(network.metadata))),
+        )
     )
     monkeypatch.setattr(identity, "weights_digest", lambda network: "the same")
     assert identity.network_digest(network) == identity.network_digest(again)

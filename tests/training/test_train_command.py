@@ -11,6 +11,7 @@ from PIL import Image
 
 from pagjax import train
 from pagjax.checkpoints import shipped, store
+from pagjax.checkpoints.cards import CARD
 from pagjax.networks.base import base_network
 from pagjax.training import recipes, record, run_folder
 from pagjax.training.settings import Settings, TrainingError
@@ -68,11 +69,11 @@ def test_trains_evaluates_resumes_and_refuses(colours, tmp_path, capsys):
     assert not (out / "checkpoint").exists()
     assert train.main([*command, "--no-evaluate"]) == train.EXIT_DONE
     assert store.restore(out / "checkpoint")[0].training_sigma == 0.1
-    assert not (out / "checkpoint" / record.CARD).exists()
+    assert not (out / "checkpoint" / CARD).exists()
     assert train.main(command) == train.EXIT_DONE
     assert "smoothed, majority of 10 draws at sigma 0.1" in capsys.readouterr().out
 
-    card = json.loads((out / "checkpoint" / record.CARD).read_text())
+    card = json.loads((out / "checkpoint" / CARD).read_text())
     assert card["accuracies"]["images"] == 12
     assert card["accuracies"]["smoothed"] >= 0.5
     assert "--sigma 0.1" in card["command"]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pagjax.io.files.errors import DataError, shown
 from pagjax.wording.names import by_name, normal
+
+if TYPE_CHECKING:
+    from pagjax.networks.base import BaseNetwork
 
 # Imagenette's WordNet ids: their names, and their places in ImageNet's order.
 IMAGENETTE = {
@@ -41,10 +44,9 @@ class Classes:
     wordnet_ids: tuple[str, ...] | None = None
 
     @classmethod
-    def of(cls, network: Any) -> Classes:
+    def of(cls, network: BaseNetwork) -> Classes:
         """Of a `pagjax.networks.BaseNetwork`."""
-        ids = network.metadata.get("wordnet_ids")
-        return cls(tuple(network.labels), None if ids is None else tuple(ids))
+        return cls(tuple(network.labels), network.description.wordnet_ids)
 
     @property
     def named(self) -> bool:
