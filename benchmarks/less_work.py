@@ -89,11 +89,14 @@ def recipes(network: Any, shorten: int = 1) -> dict[str, Any]:
     height, width = network.image_shape[:2]
     given = {"sigma": network.training_sigma, "objective": TARGET_CLASS_MAX}
     side = (height * width) ** 0.5
-    paper, fast = (presets.settings(name, side, **given) for name in presets.NAMES)
-    paper, fast = (replace(p, num_steps=max(POINTS, p.num_steps // shorten)) for p in (paper, fast))
+    known = {name: presets.settings(name, side, **given) for name in presets.NAMES}
+    known = {
+        name: replace(own, num_steps=max(POINTS, own.num_steps // shorten))
+        for name, own in known.items()
+    }
+    paper, fast = known["paper"], known["fast"]
     return {
-        "paper": paper,
-        "fast": fast,
+        **known,
         "paper, N = 1": replace(paper, num_samples=1),
         "fast, independent draws": replace(fast, sampling="independent"),
         "fast, hypercubes of 2": replace(

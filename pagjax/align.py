@@ -85,12 +85,7 @@ def parser() -> Parser:
     )
     how = parser.add_argument_group("how pictures are made")
     shared.add_lengths(how, whose="each one's")
-    how.add_argument(
-        "--preset",
-        choices=["paper", "fast"],
-        default="paper",
-        help="fast: the same ball with a twentieth of the work (default: paper)",
-    )
+    shared.add_preset(how)
     shared.add_steps_and_draws(how)
     shared.add_seed(how, "starts, targets and noise")
     measured = parser.add_argument_group("what is measured")

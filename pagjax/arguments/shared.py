@@ -12,6 +12,9 @@ from pagjax.arguments import types
 
 Group = argparse._ArgumentGroup
 
+# Those of `pagjax.presets`, which arguments are read without: a test holds them together.
+PRESETS = ("paper", "fast", "draft")
+
 
 def add_data_dir(group: Group) -> None:
     """Adds ``--data-dir``."""
@@ -55,6 +58,20 @@ def add_lengths(group: Group, *, whose: str, around: str = "") -> None:
         type=types.length,
         metavar="E",
         help=f"radius of the l2 ball{around} (default: 40 at 224 pixels, scaled by side)",
+    )
+
+
+def add_preset(
+    group: Group, *, default: str | None = "paper", told: str = "default: paper"
+) -> None:
+    """Adds ``--preset``, the loop's settings by name."""
+    group.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default=default,
+        help="paper: 300 steps of 20 draws; fast: a twentieth of the gradients, draft: a sixtieth, "
+        "both with antithetic draws, momentum and longer, falling steps; options below override "
+        f"({told})",
     )
 
 

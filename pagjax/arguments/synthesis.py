@@ -12,9 +12,9 @@ from pagjax.arguments.processes import add_processes
 OUT = Path("pagjax-pictures")
 COSTS = (
     "on two cores, a picture with the preset paper (6,000 gradients) takes about 7 s at 32 pixels "
-    "and 20 s at 128 with a shipped network, 10 minutes with a ResNet-50 at 224; fast takes a "
-    "twentieth. The first picture also waits for compiling, some 10 s. Memory does not grow with "
-    "the number of pictures or draws. The example takes 20 s to a minute."
+    "and a minute at 128 with a shipped network, 10 minutes with a ResNet-50 at 224; fast takes a "
+    "twentieth, draft a sixtieth. The first picture also waits for compiling, some 10 s. Memory "
+    "does not grow with the number of pictures or draws. The example takes 20 s to a minute."
 )
 
 
@@ -70,13 +70,7 @@ def parser() -> Parser:
     )
     how = parser.add_argument_group("how")
     shared.add_lengths(how, whose="the network's", around=" around the image")
-    how.add_argument(
-        "--preset",
-        choices=["paper", "fast"],
-        help="paper: 300 steps of 20 draws; fast: a twentieth of the gradients, with momentum, "
-        "falling steps and antithetic draws; options below override (default: paper; fast where no "
-        "input is given)",
-    )
+    shared.add_preset(how, default=None, told="default: paper; fast where no input is given")
     shared.add_steps_and_draws(how)
     how.add_argument(
         "--step-size",

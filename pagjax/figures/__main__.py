@@ -85,7 +85,7 @@ def parser() -> Parser:
         help="noise level of figures with one smoothed network (default: the family's, 0.5 and "
         "0.25; that of the only smoothed network given)",
     )
-    how.add_argument("--preset", choices=["paper", "fast"], default="paper", help="default: paper")
+    shared.add_preset(how)
     shared.add_steps_and_draws(how)
     shared.add_seed(how, "starts and noise")
     judged = parser.add_argument_group("what is said of them")

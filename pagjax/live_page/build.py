@@ -23,6 +23,8 @@ from pagjax.onnx_files import export as files
 PAGE, LIST = "index.html", "page.json"
 NETWORKS = "networks"
 _JUDGES = "-judge-"
+# Those whose steps the page's slider reaches.
+_PRESETS = ("paper", "fast")
 _TITLES = {
     "imagenette": "ten ImageNet classes, 128 pixels",
     "cifar10": "CIFAR-10, 32 pixels",
@@ -194,7 +196,7 @@ def _family(
         "first": [member["name"] for member in [best, *beside][:2]],
         "presets": {
             own: {**asdict(presets.settings(own, size, **given)), "objective": "tcm"}
-            for own in presets.NAMES
+            for own in _PRESETS
         },
         "networks": members,
     }

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pagjax import __main__ as door
-from pagjax import __version__
-from pagjax.arguments import parsing
+from pagjax import __version__, presets
+from pagjax.arguments import parsing, shared
 from pagjax.arguments.commands import GROUPS, commands
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,6 +121,10 @@ def test_misspelt_options_name_the_nearest(words, meant, capsys):
     with pytest.raises(SystemExit, match="2"):
         door.main(words)
     assert meant in capsys.readouterr().err
+
+
+def test_presets_offered_are_those_there_are():
+    assert presets.NAMES == shared.PRESETS
 
 
 @pytest.mark.parametrize("name", NAMES)

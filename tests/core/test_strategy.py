@@ -113,14 +113,19 @@ def test_a_stop_without_standard_errors_is_refused():
         _run(closed_forms.image(batch=1), [0], num_samples=[2, 2])
 
 
-def test_presets_scale_with_the_side_and_fast_costs_a_twentieth():
+@pytest.mark.parametrize(("name", "share"), [("fast", 20), ("draft", 60)])
+def test_presets_scale_with_the_side_and_cost_a_share(name, share):
     given = {"sigma": 0.25, "objective": pagjax.TARGET_CLASS_MAX}
-    paper, fast = (presets.settings(name, 32, **given) for name in presets.NAMES)
-    assert paper.gradients >= 20 * fast.gradients
-    assert fast.epsilon == paper.epsilon == pytest.approx(40 / 7)
-    assert presets.settings("fast", 224, **given).step_size == pytest.approx(7 * fast.step_size)
+    paper, cheap = (presets.settings(one, 32, **given) for one in ("paper", name))
+    assert paper.gradients >= share * cheap.gradients
+    assert cheap.epsilon == paper.epsilon == pytest.approx(40 / 7)
+    assert presets.settings(name, 224, **given).step_size == pytest.approx(7 * cheap.step_size)
     assert paper.recipe().strategy == pgd.PLAIN
-    assert presets.recipe("fast", 32, sigma=0.25) == fast.recipe()
+    assert presets.recipe(name, 32, sigma=0.25) == cheap.recipe()
+
+
+def test_presets_and_growing_draws_name_what_they_refuse():
+    given = {"sigma": 0.25, "objective": pagjax.TARGET_CLASS_MAX}
     with pytest.raises(ValueError, match="'slow'"):
         presets.settings("slow", 32, **given)
     with pytest.raises(ValueError, match="choose 16"):
