@@ -71,7 +71,6 @@ copybutton_prompt_is_regexp = True
 def setup(app):
     """Pages that are made before the build, and what is done while it runs."""
     hooks.name_attributes()
-    hooks.show_signatures()
     app.connect("config-inited", lambda app, _: made_pages.write(HERE))
     app.connect("autodoc-process-docstring", hooks.escape, priority=400)
     app.connect("autodoc-process-docstring", hooks.shorten, priority=600)

@@ -9,8 +9,6 @@ from typing import Any
 
 from sphinx.domains.python import PyObject
 
-from pagjax import certification
-
 _OPTIONAL = ("live",)
 _CODE = re.compile(r"(``.+?``|`[^`]+`)")
 
@@ -39,14 +37,6 @@ def name_attributes() -> None:
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"
-
-
-def show_signatures() -> None:
-    """Functions that spell out shared keywords are shown by what they say, not by their source."""
-    for name in certification.__all__:
-        own = getattr(getattr(certification, name), "__dict__", {})
-        if {"__signature__", "__wrapped__"} <= set(own):
-            del own["__wrapped__"]
 
 
 def skip(app: Any, what: str, name: str, value: object, skipped: bool, options: Any) -> bool | None:

@@ -8,12 +8,14 @@ show networks made to exploit that). With `sound` all of it holds as computed, s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, Unpack
+from typing import Any
 
 import jax
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh
 from jax.typing import ArrayLike
 from scipy import stats
 
@@ -21,15 +23,14 @@ from pagjax.certification.batch import of_each
 from pagjax.certification.bounds import check_alpha
 from pagjax.certification.certificate import ABSTAIN, Certificate, Prediction
 from pagjax.certification.least import least_draws
-from pagjax.certification.plan import CertificationPlan, Shared, Staged
+from pagjax.certification.plan import CertificationPlan
 from pagjax.certification.proofs import upper_tail_at_most
 from pagjax.certification.votes import Votes, count_votes
-from pagjax.core.checks import LogitsFn, as_partial, check_count
+from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_count
 from pagjax.core.outputs import vote
-from pagjax.wording.keywords import of_record
 
 
-@of_record(CertificationPlan, Staged)
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def certify(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -38,9 +39,13 @@ def certify(
     sigma: float,
     num_selection: int = 100,
     num_estimation: int = 100_000,
+    alpha: float = 0.001,
+    radii: Sequence[float] | None = None,
     label: Any = None,
+    chunk_size: int | None = None,
+    mesh: Mesh | None = None,
+    bounds: Bounds | None = UNIT_BOX,
     sound: bool = False,
-    **shared: Unpack[Staged],
 ) -> Certificate:
     """Cohen et al.'s CERTIFY: the class of selection draws, bounded on fresh estimation draws.
 
@@ -91,7 +96,15 @@ def certify(
         (1, 1.23)
     """
     plan = CertificationPlan(
-        sigma, num_estimation, num_selection=num_selection, sound=sound, **shared
+        sigma=sigma,
+        num_draws=num_estimation,
+        alpha=alpha,
+        num_selection=num_selection,
+        radii=radii,
+        chunk_size=chunk_size,
+        mesh=mesh,
+        bounds=bounds,
+        sound=sound,
     )
     return certify_by(plan, logits_fn, images, key, label, draws="num_estimation")
 
@@ -119,7 +132,7 @@ def certify_by(
     return of_each(one, network, images, key, bounds=plan.bounds, classes=label, sound=plan.sound)
 
 
-@of_record(CertificationPlan, Staged)
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def certify_class(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -128,9 +141,13 @@ def certify_class(
     *,
     sigma: float,
     num_draws: int,
+    alpha: float = 0.001,
+    radii: Sequence[float] | None = None,
     label: int | None = None,
+    chunk_size: int | None = None,
+    mesh: Mesh | None = None,
+    bounds: Bounds | None = UNIT_BOX,
     sound: bool = False,
-    **shared: Unpack[Staged],
 ) -> Certificate:
     """The radius within which the smoothed classifier predicts a class named beforehand.
 
@@ -146,19 +163,28 @@ def certify_class(
     Returns:
         A `Certificate`; ``totals[target] / num_draws`` is the share of the draws that say `target`.
     """
-    plan = CertificationPlan(sigma, num_draws, sound=sound, **shared)
+    plan = CertificationPlan(
+        sigma=sigma,
+        num_draws=num_draws,
+        alpha=alpha,
+        radii=radii,
+        chunk_size=chunk_size,
+        mesh=mesh,
+        bounds=bounds,
+        sound=sound,
+    )
     _check(plan, "num_draws")
     network = as_partial(logits_fn)
 
     def one(image: Array, key: Array, target: int | None) -> Certificate:
         assert target is not None
-        votes = Votes(target, plan.sigma, sound=plan.sound)
+        votes = Votes(target, sigma, sound=sound)
         return plan.certificate(votes, network, image, key, label)
 
-    return of_each(one, network, images, key, bounds=plan.bounds, classes=target, sound=sound)
+    return of_each(one, network, images, key, bounds=bounds, classes=target, sound=sound)
 
 
-@of_record(CertificationPlan, Shared)
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def predict(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -166,8 +192,11 @@ def predict(
     *,
     sigma: float,
     num_draws: int = 1000,
+    alpha: float = 0.001,
+    chunk_size: int | None = None,
+    mesh: Mesh | None = None,
+    bounds: Bounds | None = UNIT_BOX,
     sound: bool = False,
-    **shared: Unpack[Shared],
 ) -> Prediction:
     """Cohen et al.'s PREDICT: the class with the most votes, or abstention where that is chance.
 
@@ -183,7 +212,9 @@ def predict(
         >>> predict(always, black, jax.random.key(0), sigma=0.5, num_draws=11).prediction
         1
     """
-    plan = CertificationPlan(sigma, num_draws, sound=sound, **shared)
+    plan = CertificationPlan(
+        sigma, num_draws, alpha, chunk_size=chunk_size, mesh=mesh, bounds=bounds, sound=sound
+    )
     return predict_by(plan, logits_fn, images, key)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal
 
 from jax import Array
 from jax.sharding import Mesh
@@ -19,21 +19,6 @@ from pagjax.certification.sampling import DrawStream
 from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, check_count, largest_sigma
 
 Rivals = Literal["bounded", "rest"]
-
-
-class Shared(TypedDict, total=False):
-    """Keywords of all public certificates and predictions, as `CertificationPlan` says them."""
-
-    alpha: float
-    chunk_size: int | None
-    mesh: Mesh | None
-    bounds: Bounds | None
-
-
-class Staged(Shared, total=False):
-    """Those of certificates, whose draws may stop early."""
-
-    radii: Sequence[float] | None
 
 
 @dataclass(frozen=True)
@@ -56,7 +41,7 @@ class CertificationPlan:
 
     sigma: float
     num_draws: int
-    alpha: float = 0.001
+    alpha: float
     num_selection: int = 100
     radii: Sequence[float] | None = None
     bound: MeanBound = "better"

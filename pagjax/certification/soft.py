@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh
 from jax.typing import ArrayLike
 
 from pagjax.certification.batch import of_each
 from pagjax.certification.bounds import MeanBound, mean_margins
 from pagjax.certification.certificate import ABSTAIN, Certificate
 from pagjax.certification.least import least_soft_draws
-from pagjax.certification.plan import CertificationPlan, Staged
+from pagjax.certification.plan import CertificationPlan
 from pagjax.certification.plan import Rivals as Rivals
 from pagjax.certification.radius import certified_radius, signed_radius
 from pagjax.certification.staged import DOUBT, Stage
-from pagjax.core.checks import LogitsFn, as_partial, check_count, num_classes
+from pagjax.core.checks import UNIT_BOX, Bounds, LogitsFn, as_partial, check_count, num_classes
 from pagjax.core.outputs import probabilities
-from pagjax.wording.keywords import of_record
 
 
-@of_record(CertificationPlan, Staged)
+# Flat keywords, as a user's call names what it sets; within, they are one `CertificationPlan`.
 def certify_soft(
     logits_fn: LogitsFn,
     images: ArrayLike,
@@ -31,10 +32,14 @@ def certify_soft(
     sigma: float,
     num_selection: int = 100,
     num_estimation: int = 100_000,
+    alpha: float = 0.001,
     bound: MeanBound = "better",
     rivals: Rivals = "bounded",
+    radii: Sequence[float] | None = None,
     label: Any = None,
-    **shared: Unpack[Staged],
+    chunk_size: int | None = None,
+    mesh: Mesh | None = None,
+    bounds: Bounds | None = UNIT_BOX,
 ) -> Certificate:
     """Theorem 1 with bounds of the smoothed probabilities.
 
@@ -74,12 +79,16 @@ def certify_soft(
         (1, 0.63, 0.64)
     """
     plan = CertificationPlan(
-        sigma,
-        num_estimation,
+        sigma=sigma,
+        num_draws=num_estimation,
+        alpha=alpha,
         num_selection=num_selection,
+        radii=radii,
         bound=bound,
         rivals=rivals,
-        **shared,
+        chunk_size=chunk_size,
+        mesh=mesh,
+        bounds=bounds,
     )
     return certify_soft_by(plan, logits_fn, images, key, label, draws="num_estimation")
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import get_type_hints
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +9,6 @@ import pytest
 from scipy import stats
 
 from pagjax import certification
-from pagjax.certification.plan import CertificationPlan, Staged
 from tests.support import closed_forms
 
 KEY = jax.random.key(5)
@@ -161,51 +157,3 @@ def test_bad_arguments_of_soft_smoothing_are_named(change, message):
 def test_one_class_is_refused(certify):
     with pytest.raises(ValueError, match="one class"):
         certify(lambda x: x.sum((1, 2, 3))[:, None], closed_forms.image(), KEY, sigma=0.5)
-
-
-SHARED = {"alpha": 0.001, "chunk_size": None, "mesh": None, "bounds": (0.0, 1.0)}
-DRAWS = {"num_selection": 100, "num_estimation": 100_000}
-REQUIRED = inspect.Parameter.empty
-KEYWORDS = {
-    certification.certify: SHARED | DRAWS | {"radii": None, "label": None, "sound": False},
-    certification.certify_soft: SHARED
-    | DRAWS
-    | {"radii": None, "label": None, "bound": "better", "rivals": "bounded"},
-    certification.certify_class: SHARED
-    | {"num_draws": REQUIRED, "radii": None, "label": None, "sound": False},
-    certification.predict: SHARED | {"num_draws": 1000, "sound": False},
-}
-
-
-@pytest.mark.parametrize("function", KEYWORDS, ids=lambda function: function.__name__)
-def test_a_signature_spells_out_every_keyword(function):
-    shown = {
-        parameter.name: parameter.default
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    assert shown == {"sigma": REQUIRED, **KEYWORDS[function]}
-
-
-@pytest.mark.parametrize(
-    ("function", "other"),
-    [
-        (certification.predict, {"radii": [0.5]}),
-        (certification.certify, {"bound": "hoeffding"}),
-        (certification.certify, {"num_draws": 100}),
-        (certification.certify_soft, {"sound": True}),
-        (certification.certify_class, {"num_selection": 10, "num_draws": 100}),
-    ],
-)
-def test_keywords_of_other_certificates_are_refused_by_name(function, other):
-    """Also those that all plans have a field for."""
-    always = closed_forms.linear(jnp.ones((8, 8, 3)))
-    classes = [0] if function is certification.certify_class else []
-    with pytest.raises(TypeError, match=rf"{function.__name__}\(\) .*'{next(iter(other))}'"):
-        function(always, jnp.zeros((8, 8, 3)), *classes, KEY, sigma=0.5, **other)
-
-
-def test_shared_keywords_are_of_the_plans_own_types():
-    fields = get_type_hints(CertificationPlan)
-    for name, kind in get_type_hints(Staged).items():
-        assert fields[name] == kind, name
