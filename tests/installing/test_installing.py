@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = {
@@ -65,7 +66,10 @@ def test_metadata_agree(config):
 
     assert metadata["version"] == "attr: pagjax._version.__version__"
     cited = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert f"\nversion: {__version__}\n" in cited
+    released = re.search(r"^## \[([0-9.]+)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert f"\nversion: {released[1]}\n" in cited
+    own = Version(__version__)
+    assert own == Version(released[1]) or (own.is_devrelease and own > Version(released[1]))
     assert f"\nlicense: {metadata['license']}\n" in cited
 
 
