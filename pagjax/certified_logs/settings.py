@@ -19,7 +19,7 @@ from pagjax.jobs import differing, environment, records
 # What logs of before were begun with, where they do not say: as a `LogJob` has it, or nobody knows.
 _UNKNOWN = ("network_sha256",)
 
-Kind = TypeVar("Kind", str, int, float, bool, list, dict)
+_Kind = TypeVar("_Kind", str, int, float, bool, list, dict)
 
 
 class Data(NamedTuple):
@@ -114,14 +114,14 @@ def peek(log: Path) -> Told | None:
     return Told.from_json(values) if isinstance(values, dict) else None
 
 
-def _said(values: Mapping[str, Any], name: str, kind: type[Kind]) -> Kind | None:
+def _said(values: Mapping[str, Any], name: str, kind: type[_Kind]) -> _Kind | None:
     """A value of its kind; a whole number is a number too."""
     value: Any = values.get(name)
     if isinstance(value, bool) and kind is not bool:
         return None
     if kind is float and isinstance(value, int):
         value = float(value) if abs(value) < 2**63 else None
-    found: Kind | None = value if isinstance(value, kind) else None
+    found: _Kind | None = value if isinstance(value, kind) else None
     return found
 
 
