@@ -133,11 +133,10 @@ def _preprocessing(
 
 def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[LogJob]:
     """A job per noise level."""
-    import jax
-
     from pagjax.certified_logs.job import LogJob
     from pagjax.checkpoints.identity import function_digest, weights_digest
     from pagjax.jobs.errors import JobError
+    from pagjax.networks.convolutions.forms import as_backend
 
     sigmas = args.sigma or [network.training_sigma]
     if not all(sigmas):
@@ -175,7 +174,9 @@ def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[LogJob]:
             precision=args.precision,
             preprocessing=preprocessing,
             class_name=args.class_name,
-            platform=jax.default_backend() if args.precision != "float32" or args.sound else None,
+            platform=as_backend(None, args.precision)
+            if args.precision != "float32" or args.sound
+            else None,
             sound=args.sound,
         )
         for sigma in sigmas

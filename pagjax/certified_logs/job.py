@@ -50,8 +50,9 @@ class LogJob:
         preprocessing: how images are brought to their size, see `pagjax.io.pictures.images.fit`.
         class_name: the class that all images of a flat folder are of, or None.
         sound: whether the arithmetic is accounted for, see `pagjax.certification.sound`.
-        platform: ``"cpu"``, ``"gpu"`` or ``"tpu"`` where products are narrow or certificates sound,
-            as each rounds other values of the network and so runs another function; else None.
+        platform: whose forms of layers it runs (``"cpu"``, ``"gpu"``, ``"tpu"``, ``"amx"``) where
+            products are narrow or certificates sound, as each rounds other values of the network
+            and so runs another function; else None.
         network_sha256: digest of what the network does with its weights, normaliser included; None
             where nobody knows.
     """

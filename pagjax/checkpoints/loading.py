@@ -21,12 +21,14 @@ def load(
     Args:
         name_or_path: a shipped network's name, or the directory of a converted checkpoint.
         precision: ``"bfloat16"`` narrows the operands of the convolutions' products, which sum in
-            float32: three times as fast on processors with AMX, logits exact to two or three
-            digits. It is another function than the ``"float32"`` one; certificates hold for the
-            one that they were made with.
-        backend: whose forms of layers to use: ``"cpu"``, ``"gpu"`` or ``"tpu"``; None means JAX's
-            default backend. They run everywhere and agree but for rounding, so that a program for
-            another machine can be compiled and read here; see `pagjax.core.program.lower`.
+            float32: twice as fast on processors with AMX, logits exact to two or three digits. It
+            is another function than the ``"float32"`` one; certificates hold for the one that they
+            were made with.
+        backend: whose forms of layers to use: ``"cpu"``, ``"gpu"``, ``"tpu"`` or, for CPUs with
+            Intel's units for narrow products, ``"amx"``; None means JAX's default backend, and in
+            bfloat16 these units where they are. They run everywhere and agree but for rounding, so
+            that a program for another machine can be compiled and read here; see
+            `pagjax.core.program.lower`.
 
     Returns:
         A `pagjax.networks.base.BaseNetwork`: ``.logits_fn(images)``, ``.labels``,
@@ -37,7 +39,7 @@ def load(
             or if a weight is not finite or a variance negative.
         ValueError: for an unknown backend.
     """
-    backend = as_backend(backend)
+    backend = as_backend(backend, precision)
     description, variables = store.restore(shipped.path(name_or_path))
     try:
         return base_network(description, variables, precision, backend)

@@ -2,7 +2,7 @@
 
 Does what certifies better also align better? Beside a network's average certified radius, from its
 card, stand the shares of its pictures in which others see the target: the robust judge, most of the
-panel, people in the blind test.
+panel, readers of the blind test.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Figures in which networks start from the same pictures; others vary the objective or the draws.
 SIDE_BY_SIDE = ("1", "4", "9", "10", "11", "12", "15", "16", "17")
-JUDGE, PANEL, PEOPLE = "robust judge", "most of the panel", "people"
+JUDGE, PANEL, READERS = "robust judge", "most of the panel", "readers"
 _FEW_IMAGES, _FEW_PICTURES = 500, 100
 
 
@@ -51,7 +51,7 @@ class Seen(NamedTuple):
 
     Attributes:
         network: its name.
-        by: `JUDGE`, `PANEL` or `PEOPLE`.
+        by: `JUDGE`, `PANEL` or `READERS`.
         table: name of the table that says so.
         pictures: how many were read.
         share: of them, with its exact interval.
@@ -75,7 +75,7 @@ def read(path: Path) -> list[Seen]:
             rows = list(csv.DictReader(file))
         columns = set(rows[0]) if rows else set()
         if {"network", "named", "answers"} <= columns:
-            return [_of_people(row, path.name) for row in rows]
+            return [_of_readers(row, path.name) for row in rows]
         if {"network", "judge_robust_hit"} <= columns:
             return list(_of_judges(rows, path.name))
     except (OSError, UnicodeError, ValueError, KeyError, TypeError, csv.Error) as error:
@@ -163,9 +163,9 @@ def warnings(seen: Sequence[Seen], radii: Mapping[str, Radius | None]) -> Iterat
             yield f"{name}, {by}: {min(found)}{most} pictures a network"
 
 
-def _of_people(row: Mapping[str, str], name: str) -> Seen:
+def _of_readers(row: Mapping[str, str], name: str) -> Seen:
     share = (float(row[column]) for column in ("named", "named_low", "named_high"))
-    return Seen(row["network"], PEOPLE, name, int(row["answers"]), Interval(*share))
+    return Seen(row["network"], READERS, name, int(row["answers"]), Interval(*share))
 
 
 def _of_judges(rows: Sequence[Mapping[str, str]], name: str) -> Iterator[Seen]:

@@ -16,7 +16,7 @@ from typing import Any
 from pagjax.figures.certified_radii import (
     JUDGE,
     PANEL,
-    PEOPLE,
+    READERS,
     Radius,
     Seen,
     radius_of,
@@ -30,7 +30,7 @@ from pagjax.jobs.exit_status import EXIT_DONE, EXIT_SOME_SKIPPED
 
 PICTURE, TABLE = "alignment-radius.png", "alignment-radius.csv"
 _CLOSE = 0.05  # of the width of a plot, within which names would overlap
-_MARKS = {JUDGE: ("o", "C0"), PANEL: ("s", "C1"), PEOPLE: ("^", "C2")}
+_MARKS = {JUDGE: ("o", "C0"), PANEL: ("s", "C1"), READERS: ("^", "C2")}
 
 
 def run(args: argparse.Namespace) -> int:

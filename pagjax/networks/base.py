@@ -168,8 +168,8 @@ def base_network(
             float32, float64 stays.
         precision: of the operands of the convolutions' products. Networks with bfloat16 ones are
             other functions, whose logits differ in the third digit.
-        backend: whose forms of layers to use, whatever the devices are: ``"cpu"``, ``"gpu"`` or
-            ``"tpu"``; None means JAX's default backend. They differ in speed, not in answers.
+        backend: whose forms of layers to use, whatever the devices are, see
+            `pagjax.networks.fuse`. They differ in speed, not in answers.
 
     Returns:
         A `BaseNetwork` in its inference form.

@@ -204,7 +204,7 @@ class ResNet(nn.Module):
         if config.final_norm:
             x = NormRelu(form, name="after")(x, train)
         pooled = x.mean(axis=(1, 2))
-        if form not in (None, "cpu"):  # whose fused rectifiers may drop NaN
+        if form is not None and not convolutions.keeps_nan(form):
             pooled += 0 * jax.lax.stop_gradient(images).sum((1, 2, 3))[:, None]
         return Outputs(nn.Dense(self.num_classes, dtype=x.dtype, name="head")(pooled), pooled)
 
@@ -221,8 +221,9 @@ def fuse(
         network: in its training form.
         variables: collections ``"params"`` and ``"batch_stats"``.
         precision: of the operands of the convolutions' products.
-        backend: ``"cpu"``, ``"gpu"`` or ``"tpu"``, whatever the devices are; None means JAX's
-            default backend.
+        backend: ``"cpu"``, ``"gpu"``, ``"tpu"`` or, for CPUs with Intel's units for narrow
+            products, ``"amx"``, whatever the devices are; None means JAX's default backend, and in
+            bfloat16 these units where they are.
 
     Returns:
         The network with ``fused=True``, and collections ``"fused"`` and ``"params"`` (the head's).
@@ -237,7 +238,8 @@ def fuse(
         ...                   jax.jit(network.apply)(variables, images).logits, atol=1e-5))
         True
     """
-    fused = network.clone(fused=True, backend=convolutions.as_backend(backend))
+    form = convolutions.as_backend(backend, precision)
+    fused = network.clone(fused=True, backend=form)
     # The normaliser folds nothing: networks that differ in theirs share one compilation.
     folded = _fold(fused.clone(normalizer=Normalizer()), dict(variables))
     if precision == "bfloat16":
@@ -245,7 +247,7 @@ def fuse(
     elif precision != "float32":
         raise ValueError(f"precision {precision!r}: choose 'float32' or 'bfloat16'")
     head = dict(variables["params"]["head"])
-    if fused.backend != "cpu":
+    if not convolutions.keeps_nan(form):
         head["bias"] = jnp.where(_has_nan(folded), jnp.nan, head["bias"])
     return fused, {"fused": folded, "params": {"head": head}}
 

@@ -32,7 +32,7 @@ def test_the_documentations_numbers_are_those_of_its_tables_and_cards(tmp_path, 
     without = {row["network"] for row in rows if not row["sigma"]}
     assert status == (figures.EXIT_SOME_SKIPPED if without else figures.EXIT_DONE)
     assert all(name in told.err for name in without)
-    assert "blind.csv, people: 6 pictures a network" in told.out
+    assert "blind.csv, readers: 6 pictures a network" in told.out
     assert (tmp_path / "out" / radius.PICTURE).read_bytes().startswith(b"\x89PNG")
     # Again: what is there is ours.
     assert figures.main(words) == status

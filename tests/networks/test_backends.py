@@ -17,6 +17,7 @@ import pytest
 import pagjax
 from pagjax.networks import NORMALIZERS, ResNet, ResNetConfig, fuse
 from pagjax.networks.base import Description, base_network
+from pagjax.networks.convolutions import forms
 from tests.support import tiny_checkpoint
 
 CONFIGS = {
@@ -25,7 +26,7 @@ CONFIGS = {
     "preactivation": ResNetConfig("cifar", "basic", (1, 1), 6, preactivation=True),
 }
 SIZES = [(26, 37), (15, 16), (16, 13)]
-BACKENDS = ["cpu", "gpu", "tpu"]
+BACKENDS = ["cpu", "gpu", "tpu", "amx"]
 
 
 def _drawn(network):
@@ -126,13 +127,14 @@ def _equations(jaxpr):
             yield equation
 
 
-def test_bfloat16_is_near_on_a_gpu():
+@pytest.mark.parametrize("backend", ["gpu", "amx"])
+def test_bfloat16_is_near(backend):
     network = ResNet(CONFIGS["resnet50"], 3)
     variables = _drawn(network)
     images = jnp.asarray(np.random.default_rng(1).random((2, 16, 16, 3)), jnp.float32)
     logits = []
     for precision in ("float32", "bfloat16"):
-        fused, folded = fuse(network, variables, precision, "gpu")
+        fused, folded = fuse(network, variables, precision, backend)
         logits.append(_value_and_slope(partial(fused.apply, folded), images)[0])
     assert logits[1].dtype == jnp.float32
     assert 0 < jnp.linalg.norm(logits[1] - logits[0]) < 0.05 * jnp.linalg.norm(logits[0])
@@ -148,8 +150,18 @@ def test_a_backend_is_an_argument_of_every_door(tmp_path):
         np.testing.assert_allclose(answer, answers[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("has_units", [False, True])
+def test_narrow_units_are_taken_where_products_are_narrow_and_nobody_says_otherwise(
+    has_units, monkeypatch
+):
+    monkeypatch.setattr(forms, "has_narrow_units", lambda: has_units)
+    assert forms.as_backend(None) == jax.default_backend() == "cpu"
+    assert forms.as_backend(None, "bfloat16") == ("amx" if has_units else "cpu")
+    assert forms.as_backend("cpu", "bfloat16") == "cpu"
+
+
 def test_an_unknown_backend_is_refused_with_the_names_there_are(tmp_path):
-    told = "backend 'cuda': choose 'cpu', 'gpu' or 'tpu'"
+    told = "backend 'cuda': choose 'cpu', 'gpu', 'tpu' or 'amx'"
     folder = tiny_checkpoint.save(tmp_path)
     network = pagjax.load(folder)
     description = Description.from_json(network.metadata)

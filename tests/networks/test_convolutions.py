@@ -11,6 +11,7 @@ from jax import lax
 from pagjax.networks.convolutions import forms as convolutions
 from pagjax.networks.convolutions.columns import Columns
 from pagjax.networks.convolutions.forms import max_pool_3x3
+from pagjax.networks.convolutions.rows import Rows
 from pagjax.networks.convolutions.winograd import Winograd
 
 pytestmark = pytest.mark.usefixtures("x64")
@@ -28,11 +29,19 @@ def _problem(size, kernel_size, channels=3):
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize(("kernel_size", "channels"), [(1, 3), (3, 3), (3, 8), (3, MANY), (7, 3)])
-@pytest.mark.parametrize(("size", "backend"), [(size, "cpu") for size in SIZES] + [((9, 7), "gpu")])
+@pytest.mark.parametrize(
+    ("size", "backend"),
+    [(size, "cpu") for size in SIZES]
+    + [(size, "rows") for size in SIZES[1:4]]
+    + [((9, 7), "gpu"), ((9, 7), "amx")],
+)
 def test_values_gradients_and_second_derivatives(size, kernel_size, channels, stride, backend):
     images, kernel, bias, key = _problem(size, kernel_size, channels)
     pad = kernel_size // 2
-    prepared = convolutions.prepare(kernel, bias, stride, backend)
+    if backend == "rows":
+        prepared = Rows.of(kernel, bias, stride)
+    else:
+        prepared = convolutions.prepare(kernel, bias, stride, backend)
 
     def plain(x):
         return (
@@ -85,10 +94,14 @@ def test_pooling_with_pytorchs_padding(size):
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize(("kernel_size", "backend"), [(1, "cpu"), (1, "gpu"), (3, "gpu")])
+@pytest.mark.parametrize(
+    ("kernel_size", "backend"),
+    [(1, "cpu"), (1, "gpu"), (3, "gpu"), (3, "amx"), (7, "amx")],
+)
 @pytest.mark.parametrize("size", [(8, 8), (9, 7)])
 def test_narrow_operands_round_and_sum_wide(size, kernel_size, backend, stride):
-    images, kernel, bias, key = _problem(size, kernel_size)
+    # Of few channels the units for narrow products get none.
+    images, kernel, bias, key = _problem(size, kernel_size, 16 if backend == "amx" else 3)
     images, kernel, bias = (a.astype(jnp.float32) for a in (images, kernel, bias))
     wide = convolutions.prepare(kernel, bias, stride, "gpu")
     rounded = convolutions.prepare(_rounded(kernel), bias, stride, "gpu")

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from pagjax.networks.convolutions.direct import Pad
+from pagjax.networks.convolutions.blocks import Pad, image_blocks, kernel_blocks
 
 # The order in which cuDNN wants kernels of images NHWC; HWIO ones are transposed at every step.
 _OHWI = (3, 0, 1, 2)
@@ -104,24 +104,16 @@ class Blocks:
     @classmethod
     def of(cls, kernel: Array, bias: Array, order: str = "HWIO", channels: int = 0) -> Blocks:
         """Lays out a kernel ``[7, 7, c, features]``, with zeros up to so many channels."""
-        depth, features = kernel.shape[2:]
-        even = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
-        laid = even.reshape(4, 2, 4, 2, depth, features).transpose(0, 2, 1, 3, 4, 5)
-        laid = laid.reshape(4, 4, 4 * depth, features)
-        laid = jnp.pad(laid, ((0, 0), (0, 0), (0, max(channels - 4 * depth, 0)), (0, 0)))
+        laid, _ = kernel_blocks(kernel)
+        laid = jnp.pad(laid, ((0, 0), (0, 0), (0, max(channels - laid.shape[2], 0)), (0, 0)))
         return cls(laid if order == "HWIO" else laid.transpose(_OHWI), bias, order)
 
     def __call__(self, x: Array) -> Array:
         """Images ``[n, h, w, c]`` to ``[n, ceil(h / 2), ceil(w / 2), features]``."""
-        n, height, width, depth = x.shape
-        x = x.astype(self.kernel.dtype)
-        x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
-        rows, columns = x.shape[1] // 2, x.shape[2] // 2
-        blocks = x.reshape(n, rows, 2, columns, 2, depth).transpose(0, 1, 3, 2, 4, 5)
-        blocks = blocks.reshape(n, rows, columns, 4 * depth)
-        missing = self.kernel.shape[self.order.index("I")] - 4 * depth
-        blocks = jnp.pad(blocks, ((0, 0), (0, 0), (0, 0), (0, missing)))
-        return Plain(self.kernel, self.bias, 1, (2, 1), self.order)(blocks)
+        laid = image_blocks(x.astype(self.kernel.dtype))
+        missing = self.kernel.shape[self.order.index("I")] - laid.shape[-1]
+        laid = jnp.pad(laid, ((0, 0), (0, 0), (0, 0), (0, missing)))
+        return Plain(self.kernel, self.bias, 1, (2, 1), self.order)(laid)
 
 
 def prepare(kernel: Array, bias: Array, stride: int, backend: str) -> Any:

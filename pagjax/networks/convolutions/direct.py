@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-Pad = tuple[int, int]
+from pagjax.networks.convolutions.blocks import Pad, kernel_blocks
 
 # The field's layouts: images NHWC, kernels HWIO, which is OIHW in PyTorch.
 _LAYOUTS = ("NHWC", "HWIO", "NHWC")
@@ -126,10 +126,7 @@ class Stem:
     @classmethod
     def of(cls, kernel: Array, bias: Array) -> Stem:
         """Lays out a kernel ``[7, 7, c, features]`` for both passes."""
-        channels, features = kernel.shape[2:]
-        even = jnp.pad(kernel, ((1, 0), (1, 0), (0, 0), (0, 0)))
-        laid = even.reshape(4, 2, 4, 2, channels, features).transpose(0, 2, 1, 3, 4, 5)
-        return cls(kernel, reverse(laid.reshape(4, 4, 4 * channels, features)), bias)
+        return cls(kernel, reverse(kernel_blocks(kernel)[0]), bias)
 
     def __call__(self, x: Array) -> Array:
         """Images ``[n, h, w, c]`` to ``[n, ceil(h / 2), ceil(w / 2), features]``."""

@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-Pad = tuple[int, int]
+from pagjax.networks.convolutions.blocks import Pad, image_blocks, kernel_blocks
+from pagjax.networks.convolutions.products import bits, dot, floats
 
 # The input is transposed in a loop of this many parts: outside one, XLA folds the transpose into
 # the product, which then takes three times as long.
@@ -85,18 +86,7 @@ def by_products(x: Array, kernel: Array, stride: int) -> Array:
         return _stride_one(x, kernel, (size // 2, size // 2))
     if size == 1:
         return _stride_one(x[:, ::2, ::2], kernel, (0, 0))
-    blocks = (size + 1) // 2
-    # An odd kernel over pixels is an even one over 2x2 blocks, with a row and a column of zeros.
-    low = blocks // 2
-    shift = 2 * low - size // 2
-    end = 2 * blocks - size - shift
-    even = jnp.pad(kernel, ((shift, end), (shift, end), (0, 0), (0, 0)))
-    even = even.reshape(blocks, 2, blocks, 2, *kernel.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
-    even = even.reshape(blocks, blocks, 4 * kernel.shape[2], kernel.shape[3])
-    n, h, w, c = x.shape
-    laid = x.reshape(n, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
-    laid = laid.reshape(n, h // 2, w // 2, 4 * c)
-    return _stride_one(laid, even, (low, blocks - 1 - low))
+    return _stride_one(image_blocks(x), *kernel_blocks(kernel))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -142,9 +132,9 @@ def _gradients_backward(
     pad: Pad, saved: tuple[Array, Array, Array], given: tuple[Array, Array]
 ) -> tuple[Array, Array, Array]:
     x, kernel, cotangent = saved
-    of_x, of_kernel = _gradients(*given, cotangent, pad)
+    of_x, kernel_blocks = _gradients(*given, cotangent, pad)
     of_cotangent = _stride_one(given[0], kernel, pad) + _stride_one(x, given[1], pad)
-    return of_x, of_kernel, of_cotangent.astype(cotangent.dtype)
+    return of_x, kernel_blocks, of_cotangent.astype(cotangent.dtype)
 
 
 _gradients.defvjp(_gradients_forward, _gradients_backward)
@@ -152,22 +142,22 @@ _gradients.defvjp(_gradients_forward, _gradients_backward)
 
 def _products(rows: list[Array], kernel: Array, like: Array) -> Array:
     matrices = kernel.reshape(kernel.shape[0], -1, kernel.shape[-1]).astype(like.dtype)
-    total = reduce(jnp.add, map(_dot, rows, matrices))
+    total = reduce(jnp.add, map(dot, rows, matrices))
     return total.astype(like.dtype).reshape(*like.shape[:3], kernel.shape[-1])
 
 
 def _contract_pixels(parts: Array, row: Array) -> Array:
     pieces = jnp.split(row, parts.shape[0])
-    return reduce(jnp.add, map(_dot, parts, pieces))
+    return reduce(jnp.add, map(dot, parts, pieces))
 
 
 def _rows(x: Array, size: int, pad: Pad) -> list[Array]:
     """For each row of the kernel, what its columns see: ``[n h w, size c]``."""
     n, h, w, c = x.shape
-    padded = jnp.pad(_bits(x), ((0, 0), pad, pad, (0, 0)))
+    padded = jnp.pad(bits(x), ((0, 0), pad, pad, (0, 0)))
     columns = jnp.concatenate([padded[:, :, j : j + w] for j in range(size)], axis=-1)
     return [
-        _floats(columns[:, i : i + h].reshape(n * h * w, size * c), x.dtype) for i in range(size)
+        floats(columns[:, i : i + h].reshape(n * h * w, size * c), x.dtype) for i in range(size)
     ]
 
 
@@ -176,19 +166,5 @@ def _transposed_parts(x: Array) -> Array:
     channels = x.shape[-1]
     pixels = x.size // channels
     parts = _PARTS if pixels % _PARTS == 0 else 1
-    split = _bits(x).reshape(parts, pixels // parts, channels)
-    return _floats(jax.lax.map(jnp.transpose, split), x.dtype)
-
-
-def _dot(left: Array, right: Array) -> Array:
-    wide = left.dtype if left.dtype == jnp.float64 else jnp.float32
-    return lax.dot(left, right, preferred_element_type=wide)
-
-
-def _bits(x: Array) -> Array:
-    """As integers, which XLA moves as they are; narrow floats it would widen and narrow again."""
-    return lax.bitcast_convert_type(x, f"uint{8 * x.dtype.itemsize}")
-
-
-def _floats(bits: Array, dtype: Any) -> Array:
-    return lax.bitcast_convert_type(bits, dtype)
+    split = bits(x).reshape(parts, pixels // parts, channels)
+    return floats(jax.lax.map(jnp.transpose, split), x.dtype)
