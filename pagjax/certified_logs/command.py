@@ -140,9 +140,12 @@ def _anchors(args: argparse.Namespace, sides: Sequence[Side]) -> None:
             told = reading.settings_of(side.path)
             own.append(anchors.Own(_summary(args, side, radii), told.num_draws, told.staged))
     _explain(args, anchors.told(own))
-    before, behind = {"latex": ("% ", ""), "markdown": ("**", "**")}.get(args.format, ("", ""))
+    heading = {
+        "latex": "\\bigskip\\noindent$\\sigma = {:g}$\\par\\smallskip\\noindent\n",
+        "markdown": "**sigma {:g}**\n\n",
+    }.get(args.format, "sigma {:g}\n\n")
     parts = [
-        f"{before}sigma {sigma:g}{behind}\n\n{_RENDER[args.format](table)}"
+        heading.format(sigma) + _RENDER[args.format](table)
         for sigma, table in anchors.tables_of(own)
     ]
     print("\n\n".join(parts))
