@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from pagjax.checkpoints import arrays, descriptions, digests, folders
+from pagjax.checkpoints import arrays, descriptions, digests, folders, packing
 from pagjax.checkpoints.errors import CheckpointError as CheckpointError
 from pagjax.io.files import atomic
 from pagjax.networks.base import Description
@@ -130,6 +130,7 @@ def _write(folder: Path, description: Description, values: dict[str, Any]) -> No
             _DESCRIPTION: ocp.args.JsonSave(description.to_json()),
         }
         checkpointer.save(folder, ocp.args.Composite(**items))
+    packing.pack(folder / _VARIABLES)
     for marker in folder.rglob("commit_success.txt"):
         marker.unlink()  # names this machine's folders, and a rename commits
 
