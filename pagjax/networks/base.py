@@ -65,7 +65,13 @@ class Description:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads them back."""
-        return {"format": FORMAT, **dataclasses.asdict(self), "origin": dict(self.origin)}
+        values = dataclasses.asdict(self)
+        return {
+            "format": FORMAT,
+            **values,
+            "config": self.config.to_json(),
+            "origin": dict(self.origin),
+        }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Description:

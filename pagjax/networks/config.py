@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from pagjax.wording.names import one_of
@@ -43,6 +43,8 @@ class ResNetConfig:
             2016b; WideResNet), and neither after the stem nor after a block.
         final_norm: whether a batch norm and a rectifier follow the last block; usually, and only,
             with `preactivation`.
+        antialias: whether convolutions of stride 2 in blocks see a blurred input (Zhang 2019), see
+            `pagjax.networks.convolutions.antialiasing`.
 
     Raises:
         ValueError: for values that are none of these, or do not go together.
@@ -66,6 +68,7 @@ class ResNetConfig:
     stride_on: StrideOn = "3x3"
     preactivation: bool = False
     final_norm: bool | None = None
+    antialias: bool = False
 
     def __post_init__(self) -> None:
         """Fills in the usual, so that equal networks have equal shapes, and refuses the rest."""
@@ -82,9 +85,14 @@ class ResNetConfig:
         _check_values(self)
         _check_together(self)
 
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values; what came later is left out where it says nothing, see `from_json`."""
+        values = asdict(self)
+        return values if self.antialias else {k: v for k, v in values.items() if k != "antialias"}
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ResNetConfig:
-        """From `dataclasses.asdict`'s values, with lists where JSON has no tuples.
+        """From `to_json`'s values, with lists where JSON has no tuples.
 
         Fields that are missing are the usual ones, so descriptions of any age can be read.
 
@@ -115,7 +123,7 @@ def _check_values(config: ResNetConfig) -> None:
         value = getattr(config, name)
         if not isinstance(value, str) or value not in allowed:
             raise ValueError(f"{name} {value!r}: {one_of(str(value), allowed)}")
-    for name in ("max_pool", "preactivation", "final_norm"):
+    for name in ("max_pool", "preactivation", "final_norm", "antialias"):
         if not isinstance(getattr(config, name), bool):
             raise ValueError(f"{name} {getattr(config, name)!r}: must be true or false")
     stages = config.stage_sizes
@@ -144,6 +152,8 @@ def _check_together(config: ResNetConfig) -> None:
         raise ValueError("final_norm without preactivation: the last block ends in a rectifier")
     if config.preactivation and config.shortcut.startswith("padding"):
         raise ValueError(f"shortcut {config.shortcut!r}: with preactivation choose a projection")
+    if config.antialias and config.shortcut.startswith("padding"):
+        raise ValueError(f"shortcut {config.shortcut!r}: with antialias choose a projection")
     first = config.width * (4 if config.block == "bottleneck" else 1)
     if config.shortcut.startswith("padding") and (config.stem_width or 0) > first:
         raise ValueError(f"stem_width {config.stem_width}: padding cannot make it {first}")

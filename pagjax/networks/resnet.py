@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from pagjax.networks.config import ResNetConfig as ResNetConfig
 from pagjax.networks.config import Stem as Stem
 from pagjax.networks.convolutions import forms as convolutions
 from pagjax.networks.convolutions import training as training_convolutions
+from pagjax.networks.convolutions.antialiasing import antialiased, blurred
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.rectifiers import rectify
 
@@ -43,6 +44,7 @@ class ConvNorm(nn.Module):
     stride: int = 1
     form: convolutions.Backend | None = None
     norm: bool = True
+    antialias: bool = False
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False, noise: Array | None = None) -> Array:
@@ -53,6 +55,9 @@ class ConvNorm(nn.Module):
                 return convolution(x)
             return convolution(x) + convolutions.linear(convolution)(noise)
         pad = (self.size // 2, self.size // 2)
+        convolve = training_convolutions.conv_general_dilated if train else None
+        if self._blurs():
+            convolve = antialiased(convolve or lax.conv_general_dilated)
         x = nn.Conv(
             self.features,
             (self.size, self.size),
@@ -61,13 +66,18 @@ class ConvNorm(nn.Module):
             use_bias=False,
             kernel_init=_he_normal,
             dtype=x.dtype,
-            conv_general_dilated=training_convolutions.conv_general_dilated if train else None,
+            conv_general_dilated=convolve,
             name="conv",
         )(x)
         return _batch_norm(train, x)(x) if self.norm else x
 
+    def _blurs(self) -> bool:
+        return self.antialias and self.stride == 2
+
     def _fold(self) -> convolutions.Prepared:
         kernel = self.variables["params"]["conv"]["kernel"]
+        if self._blurs():
+            kernel = blurred(kernel)
         if not self.norm:
             bias = jnp.zeros(kernel.shape[-1], kernel.dtype)
             return convolutions.prepare(kernel, bias, self.stride, self.form)
@@ -124,8 +134,8 @@ class Block(nn.Module):
             if index > 1:
                 y = _rectify(y, self.form)
             norm = index < len(layers) or not config.preactivation
-            layer = ConvNorm(features, size, stride, self.form, norm, name=f"layer{index}")
-            y = layer(y, train)
+            form, name = (self.form, norm, config.antialias), f"layer{index}"
+            y = ConvNorm(features, size, stride, *form, name=name)(y, train)
         if x.shape != y.shape:
             x = self._shortcut(projected, y.shape[-1], train)
         return x + y if config.preactivation else _rectify(x + y, self.form)
@@ -143,7 +153,8 @@ class Block(nn.Module):
         config = self.config
         if config.shortcut in ("projection", "projection_of_input"):
             norm = not config.preactivation
-            return ConvNorm(features, 1, self.stride, self.form, norm, name="shortcut")(x, train)
+            form = self.form, norm, config.antialias
+            return ConvNorm(features, 1, self.stride, *form, name="shortcut")(x, train)
         missing = features - x.shape[-1]
         low = missing // 2 if config.shortcut == "padding" else 0
         pads = ((0, 0), (0, 0), (0, 0), (low, missing - low))

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from pagjax.networks.base import BaseNetwork
 from pagjax.networks.config import ResNetConfig
+from pagjax.networks.convolutions.antialiasing import blurred
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.resnet import BATCH_NORM_EPSILON
 from pagjax.onnx_files import graph as layers
@@ -108,6 +110,16 @@ def _normalised(graph: Graph, x: Value, normalizer: Normalizer) -> tuple[Value, 
     return x._replace(name=name), back
 
 
+def _seen(
+    weights_and_bias: tuple[np.ndarray, np.ndarray], config: ResNetConfig, stride: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A convolution's arrays, with what its stride does to them."""
+    kernel, bias = weights_and_bias
+    if config.antialias and stride == 2:
+        kernel = np.asarray(blurred(jnp.asarray(kernel)))
+    return kernel, bias
+
+
 def _block(
     graph: Graph, x: Value, config: ResNetConfig, own: Arrays, stride: int
 ) -> tuple[Value, Back]:
@@ -124,10 +136,12 @@ def _block(
     for index, name in enumerate(names, start=1):
         if index > 1:
             y = _then(backs, layers.rectifier(graph, y))
-        y = _then(backs, layers.convolution(graph, y, own[name], stride if index == on else 1))
+        step = stride if index == on else 1
+        y = _then(backs, layers.convolution(graph, y, _seen(own[name], config, step), step))
     beside: tuple[Value, Back] | None = None
     if "shortcut" in own:
-        beside = layers.convolution(graph, projected, own["shortcut"], stride)
+        kernels = _seen(own["shortcut"], config, stride)
+        beside = layers.convolution(graph, projected, kernels, stride)
     elif x[1:] != y[1:]:
         missing = y.channels - x.channels
         low = missing // 2 if config.shortcut == "padding" else 0

@@ -36,7 +36,7 @@ class Settings:
         train_split, test_split: TFDS splits; folders of these names inside a folder.
         image_size: side in pixels of what the network sees.
         normalizer: name of the first layer, see `pagjax.networks.NORMALIZERS`.
-        stem, block, stage_sizes, width: see `pagjax.networks.ResNetConfig`.
+        stem, block, stage_sizes, width, antialias: see `pagjax.networks.ResNetConfig`.
         procedure: name of one of `pagjax.training.procedures.BY_NAME`.
         sigma: noise level of training, 0 for none.
         num_noise: noise draws of an image in a step, where the procedure takes several.
@@ -95,6 +95,7 @@ class Settings:
     block: Literal["basic", "bottleneck"] = "basic"
     stage_sizes: tuple[int, ...] = (1, 2, 2)
     width: int = 64
+    antialias: bool = False
     procedure: str = "gaussian"
     sigma: float = 0.0
     num_noise: int = 1
@@ -177,7 +178,8 @@ class Settings:
     @property
     def config(self) -> ResNetConfig:
         """The network's shape."""
-        return ResNetConfig(self.stem, self.block, self.stage_sizes, self.width)
+        shape = (self.stem, self.block, self.stage_sizes, self.width)
+        return ResNetConfig(*shape, antialias=self.antialias)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; `from_json` reads them back.
@@ -211,6 +213,7 @@ _LATER = {
     in (
         *("step_length", "mix_steps", "teacher", "teacher_draws", "num_targets", "statistics"),
         *("select_from", "select_draws", "least_share", "weigh_every", "weigh_draws"),
+        "antialias",
     )
 }
 

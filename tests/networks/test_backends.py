@@ -24,8 +24,9 @@ CONFIGS = {
     "resnet50": ResNetConfig("imagenet", "bottleneck", (1, 1), 4),
     "cifar": ResNetConfig("cifar", "basic", (1, 1), 6, "padding"),
     "preactivation": ResNetConfig("cifar", "basic", (1, 1), 6, preactivation=True),
+    "antialiased": ResNetConfig("cifar", "basic", (1, 1), 16, antialias=True),
 }
-SIZES = [(26, 37), (15, 16), (16, 13)]
+SIZES = [(26, 37), (15, 16), (16, 13), (14, 11)]
 BACKENDS = ["cpu", "gpu", "tpu", "amx"]
 
 

@@ -44,6 +44,7 @@ CONFIGS = {
     "preact-of-input": ResNetConfig(
         "cifar", "basic", (1, 1), 4, preactivation=True, shortcut="projection_of_input"
     ),
+    "antialiased": ResNetConfig("cifar", "basic", (1, 1), 4, antialias=True),
     "blocks": ResNetConfig("space_to_depth", "basic", (1, 1), 4),
     "blocks-of-4": ResNetConfig("space_to_depth_4", "basic", (1, 1), 4),
 }
