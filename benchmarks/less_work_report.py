@@ -235,25 +235,35 @@ def _joined(runs: Sequence[dict[str, np.ndarray]], name: str, last: bool = False
 def figure(rows: Sequence[dict[str, Any]]) -> bytes:
     """Logit, and each judge's transfer, against gradients; bars are 95% intervals."""
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     networks = list(dict.fromkeys(row["network"] for row in rows))
     judges = list(dict.fromkeys(row["judge"] for row in rows if "judge" in row))
     drawing = Figure(figsize=(5 * len(networks), 3.6 * (1 + len(judges))), layout="constrained")
+    recipes = list(dict.fromkeys(row["recipe"] for row in rows))
+    colours = {recipe: f"C{number}" for number, recipe in enumerate(recipes)}
     axes = drawing.subplots(1 + len(judges), len(networks), squeeze=False)
     for column, network in enumerate(networks):
         for line, judge in enumerate([None, *judges]):
             own = [row for row in rows if row["network"] == network]
             own = [row for row in own if row.get("judge") == (judge or own[0].get("judge"))]
-            _plot(axes[line, column], own, "transfer" if judge else "logit")
+            if not own:  # this judge was not asked about this network
+                axes[line, column].set_visible(False)
+                continue
+            _plot(axes[line, column], own, "transfer" if judge else "logit", colours)
             label = "smoothed target logit" if judge is None else f"{judge}\ncalls it the target"
             axes[line, column].set_ylabel(label)
             axes[line, column].set_title(network)
+    lines = [Line2D([], [], color=colour, marker="o", ms=3) for colour in colours.values()]
+    drawing.legend(lines, recipes, loc="outside lower center", ncols=len(recipes))
     buffer = io.BytesIO()
     drawing.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
 
 
-def _plot(axis: Any, rows: Sequence[dict[str, Any]], measured: str) -> None:
+def _plot(
+    axis: Any, rows: Sequence[dict[str, Any]], measured: str, colours: dict[str, str]
+) -> None:
     for recipe in dict.fromkeys(row["recipe"] for row in rows):
         points = [row for row in rows if row["recipe"] == recipe]
         values = np.array([row[measured] for row in points])
@@ -261,7 +271,6 @@ def _plot(axis: Any, rows: Sequence[dict[str, Any]], measured: str) -> None:
             [[row[f"{measured}_{end}"] for row in points] for end in ("low", "high")] - values
         )
         spent = [row["gradients"] for row in points]
-        axis.errorbar(spent, values, bars, marker="o", ms=3, capsize=2, label=recipe)
+        axis.errorbar(spent, values, bars, marker="o", ms=3, capsize=2, color=colours[recipe])
     axis.set_xscale("log")
     axis.set_xlabel("network gradients an image")
-    axis.legend(fontsize=8)
