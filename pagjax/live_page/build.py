@@ -24,7 +24,7 @@ PAGE, LIST = "index.html", "page.json"
 NETWORKS = "networks"
 _JUDGES = "-judge-"
 # Those whose steps the page's slider reaches.
-_PRESETS = ("paper", "fast")
+_PRESETS = ("paper", "fast", "draft")
 _TITLES = {
     "imagenette": "ten ImageNet classes, 128 pixels",
     "cifar10": "CIFAR-10, 32 pixels",

@@ -264,6 +264,10 @@ def test_presets_and_changes_on_the_way(live):
         assert page.get_attribute("#paper", "aria-pressed") == "true"
         assert page.input_value("#slider-draws") == "20"
         assert page.inner_text("#error-note") == "± standard error"
+        page.click("#draft")
+        assert page.get_attribute("#draft", "aria-pressed") == "true"
+        length = float(page.inner_text("#slider-stepSize + output"))
+        assert abs(float(page.input_value("#slider-stepSize")) ** 2 - length) < 0.1
         page.click("#fast")
         assert page.input_value("#slider-draws") == "2"
         _slide(page, "steps", 600)

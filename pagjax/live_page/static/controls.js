@@ -41,16 +41,18 @@ export function networks(family, chosen, toggle) {
 export function sliders(family, settings, change) {
   byId("sliders").replaceChildren(...SLIDERS.map(({ name, label, title, digits }) => {
     const row = Object.assign(document.createElement("div"), { className: "slider", title });
+    const { min, max, step, squared } = range(name, family);
+    const along = squared ? Math.sqrt : (value) => value;
+    const meant = (place) => (squared ? Math.max(min, place * place) : place);
     const input = Object.assign(document.createElement("input"), {
-      type: "range", id: `slider-${name}`, ...Object.fromEntries(Object.entries(range(name, family)).map(
-        ([key, value]) => [key, String(key === "min" ? Math.floor(value / range(name, family).step) * range(name, family).step : value)])),
+      type: "range", id: `slider-${name}`, min: String(Math.floor(along(min) / step) * step), max: String(along(max)), step: String(step),
     });
-    input.value = String(settings[name]);
+    input.value = String(along(settings[name]));
     const text = Object.assign(document.createElement("label"), { htmlFor: input.id, textContent: label });
     const output = Object.assign(document.createElement("output"), { textContent: settings[name].toFixed(digits) });
     input.addEventListener("input", () => {
-      output.textContent = Number(input.value).toFixed(digits);
-      change(name, Number(input.value));
+      output.textContent = meant(Number(input.value)).toFixed(digits);
+      change(name, meant(Number(input.value)));
     });
     row.append(text, input, output);
     return row;

@@ -1,13 +1,13 @@
 // What a visitor is to be told of the settings, and of failures.
 
 import { byId } from "./controls.js";
-import { forLoop, presetOf } from "./settings.js";
+import { forLoop, PRESETS, presetOf } from "./settings.js";
 
 /** What presets, sigma and the error bars of these settings are to be told of. */
 export function hints(settings, family, chosen) {
   const networkOf = (name) => family.networks.find((one) => one.name === name);
   const name = presetOf(settings, family);
-  for (const one of ["fast", "paper"]) byId(one).setAttribute("aria-pressed", String(one === name));
+  for (const one of PRESETS) byId(one).setAttribute("aria-pressed", String(one === name));
   const noisy = chosen.filter(({ sigma }) => sigma > 0);
   const others = noisy.filter(({ name: own }) => Math.abs(networkOf(own).sigma - settings.sigma) > 1e-6);
   byId("sigma-hint").classList.toggle("warns", others.length > 0);

@@ -9,12 +9,15 @@ export const SLIDERS = [
   { name: "sigma", label: "sigma", title: "Noise level", digits: 2 },
 ];
 
+export const PRESETS = ["draft", "fast", "paper"];
+
+/** What a slider reaches; where squared, it is the root that goes evenly along it. */
 export function range(name, family) {
   const scale = family.size / 224;
   const usual = family.presets.paper;
   return {
     epsilon: { min: 0.5 * scale, max: 2 * usual.epsilon, step: 0.1 },
-    stepSize: { min: 0.05 * scale, max: 12 * scale, step: 0.01 },
+    stepSize: { min: 0.05 * scale, max: 120 * scale, step: 0.01, squared: true },
     draws: { min: 1, max: 40, step: 1 },
     steps: { min: 10, max: 600, step: 10 },
     sigma: { min: 0, max: 1.5, step: 0.05 },
@@ -36,7 +39,7 @@ export function preset(family, name) {
 
 /** Which preset settings are, if they are one. */
 export function presetOf(settings, family) {
-  return ["fast", "paper"].find((name) => Object.entries(preset(family, name))
+  return PRESETS.find((name) => Object.entries(preset(family, name))
     .every(([key, value]) => (typeof value === "number"
       ? Math.abs(value - settings[key]) < 0.006 : value === settings[key]))) ?? null;
 }

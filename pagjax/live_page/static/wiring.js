@@ -16,6 +16,7 @@ export function wire(does, brush) {
   on("file", () => { does.useOwn(byId("file").files[0], "the file"); byId("file").value = ""; }, "change");
   on("webcam", () => webcam((blob) => does.useOwn(blob, "webcam")));
   on("family", () => does.useFamily(byId("family").value), "change");
+  on("draft", () => does.usePreset("draft"));
   on("fast", () => does.usePreset("fast"));
   on("paper", () => does.usePreset("paper"));
   for (const name of ["seed", "momentum"]) {
