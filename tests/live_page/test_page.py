@@ -84,8 +84,9 @@ def test_a_visit(live, tmp_path, capsys, monkeypatch):
         start = np.asarray(Image.open(io.BytesIO(_picture())))
         assert (_now(page)[..., :3] == start).all()
         # Every slider is heard, and the page says so where sigma is nobody's.
-        for name, value in {"epsilon": 1.9, "stepSize": 0.3, "steps": 20, "draws": 3}.items():
-            _slide(page, name, value)
+        for name, value in {"epsilon": 1.9, "stepSize": 0.25, "steps": 20, "draws": 3}.items():
+            # Along the slider of step lengths it is their root that goes evenly.
+            _slide(page, name, value**0.5 if name == "stepSize" else value)
             assert f"{name}={value:g}" in page.evaluate("location.hash")
         _slide(page, "sigma", 0.4)
         assert "No chosen network was trained at sigma 0.4" in page.inner_text("#sigma-hint")
@@ -135,7 +136,7 @@ def test_a_visit(live, tmp_path, capsys, monkeypatch):
     assert np.linalg.norm(offset) <= 1.9001
     job = json.loads((out / "record.json").read_text())["job"]
     recipe = ("epsilon", "step_size", "num_steps", "num_samples", "sigma")
-    assert [job[name] for name in recipe] == [1.9, 0.3, 20, 3, 0.25]
+    assert [job[name] for name in recipe] == [1.9, 0.25, 20, 3, 0.25]
     # In the same direction, as far as noise lets them.
     theirs = (now[..., :3] - start) / 255
     cosine = (theirs * offset).sum() / np.linalg.norm(theirs) / np.linalg.norm(offset)
