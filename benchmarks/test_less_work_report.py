@@ -88,3 +88,11 @@ def test_a_sheet_shows_pictures_of_every_batch():
     parts = report.sheet([("paper", first), ("paper", rest)])
     assert parts == report.sheet([("paper", whole)])
     assert parts != report.sheet([("paper", first)])
+
+
+def test_the_figure_leaves_out_a_judge_that_was_not_asked():
+    row = {"gradients": 100, "logit": 2.0, "logit_low": 1.0, "logit_high": 3.0, "recipe": "fast"}
+    shares = {"transfer": 0.5, "transfer_low": 0.2, "transfer_high": 0.8}
+    asked = {**row, **shares, "network": "a", "judge": "robust"}
+    png = report.figure([asked, {**row, "network": "b"}])
+    assert png.startswith(b"\x89PNG")

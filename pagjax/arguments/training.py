@@ -17,8 +17,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "block": "basic or bottleneck",
         "stage_sizes": "blocks of each stage (default: 1 2 2)",
         "width": "channels of the first stage",
-        "antialias": "strides of blocks see a blurred input (Zhang 2019), which takes grain out of "
-        "pictures",
+        "antialias": "strides of blocks see a blurred input (Zhang 2019): less grain in pictures",
         "init": "checkpoint to start from: a shipped name, or a folder",
     },
     "procedure": {

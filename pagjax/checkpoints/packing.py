@@ -22,6 +22,8 @@ _NEW = "packed"
 def pack(folder: Path) -> None:
     """Writes the arrays of a folder anew, smaller; their values and all other files stay.
 
+    Arrays in another format than Orbax's usual one, Zarr 2, are left as they are.
+
     Args:
         folder: to which Orbax wrote a tree, and which nobody else reads or writes meanwhile.
 
@@ -35,9 +37,10 @@ def pack(folder: Path) -> None:
     context = tensorstore.Context()
     source, memory = _database(folder), {"driver": "memory"}
     found = tensorstore.KvStore.open(source, context=context).result()
-    names = [
-        k.decode().removesuffix(_HEADER) for k in found.list().result() if k.endswith(b"zarray")
-    ]
+    keys = [key.decode() for key in found.list().result()]
+    names = [key.removesuffix(_HEADER) for key in keys if key.endswith(_HEADER)]
+    if not names or any(key.endswith("/zarr.json") for key in keys):
+        return  # written by an Orbax of another format
     for name in names:
         old = tensorstore.open(
             {"driver": "zarr", "kvstore": {**source, "path": f"{name}/"}}, context=context

@@ -134,8 +134,10 @@ class Block(nn.Module):
             if index > 1:
                 y = _rectify(y, self.form)
             norm = index < len(layers) or not config.preactivation
-            form, name = (self.form, norm, config.antialias), f"layer{index}"
-            y = ConvNorm(features, size, stride, *form, name=name)(y, train)
+            layer = ConvNorm(
+                features, size, stride, self.form, norm, config.antialias, name=f"layer{index}"
+            )
+            y = layer(y, train)
         if x.shape != y.shape:
             x = self._shortcut(projected, y.shape[-1], train)
         return x + y if config.preactivation else _rectify(x + y, self.form)
@@ -153,8 +155,10 @@ class Block(nn.Module):
         config = self.config
         if config.shortcut in ("projection", "projection_of_input"):
             norm = not config.preactivation
-            form = self.form, norm, config.antialias
-            return ConvNorm(features, 1, self.stride, *form, name="shortcut")(x, train)
+            layer = ConvNorm(
+                features, 1, self.stride, self.form, norm, config.antialias, name="shortcut"
+            )
+            return layer(x, train)
         missing = features - x.shape[-1]
         low = missing // 2 if config.shortcut == "padding" else 0
         pads = ((0, 0), (0, 0), (0, 0), (low, missing - low))

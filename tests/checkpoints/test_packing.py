@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
+import tensorstore
 
 from pagjax.checkpoints import arrays, packing
 
@@ -40,6 +41,21 @@ def test_values_stay_and_orbax_reads_them(tmp_path):
         for found in (theirs, ours[name]):
             assert np.asarray(found).dtype == leaf.dtype
             np.testing.assert_array_equal(np.asarray(found), leaf)
+
+
+def test_another_format_is_left_as_it_is(tmp_path):
+    folder = tmp_path / "tree"
+    database = {"driver": "ocdbt", "base": {"driver": "file", "path": f"{folder}/"}}
+    array = tensorstore.open(
+        {"driver": "zarr3", "kvstore": {**database, "path": "a/"}},
+        create=True,
+        dtype=np.float32,
+        shape=[3],
+    ).result()
+    array.write(np.arange(3, dtype=np.float32)).result()
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    packing.pack(folder)
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
 
 
 def _bytes(folder):

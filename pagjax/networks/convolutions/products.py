@@ -33,6 +33,26 @@ def bits(x: Array) -> Array:
     return lax.bitcast_convert_type(x, f"uint{8 * x.dtype.itemsize}")
 
 
+def columns(x: Array, size: int, pad: tuple[int, int]) -> Array:
+    """The neighbouring columns of each pixel laid into channels, as `bits`.
+
+    Args:
+        x: shape ``[n, h, w, c]``.
+        size: how many columns, one more than `pad` sums to.
+        pad: rows and columns of zeros before and after.
+
+    Returns:
+        Shape ``[n, h + size - 1, w, size c]``, integers of the width of `x`'s numbers.
+
+    Example:
+        >>> columns(jnp.ones((1, 4, 6, 2)), 3, (1, 1)).shape
+        (1, 6, 6, 6)
+    """
+    padded = jnp.pad(bits(x), ((0, 0), pad, pad, (0, 0)))
+    width = x.shape[2]
+    return jnp.concatenate([padded[:, :, j : j + width] for j in range(size)], axis=-1)
+
+
 def floats(bits: Array, dtype: Any) -> Array:
     """What `bits` had made integers."""
     return lax.bitcast_convert_type(bits, dtype)

@@ -18,7 +18,7 @@ from jax import Array
 
 from pagjax.networks.convolutions.blocks import Pad, image_blocks, kernel_blocks
 from pagjax.networks.convolutions.direct import reverse
-from pagjax.networks.convolutions.products import bits, dot, floats
+from pagjax.networks.convolutions.products import columns, dot, floats
 
 # With no more features than this one product of all rows is faster than one of each.
 _FEW_FEATURES = 256
@@ -77,8 +77,7 @@ def _convolve(x: Array, forward: Array, backward: Array, pad: Pad) -> Array:
     del backward  # for the gradient alone
     size, _, channels, features = forward.shape
     n, height, width, _ = x.shape
-    padded = jnp.pad(bits(x), ((0, 0), pad, pad, (0, 0)))
-    columns = jnp.concatenate([padded[:, :, j : j + width] for j in range(size)], axis=-1)
+    seen = columns(x, size, pad)
 
     def product(laid: Array, kernel: Array) -> Array:
         depth, features = kernel.shape
@@ -86,10 +85,10 @@ def _convolve(x: Array, forward: Array, backward: Array, pad: Pad) -> Array:
 
     if features <= _FEW_FEATURES:
         kernel = forward.transpose(1, 2, 0, 3).reshape(size * channels, size * features)
-        y = product(columns, kernel).reshape(n, -1, width, size, features)
+        y = product(seen, kernel).reshape(n, -1, width, size, features)
         return reduce(jnp.add, [y[:, i : i + height, :, i] for i in range(size)])
     rows = forward.reshape(size, size * channels, features)
-    return reduce(jnp.add, [product(columns[:, i : i + height], row) for i, row in enumerate(rows)])
+    return reduce(jnp.add, [product(seen[:, i : i + height], row) for i, row in enumerate(rows)])
 
 
 def _forward(

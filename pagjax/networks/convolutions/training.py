@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from pagjax.networks.convolutions.blocks import Pad, image_blocks, kernel_blocks
-from pagjax.networks.convolutions.products import bits, dot, floats
+from pagjax.networks.convolutions.products import bits, columns, dot, floats
 
 # The input is transposed in a loop of this many parts: outside one, XLA folds the transpose into
 # the product, which then takes three times as long.
@@ -154,11 +154,8 @@ def _contract_pixels(parts: Array, row: Array) -> Array:
 def _rows(x: Array, size: int, pad: Pad) -> list[Array]:
     """For each row of the kernel, what its columns see: ``[n h w, size c]``."""
     n, h, w, c = x.shape
-    padded = jnp.pad(bits(x), ((0, 0), pad, pad, (0, 0)))
-    columns = jnp.concatenate([padded[:, :, j : j + w] for j in range(size)], axis=-1)
-    return [
-        floats(columns[:, i : i + h].reshape(n * h * w, size * c), x.dtype) for i in range(size)
-    ]
+    seen = columns(x, size, pad)
+    return [floats(seen[:, i : i + h].reshape(n * h * w, size * c), x.dtype) for i in range(size)]
 
 
 def _transposed_parts(x: Array) -> Array:
