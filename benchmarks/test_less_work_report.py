@@ -90,9 +90,12 @@ def test_a_sheet_shows_pictures_of_every_batch():
     assert parts != report.sheet([("paper", first)])
 
 
-def test_the_figure_leaves_out_a_judge_that_was_not_asked():
+def test_the_figure_leaves_out_a_judge_that_was_not_asked(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(report, "_plot", lambda _, rows, *others: drawn.append(len(rows)))
     row = {"gradients": 100, "logit": 2.0, "logit_low": 1.0, "logit_high": 3.0, "recipe": "fast"}
     shares = {"transfer": 0.5, "transfer_low": 0.2, "transfer_high": 0.8}
     asked = {**row, **shares, "network": "a", "judge": "robust"}
     png = report.figure([asked, {**row, "network": "b"}])
     assert png.startswith(b"\x89PNG")
+    assert drawn == [1, 1, 1]  # two logits, and one judge of one network
