@@ -117,10 +117,11 @@ def pagjax_worker(args: argparse.Namespace) -> dict[str, Any]:
 
     from pagjax.certification.sampling import DrawStream
     from pagjax.certification.votes import count_votes
-    from pagjax.core.mesh import make_mesh, place, use_cores
+    from pagjax.core.mesh import make_mesh, place
     from pagjax.core.outputs import vote
+    from pagjax.jobs import environment
 
-    use_cores()
+    environment.before_computing()
     mesh = make_mesh(1, args.num_draws)
     network = networks.base(args.network, np.load(args.folder / "weights.npz"))
     logits_fn = place(network.logits_fn, mesh)

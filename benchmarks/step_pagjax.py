@@ -32,6 +32,7 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     from pagjax.core.projections import ball_then_box
     from pagjax.core.recipe import Recipe
     from pagjax.core.targeted import targeted_pgd
+    from pagjax.jobs import environment
 
     kind, precision = args.worker.split(":")
     on_gpu = args.device == "gpu"
@@ -40,6 +41,7 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     folder = Path(args.folder)
     if kind == "loop":
         meshes.use_cores()
+        environment.compile_quickly()
     logits_fn = network(folder, args, kind == "naive", precision)
     problem = np.load(folder / "problem.npz")
     images, noise = jnp.asarray(problem["images"]), jnp.asarray(problem["noise"])

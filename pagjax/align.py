@@ -122,11 +122,11 @@ def run(args: argparse.Namespace) -> int:
     from pagjax.comparison import places
     from pagjax.comparison.compare import compare
     from pagjax.comparison.settings import Comparison
-    from pagjax.core.mesh import use_cores
+    from pagjax.jobs import environment
 
     given = dict(vars(args))
     out, overwrite = given.pop("out"), given.pop("overwrite")
-    use_cores()
+    environment.before_computing()
     summaries, skipped = compare(Comparison(**given), out, overwrite=overwrite)
     print(table(summaries, args.count))
     for why in dict.fromkeys(skipped):

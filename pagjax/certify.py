@@ -41,13 +41,12 @@ def run(args: argparse.Namespace) -> int:
     from pagjax import checkpoints
     from pagjax.certified_logs import filling
     from pagjax.certified_logs.job import check_draws
-    from pagjax.core.mesh import use_cores
     from pagjax.io.data.class_folders import Classes
     from pagjax.io.data.labelled_images import open_data
     from pagjax.jobs import environment, processes
     from pagjax.jobs.errors import JobError
 
-    use_cores()
+    environment.before_computing()
     processes.start(args.coordinator, args.num_processes, args.process_id)
     environment.prepare()
     network = checkpoints.load(args.checkpoint, precision=args.precision)

@@ -37,11 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.core.mesh import use_cores
-    from pagjax.jobs import processes
+    from pagjax.jobs import environment, processes
     from pagjax.synthesis import run_records
 
-    use_cores()
+    environment.before_computing()
     processes.start(args.coordinator, args.num_processes, args.process_id)
     repeated = None if args.repeat is None else run_records.read(args.repeat)
     processes.from_first(lambda: _check_output(args, repeated))

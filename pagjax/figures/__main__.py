@@ -172,14 +172,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, wanted: Sequence[Figure], argv: Sequence[str]) -> int:
     """Makes the figures and the page; returns the exit status."""
-    from pagjax.core.mesh import use_cores
     from pagjax.figures import places
-    from pagjax.jobs import processes
+    from pagjax.jobs import environment, processes
     from pagjax.synthesis import certified
 
     if args.certify is not None:
         certified.check_draws(args.certify)
-    use_cores()
+    environment.before_computing()
     processes.start(args.coordinator, args.num_processes, args.process_id)
     processes.from_first(lambda: places.begin(args.out, inputs_of(args)))
     with processes.locked(args.out):

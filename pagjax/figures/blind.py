@@ -26,13 +26,12 @@ def run(args: argparse.Namespace, sigma: float, argv: Sequence[str]) -> int:
         sigma: noise level of the SmoothAdv network.
         argv: the command's words, for the record.
     """
-    from pagjax.core.mesh import use_cores
     from pagjax.figures import places
-    from pagjax.jobs import processes
+    from pagjax.jobs import environment, processes
 
     if args.answers:
         return _tell_answers(args)
-    use_cores()
+    environment.before_computing()
     processes.start(args.coordinator, args.num_processes, args.process_id)
     processes.from_first(lambda: places.begin(args.out, inputs_of(args)))
     with processes.locked(args.out):

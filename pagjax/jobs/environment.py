@@ -5,15 +5,25 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib import metadata
+from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
 import jax
 
+from pagjax.core.mesh import use_cores
 from pagjax.jobs.memory import keep_freed_memory
 
 _PACKAGES = ("pagjax", "jax", "jaxlib", "flax", "numpy", "pillow")
+
+
+_LEVEL = "--xla_backend_optimization_level"
+
+
+def before_computing() -> None:
+    """Makes every core a device and programs quick to compile; before anything asks for devices."""
+    use_cores()
+    compile_quickly()
 
 
 def prepare() -> None:
@@ -28,6 +38,33 @@ def prepare() -> None:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         jax.config.update("jax_compilation_cache_dir", str(Path(base) / "pagjax" / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def compile_quickly() -> None:
+    """Programs for CPUs in two thirds of the time, as fast as others; before the first computation.
+
+    Sets XLA's level of optimisation to 1 (0 makes slow programs) in this process's ``XLA_FLAGS``,
+    unless they name one. Nothing is changed where there may be a GPU or a TPU.
+
+    Example:
+        >>> compile_quickly()
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _LEVEL not in flags and _only_cpus():
+        os.environ["XLA_FLAGS"] = f"{flags} {_LEVEL}=1".strip()
+
+
+def _only_cpus() -> bool:
+    """Whether JAX has nothing else, without asking it, which would start it."""
+    if _platforms() == "cpu":
+        return True
+    plugins = metadata.entry_points(group="jax_plugins")
+    return not plugins and not any(map(util.find_spec, ("jax_plugins", "libtpu")))
+
+
+def _platforms() -> str | None:
+    """What ``JAX_PLATFORMS`` or the user's own code allows, None where that is everything."""
+    return getattr(jax.config, "jax_platforms", None)
 
 
 def describe() -> dict[str, Any]:

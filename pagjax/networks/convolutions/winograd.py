@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.custom_batching import custom_vmap
 
@@ -169,9 +170,10 @@ def _whole_batch(stride: int, which: int, extents: tuple[int, ...]) -> custom_vm
 
 def transform_kernel(kernel: Array, filtering: Filtering) -> Array:
     """A kernel ``[taps, taps, c, features]`` at all positions, ``[positions^2, c, features]``."""
-    rows = jnp.stack(_sums(filtering.kernel, list(kernel)))
-    both = jnp.stack(_sums(filtering.kernel, [rows[:, j] for j in range(rows.shape[1])]), axis=1)
-    return both.reshape(-1, *kernel.shape[2:])
+    # One product for both axes: of sums, whole networks would be long to compile.
+    both = np.kron(filtering.kernel, filtering.kernel).astype(kernel.dtype)
+    taps = kernel.reshape(both.shape[1], -1)
+    return jnp.dot(both, taps, precision="highest").reshape(-1, *kernel.shape[2:])
 
 
 def convolve(x: Array, kernel: Array, filtering: Filtering, extents: tuple[int, ...]) -> Array:

@@ -1,0 +1,63 @@
+"""What commands say to JAX before it starts, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LEVEL = "--xla_backend_optimization_level"
+# What JAX hands to the compiler, which reads the flags once, when it is first needed.
+LEVEL_IN_USE = """
+import jax
+from jaxlib import xla_client
+from pagjax.jobs import environment
+environment.before_computing()
+jax.block_until_ready(jax.numpy.ones(3) + 1)
+options = xla_client.CompileOptions().executable_build_options.debug_options
+print(options.xla_backend_optimization_level)
+"""
+
+
+def level_in_use(flags: str, platforms: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", LEVEL_IN_USE],
+        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": platforms},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize(("flags", "level"), [("", 1), (f"{LEVEL}=2", 2)])
+def test_programs_for_cpus_are_compiled_quickly_unless_the_user_says_how(flags, level):
+    assert level_in_use(flags, "cpu") == level
+
+
+def test_where_there_may_be_an_accelerator_programs_are_compiled_as_ever(monkeypatch):
+    from pagjax.jobs import environment
+
+    monkeypatch.setenv("XLA_FLAGS", "")
+    monkeypatch.setattr(environment, "_only_cpus", lambda: False)
+    environment.compile_quickly()
+    assert os.environ["XLA_FLAGS"] == ""
+    monkeypatch.setattr(environment, "_only_cpus", lambda: True)
+    environment.compile_quickly()
+    environment.compile_quickly()
+    assert os.environ["XLA_FLAGS"] == f"{LEVEL}=1"
+
+
+def test_a_plugin_may_be_an_accelerator(monkeypatch):
+    from pagjax.jobs import environment
+
+    monkeypatch.setattr(environment, "_platforms", lambda: None)
+    monkeypatch.setattr(environment.metadata, "entry_points", lambda group: [group])
+    assert not environment._only_cpus()
+    monkeypatch.setattr(environment, "_platforms", lambda: "cpu")
+    assert environment._only_cpus()
