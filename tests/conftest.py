@@ -8,12 +8,16 @@ from pathlib import Path
 import jax
 import pytest
 
+from pagjax.jobs import environment
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "allow")
 # Whichever test comes first; the commands' own choice is tested in processes of their own.
 jax.config.update("jax_num_cpu_devices", 1)
+# As the commands do.
+environment.compile_quickly()
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ _SMALLER = {
     "num_estimation=1000": "num_estimation=100",
 }
 # Programs that run once are quicker to compile than to optimise; nothing below looks at numbers.
-_COMPILER = "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
+_COMPILER = "--xla_llvm_disable_expensive_passes=true"
 
 
 def test_what_is_made_smaller_is_there():
