@@ -220,9 +220,9 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
             f"| {', '.join(row['collectives']) or 'none'} "
             f"| {repeated * row['bytes_on_chip_too'] / 1e9:.2f} GB "
             f"| {flop / 1e9:.0f}e9 / {peaks[0]} = "
-            f"{1e3 * arithmetic:.2f} ms | {size / 1e9:.2f} / {peaks[1]} = "
-            f"{1e3 * memory:.2f} ms "
-            f"| {STEPS * max(arithmetic, memory) / row['pictures']:.2f} s |"
+            f"{1e3 * arithmetic:.3g} ms | {size / 1e9:.3g} / {peaks[1]} = "
+            f"{1e3 * memory:.3g} ms "
+            f"| {STEPS * max(arithmetic, memory) / row['pictures']:.2g} s |"
         )
     return lines
 
