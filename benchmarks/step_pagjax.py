@@ -39,9 +39,9 @@ def programs(args: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     if on_gpu and precision == "float32":  # a GPU's default for float32 is TF32
         jax.config.update("jax_default_matmul_precision", "highest")
     folder = Path(args.folder)
+    environment.compile_quickly()
     if kind == "loop":
         meshes.use_cores()
-        environment.compile_quickly()
     logits_fn = network(folder, args, kind == "naive", precision)
     problem = np.load(folder / "problem.npz")
     images, noise = jnp.asarray(problem["images"]), jnp.asarray(problem["noise"])

@@ -15,8 +15,6 @@ from pagjax.core.mesh import use_cores
 from pagjax.jobs.memory import keep_freed_memory
 
 _PACKAGES = ("pagjax", "jax", "jaxlib", "flax", "numpy", "pillow")
-
-
 _LEVEL = "--xla_backend_optimization_level"
 
 

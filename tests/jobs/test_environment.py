@@ -15,29 +15,45 @@ LEVEL = "--xla_backend_optimization_level"
 LEVEL_IN_USE = """
 import jax
 from jaxlib import xla_client
-from pagjax.jobs import environment
-environment.before_computing()
+{begin}
 jax.block_until_ready(jax.numpy.ones(3) + 1)
 options = xla_client.CompileOptions().executable_build_options.debug_options
 print(options.xla_backend_optimization_level)
 """
 
 
-def level_in_use(flags: str, platforms: str) -> int:
+BEGIN = "from pagjax.jobs import environment; environment.before_computing()"
+
+
+def level_in_use(begin: str, flags: str, folder: Path = ROOT) -> int:
     done = subprocess.run(
-        [sys.executable, "-c", LEVEL_IN_USE],
-        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": platforms},
-        cwd=ROOT,
+        [sys.executable, "-c", LEVEL_IN_USE.format(begin=begin)],
+        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)},
+        cwd=folder,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    return int(done.stdout)
+    return int(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.parametrize(("flags", "level"), [("", 1), (f"{LEVEL}=2", 2)])
 def test_programs_for_cpus_are_compiled_quickly_unless_the_user_says_how(flags, level):
-    assert level_in_use(flags, "cpu") == level
+    assert level_in_use(BEGIN, flags) == level
+
+
+@pytest.mark.parametrize(
+    ("door", "arguments"),
+    [
+        ("synthesize", "--checkpoint nowhere --images a.png --targets 0 --out out"),
+        ("certify", "--checkpoint nowhere --data cifar10 --out out"),
+        ("align", "--networks nowhere --out out"),
+        ("figures.__main__", "2 --out out --images nowhere"),
+    ],
+)
+def test_a_door_says_so_before_it_asks_for_devices(door, arguments, tmp_path):
+    begin = f"import pagjax.{door} as door; assert door.main({arguments.split()})"
+    assert level_in_use(begin, "", tmp_path) == 1
 
 
 def test_where_there_may_be_an_accelerator_programs_are_compiled_as_ever(monkeypatch):
