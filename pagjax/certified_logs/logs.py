@@ -106,6 +106,8 @@ def read(path: Path) -> Log:
     Raises:
         LogError: if it is none, naming the line.
     """
+    if path.is_dir():
+        raise LogError(f"{path}: a folder; name a log in it")
     try:
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)

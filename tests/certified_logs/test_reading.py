@@ -206,6 +206,12 @@ def test_what_cannot_be_told_is_refused_in_one_line(tmp_path, capsys, text, told
     assert "log.tsv" in err
 
 
+def test_a_folder_is_no_log(tmp_path, capsys):
+    status, out, err = _report(tmp_path, capsys)
+    assert (status, out) == (command.EXIT_REFUSED, "")
+    assert err == f"error: {tmp_path}: a folder; name a log in it\n"
+
+
 def test_a_log_begun_twice_is_counted_once(tmp_path, capsys):
     status, out, err = _report(_read(tmp_path, CANONICAL * 2), capsys, "--format", "csv")
     assert status == command.EXIT_SOME_SKIPPED

@@ -236,6 +236,13 @@ def test_without_the_reader_of_tfds_folders_are_read(monkeypatch, tmp_path, miss
     assert labels_of(opened(tmp_path / "own")) == ["cat", "dog"]
 
 
+def test_a_folder_without_prepared_data_is_told_from_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(DataError, match=r"no such folder \(`data_dir`\)"):
+        open_data("cifar10", "test", 32, tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"(?s)no files in a format .*\nprepare it once"):
+        open_data("cifar10", "test", 32, tmp_path)
+
+
 def test_tfds_wordnet_ids_are_matched_to_names_or_ids():
     names = tuple(name for name, _ in IMAGENETTE.values())
     own = Classes(names, tuple(IMAGENETTE))

@@ -51,6 +51,11 @@ def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | 
         said = (str(error).splitlines() or [type(error).__name__])[0]
         if said.startswith("Unknown split"):
             raise DataError(f"{name}: {said} (pass `split`)") from error
+        is_local = data_dir is not None and "://" not in str(data_dir)
+        if is_local and not Path(str(data_dir)).expanduser().is_dir():
+            raise DataError(f"{data_dir}: no such folder (`data_dir`)") from error
+        if "file format" in said:
+            said = "no files in a format that is read image by image (array_record)"
         raise DataError(
             f"{name} ({split}) is not ready in {where}: {said}\n"
             f'prepare it once with `python -c "import tensorflow_datasets as tfds; '
