@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Certifies what the arguments say; returns the exit status."""
     from pagjax import checkpoints
-    from pagjax.certified_logs import filling
+    from pagjax.certified_logs import filling, resuming
     from pagjax.certified_logs.job import check_draws
     from pagjax.io.data.class_folders import Classes
     from pagjax.io.data.labelled_images import open_data
@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         class_name=args.class_name,
         preprocessing=jobs_planned[0].preprocessing,
     )
+    data = resuming.numbered(data, _begun(args, [job.sigma for job in jobs_planned]))
     wanted = range(0, len(data), args.stride)[: args.limit]
     damaged = data.damaged(wanted)
     if len(damaged) == len(wanted):
@@ -120,14 +121,20 @@ def _preprocessing(
     args: argparse.Namespace, network: BaseNetwork, sigmas: Sequence[float]
 ) -> Preprocessing:
     """What was asked for, else what the logs were begun with, else what suits the network."""
-    from pagjax.certified_logs import overwriting, resuming
+    from pagjax.certified_logs import resuming
 
     if args.preprocessing is not None:
         chosen: Preprocessing = args.preprocessing
         return chosen
+    return resuming.preprocessing_for(network, _begun(args, sigmas))
+
+
+def _begun(args: argparse.Namespace, sigmas: Sequence[float]) -> list[Path]:
+    """Where logs lie that this command would go on with."""
+    from pagjax.certified_logs import overwriting
+
     logs = [_log(args, sigma) for sigma in sigmas]
-    begun = [overwriting.being_made(log) if args.overwrite else log for log in logs]
-    return resuming.preprocessing_for(network, begun)
+    return [overwriting.being_made(log) if args.overwrite else log for log in logs]
 
 
 def _plan(args: argparse.Namespace, network: BaseNetwork) -> list[LogJob]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pagjax.certified_logs import logs, sense, settings
 from pagjax.certified_logs.job import LogJob
+from pagjax.io.data import identity, published_order
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files import atomic
 from pagjax.io.pictures.images import Preprocessing
@@ -28,6 +29,15 @@ def preprocessing_for(network: BaseNetwork, logs: Sequence[Path]) -> Preprocessi
     usual: Preprocessing = "cohen" if of_imagenet else "cover"
     begun = map(preprocessing_of, logs)
     return next((how for how in begun if how is not None), usual)
+
+
+def numbered(data: LabelledImages, logs: Sequence[Path]) -> LabelledImages:
+    """Images by their published numbers, unless a log was begun by those that they came with."""
+    as_they_came = identity.listing(data)
+    for told in (settings.peek(log) for log in logs if log.exists()):
+        if told is None or told.of_data is None or told.of_data.listing_sha256 == as_they_came:
+            return data
+    return published_order.in_published_order(data)
 
 
 def begin(

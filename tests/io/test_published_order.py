@@ -1,0 +1,112 @@
+"""CIFAR-10's test images by their published numbers, in whatever order they came."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+import numpy as np
+import pytest
+
+from pagjax.certified_logs import columns, logs, resuming
+from pagjax.certified_logs.job import settings_file
+from pagjax.certified_logs.settings import Data
+from pagjax.io.data import published_order
+from pagjax.io.data.labelled_images import LabelledImages, open_data
+from pagjax.io.data.published_order import in_published_order
+from pagjax.io.files.errors import ImageError
+
+CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
+COUNT = 20
+
+
+@pytest.fixture
+def images(monkeypatch, tmp_path):
+    """A small test set whose published order is known."""
+    made = np.random.default_rng(0).integers(0, 256, (COUNT, 32, 32, 3), np.uint8)
+    table = tmp_path / "checksums.npy"
+    np.save(table, np.array([zlib.crc32(image.tobytes()) for image in made], np.uint32))
+    monkeypatch.setattr(published_order, "_CHECKSUMS", table)
+    return made
+
+
+def data_of(images, labels=CLASSES, side=32):
+    targets = np.arange(len(images), dtype=np.int32) % 10
+    return LabelledImages(
+        "ours", labels, targets, side, lambda indices: [images[i] for i in indices]
+    )
+
+
+def test_shuffled_images_get_their_published_numbers(images):
+    shuffled = data_of(images).subset(np.random.default_rng(1).permutation(COUNT))
+    found = in_published_order(shuffled)
+    np.testing.assert_array_equal(found.images(np.arange(COUNT)), images)
+    np.testing.assert_array_equal(found.targets, np.arange(COUNT) % 10)
+    assert found.notes == ("ours: numbered as in CIFAR-10's own test file, as published logs are",)
+
+
+def test_other_data_is_left_as_it_is(images):
+    as_published = data_of(images)
+    another = images.copy()
+    another[3, 0, 0, 0] ^= 1
+    twice = images.copy()
+    twice[3] = twice[4]
+    for data in (
+        as_published,
+        data_of(another[::-1]),
+        data_of(twice[::-1]),
+        data_of(images[:0:-1]),
+        data_of(images[::-1], side=16),
+        data_of(images[::-1], labels=("plane", *CLASSES[1:])),
+    ):
+        assert in_published_order(data) is data
+
+
+def test_an_image_that_cannot_be_read_leaves_the_order_unknown(images):
+    def read(indices):
+        raise ImageError("damaged")
+
+    data = LabelledImages("ours", CLASSES, np.zeros(COUNT, np.int32), 32, read)
+    assert in_published_order(data) is data
+
+
+@pytest.mark.parametrize("begun", ["not", "as they came", "as published", "before digests"])
+def test_a_log_goes_on_by_the_numbers_that_it_was_begun_with(images, tmp_path, begun):
+    shuffled = data_of(images[::-1])
+    log = tmp_path / "log.tsv"
+    if begun != "not":
+        log.write_text(logs.header(columns.CERTIFY))
+        order = in_published_order(shuffled) if begun == "as published" else shuffled
+        told = {} if begun == "before digests" else {"data": Data.of(order, {})._asdict()}
+        settings_file(log).write_text(json.dumps({"job": {}} | told))
+    found = resuming.numbered(shuffled, [log])
+    assert (found is shuffled) == (begun in ("as they came", "before digests"))
+    if found is not shuffled:
+        np.testing.assert_array_equal(found.images([0])[0], images[0])
+
+
+def test_published_logs_speak_of_the_same_images(shared):
+    """Their labels are those of our images; and within a class, what certifies well is ours too."""
+    import jax
+
+    import pagjax
+
+    data = in_published_order(open_data("cifar10", "test", 32, shared / "tfds"))
+    folder = shared / "logs/salman/certify/best_models/cifar10/cohen/resnet110"
+    lines = sorted(
+        logs.read(folder / "noise_0.25/test/sigma_0.25").lines, key=lambda one: one.number
+    )
+    assert [line.label for line in lines] == data.targets.tolist()
+    some = np.arange(0, len(data), 10)
+    noise = 0.25 * np.random.default_rng(2).standard_normal((len(some), 32, 32, 3), np.float32)
+    noisy = data.images(some).astype(np.float32) / 255 + noise
+    network = pagjax.load("cifar10-gaussian-0.25")
+    ours = np.asarray(jax.jit(network.logits_fn)(noisy)).argmax(axis=1) == data.targets[some]
+    theirs = np.array([lines[number].correct for number in some])
+    for index in range(10):
+        of_class = data.targets[some] == index
+        kept = [np.corrcoef(ours[of_class], np.roll(theirs[of_class], by))[0, 1] for by in range(9)]
+        assert kept[0] > max(kept[1:])
