@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +21,20 @@ jax.config.update("jax_numpy_rank_promotion", "allow")
 jax.config.update("jax_num_cpu_devices", 1)
 # As the commands do.
 environment.compile_quickly()
+# What one test compiled, here or in a process of its own, the next need not. Each worker has a
+# folder of its own within the controller's, so that none reads what another is about to write.
+_CACHE = "JAX_COMPILATION_CACHE_DIR"
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+_COMPILED = Path(os.environ[_CACHE], _WORKER) if _WORKER else Path(tempfile.mkdtemp("-pagjax"))
+os.environ[_CACHE] = str(_COMPILED)
+jax.config.update("jax_compilation_cache_dir", str(_COMPILED))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def pytest_unconfigure() -> None:
+    """Removes what was compiled."""
+    if not _WORKER:
+        shutil.rmtree(_COMPILED, ignore_errors=True)
 
 
 @pytest.fixture

@@ -174,8 +174,7 @@ def test_an_attack_within_the_radius_changes_no_certified_prediction(shared):
     assert beyond.share < 0.2
 
 
-def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, capsys):
     description = Description(
         "tiny",
         ResNetConfig("cifar", "basic", (1,), 4),
@@ -232,7 +231,6 @@ def test_the_command_certifies_a_folder_and_fills_the_card(tmp_path, monkeypatch
     assert whole == card
     assert [entry["sigma"] for entry in written] == [0.25, 0.5]
     assert "certified (hard) at sigma 0.5, 3 images" in (network / "card.md").read_text()
-    jax.config.update("jax_compilation_cache_dir", None)
 
 
 @pytest.mark.parametrize(

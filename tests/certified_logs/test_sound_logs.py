@@ -16,18 +16,16 @@ from tests.training import tiny
 
 
 @pytest.fixture
-def given(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def given(tmp_path):
     network = tiny_checkpoint.save(tmp_path)
     for index, pixels in enumerate(tiny.images(3)):
         home = tmp_path / "data" / tiny_checkpoint.LABELS[index]
         home.mkdir(parents=True)
         Image.fromarray(pixels).save(home / "a.png")
-    yield [
+    return [
         *("--checkpoint", str(network), "--data", str(tmp_path / "data"), "--num-draws", "40"),
         *("--num-selection", "10", "--out", str(tmp_path / "out")),
     ]
-    jax.config.update("jax_compilation_cache_dir", None)
 
 
 def test_a_sound_log_says_so_and_goes_on_in_its_mode_alone(given, tmp_path, capsys):

@@ -51,13 +51,6 @@ def statistics(tmp_path_factory) -> Path:
     return file
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    yield
-    jax.config.update("jax_compilation_cache_dir", None)
-
-
 def test_a_seeds_name_says_all(statistics):
     names, targets = starts.names(["dog"], tiny_checkpoint.LABELS, str(statistics), count=2, seed=5)
     assert targets == ["1", "1"]

@@ -36,7 +36,6 @@ TRAIN = [
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     found = shutil.copytree(FILES, tmp_path / "files")
     monkeypatch.chdir(found)
     return found

@@ -56,13 +56,6 @@ def folder(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    yield
-    jax.config.update("jax_compilation_cache_dir", None)
-
-
 def test_certify_labels_skips_and_goes_on(network, folder, tmp_path, capsys):
     command = ["--checkpoint", str(network), "--data", str(folder), "--out", str(tmp_path / "out")]
     command += ["--num-draws", "20", "--num-selection", "5"]

@@ -56,7 +56,8 @@ def _free_port() -> int:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / "cache")}
+    own = {"PYTHONPATH": str(ROOT), "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
+    return {**os.environ, **own}  # a kill may leave half a file there
 
 
 def _kill_one_in_the_middle(folder: Path, number: int, *more: str) -> None:
