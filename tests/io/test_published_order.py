@@ -1,9 +1,10 @@
-"""CIFAR-10's test images by their published numbers, in whatever order they came."""
+"""Images by their published numbers, in whatever order they came."""
 
 from __future__ import annotations
 
 import json
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from pagjax.certified_logs import columns, logs, resuming
 from pagjax.certified_logs.job import settings_file
 from pagjax.certified_logs.settings import Data
-from pagjax.io.data import published_order
+from pagjax.io.data import published_order, tfds_data
 from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.io.data.published_order import in_published_order
 from pagjax.io.files.errors import ImageError
@@ -63,6 +64,51 @@ def test_other_data_is_left_as_it_is(images):
         data_of(images[::-1], labels=("plane", *CLASSES[1:])),
     ):
         assert in_published_order(data) is data
+
+
+class _Records:
+    """As TFDS has them: the names of two classes are not sorted, nor are the files."""
+
+    rows = ((0, "b"), (1, "c"), (0, "a"), (1, "a"))
+
+    def __init__(self, decode=True):
+        self.decode = decode
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitems__(self, indices):
+        one = np.full((8, 8, 3), 7, np.uint8)
+        return [
+            {
+                "label": self.rows[i][0],
+                "file_name": self.rows[i][1].encode(),
+                "image": one * i if self.decode else b"not decoded",
+            }
+            for i in indices
+        ]
+
+
+def test_tfds_records_with_files_are_numbered_as_class_folders(monkeypatch):
+    label = SimpleNamespace(names=["n2", "n1"], num_classes=2)
+    info = SimpleNamespace(features={"image": None, "label": label, "file_name": None})
+    builder = SimpleNamespace(
+        info=info, as_data_source=lambda split, decoders=None: _Records(decoders is None)
+    )
+    registered = SimpleNamespace(DatasetNotFoundError=LookupError)
+    library = SimpleNamespace(
+        builder=lambda name, data_dir: builder,
+        core=SimpleNamespace(registered=registered),
+        decode=SimpleNamespace(SkipDecoding=object),
+    )
+    monkeypatch.setattr(tfds_data, "library", lambda name: library)
+    data = open_data("imagenet2012", "validation", 8)
+    assert data.targets.tolist() == [0, 1, 0, 1]
+    found = in_published_order(data)
+    assert found.targets.tolist() == [1, 1, 0, 0]
+    assert found.images(np.arange(4))[:, 0, 0, 0].tolist() == [21, 7, 14, 0]
+    assert found.notes[-1].startswith("imagenet2012: numbered by class and file")
+    assert in_published_order(found) is found
 
 
 def test_an_image_that_cannot_be_read_leaves_the_order_unknown(images):

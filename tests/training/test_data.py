@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pagjax.io.data import tfds_data
 from pagjax.training import data
 from pagjax.training.settings import TrainingError
 from tests.training import tiny
@@ -97,9 +99,11 @@ def test_prefetching_keeps_order_and_passes_errors_on():
 
 def test_tfds_data_through_its_mock(monkeypatch, tmp_path):
     tfds = pytest.importorskip("tensorflow_datasets")
-    base = tfds.core.data_sources.base.BaseDataSource
+    base = importlib.import_module("tensorflow_datasets.core.data_sources.base").BaseDataSource
     # The mock's own batched read lacks its receiver; single reads are what it mocks.
     monkeypatch.setattr(base, "__getitems__", lambda self, keys: [self[key] for key in keys])
+    # It makes up encoded pictures by TensorFlow.
+    monkeypatch.setattr(tfds_data, "_undecoded", lambda tfds, features: None)
     with tfds.testing.mock_data(num_examples=7):
         found = data.open_data("cifar10", "train", 16, tmp_path).in_memory()
     assert len(found) == 7

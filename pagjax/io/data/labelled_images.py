@@ -43,6 +43,8 @@ class LabelledImages:
         notes: what people should know of how the data was read, a line each.
         skipped: why pictures were left out, a line each.
         spans: of TFDS data, the split's parts as ``(split, first, after the last)``.
+        by_file: of TFDS data that names its files, the images' numbers sorted by class and file,
+            as those of class folders are.
     """
 
     name: str
@@ -58,6 +60,7 @@ class LabelledImages:
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     spans: tuple[tuple[str, int, int], ...] | None = None
+    by_file: np.ndarray | None = None
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -148,6 +151,7 @@ class LabelledImages:
             read=lambda indices: self.read([int(kept[index]) for index in indices]),
             held=None if self.held is None else self.held[kept],
             files=None if self.files is None else tuple(self.files[index] for index in kept),
+            by_file=None,
         )
 
     def told(self) -> list[str]:
@@ -242,6 +246,7 @@ def open_data(
         wordnet_ids=source.classes.wordnet_ids,
         notes=tuple(source.notes),
         spans=source.spans,
+        by_file=source.by_file,
     )
 
 

@@ -1,8 +1,9 @@
-"""CIFAR-10's test images by the numbers that published logs give them.
+"""Images by the numbers that published logs give them.
 
 Whoever prepares a data set numbers it anew: TFDS shuffles, class folders are sorted by name. Logs
-of the field count in the order of CIFAR-10's own test file, so that theirs and ours are of the same
-images only if ours do too. Each image is known by a checksum of its pixels.
+of the field count CIFAR-10's test images in the order of its own test file, and ImageNet's as its
+class folders are sorted, so that theirs and ours are of the same images only if ours do too. Images
+of CIFAR-10 are known by a checksum of their pixels, ImageNet's in TFDS by their files' names.
 """
 
 from __future__ import annotations
@@ -26,32 +27,39 @@ _CHECKSUMS = Path(__file__).with_name("cifar10_test.npy")
 
 
 def in_published_order(data: LabelledImages) -> LabelledImages:
-    """All of CIFAR-10's test images in their published order; other data as it is.
+    """All of CIFAR-10's test images, or those that TFDS names the files of, as published.
 
     Args:
         data: images, whatever their order.
 
     Returns:
-        The same images. A note says so, where they were numbered anew.
+        The same images; a note says so, where they were numbered anew. Other data as it is.
 
     Example:
         >>> data = LabelledImages("mine", ("cat",), np.zeros(2, np.int32), 8, lambda indices: [])
         >>> in_published_order(data) is data
         True
     """
-    if sorted(data.labels) != _CLASSES or data.side != _SIDE:
+    order, how = data.by_file, "by class and file"
+    if order is None:
+        order, how = _of_cifar10(data), "as in CIFAR-10's own test file"
+    if order is None or np.array_equal(order, np.arange(len(data))):
         return data
+    note = f"{data.name}: numbered {how}, as published logs are"
+    return replace(data.subset(order), notes=(*data.notes, note))
+
+
+def _of_cifar10(data: LabelledImages) -> np.ndarray | None:
+    """Numbers in the order of the test file; None for all but the whole test set."""
+    if sorted(data.labels) != _CLASSES or data.side != _SIDE:
+        return None
     checksums = np.load(_CHECKSUMS)
     if len(data) != len(checksums):
-        return data
+        return None
     try:
-        order = _order(data.images(np.arange(len(data))), checksums)
+        return _order(data.images(np.arange(len(data))), checksums)
     except ImageError:
-        return data
-    if order is None or np.array_equal(order, np.arange(len(order))):
-        return data
-    note = f"{data.name}: numbered as in CIFAR-10's own test file, as published logs are"
-    return replace(data.subset(order), notes=(*data.notes, note))
+        return None
 
 
 def _order(images: np.ndarray, checksums: np.ndarray) -> np.ndarray | None:

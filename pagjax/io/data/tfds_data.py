@@ -13,17 +13,23 @@ from pagjax.io.data.class_folders import IMAGENETTE, Classes, is_wordnet_id, mat
 from pagjax.io.files.errors import DataError, shown
 
 _WORKERS = 8
+_FILE = "file_name"
 _CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split()  # noqa: SIM905
 
 
 class Source(NamedTuple):
-    """A split's records: how to read pictures, class indices, classes, what to tell, its parts."""
+    """A split's records: how to read pictures, class indices, classes, what to tell, its parts.
+
+    Where records name their files, `by_file` has their numbers sorted by class and file, as those
+    of class folders are.
+    """
 
     read: Callable[[Sequence[int]], list[Any]]
     targets: np.ndarray
     classes: Classes
     notes: list[str]
     spans: tuple[tuple[str, int, int], ...] | None
+    by_file: np.ndarray | None = None
 
 
 def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | None) -> Source:
@@ -45,6 +51,8 @@ def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | 
     try:
         builder = tfds.builder(name, data_dir=data_dir)
         source = builder.as_data_source(split)
+        decoders = _undecoded(tfds, builder.info.features)
+        beside = builder.as_data_source(split, decoders=decoders) if decoders else source
     except tfds.core.registered.DatasetNotFoundError:
         raise DataError(f"{name!r} is neither a folder nor a data set that TFDS knows") from None
     except (ValueError, OSError, KeyError, AssertionError, NotImplementedError) as error:
@@ -71,21 +79,41 @@ def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | 
     def read(indices: Sequence[int]) -> list[Any]:
         return [record["image"] for record in source.__getitems__(list(indices))]
 
-    def targets(indices: np.ndarray) -> list[int]:
-        return [int(record["label"]) for record in source.__getitems__(indices.tolist())]
-
-    parts = np.array_split(np.arange(len(source)), max(1, len(source) // 1024))
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        labels = np.array([label for part in pool.map(targets, parts) for label in part], np.int32)
+    labels, files = _told(beside)
+    by_file = _by_file(features["label"], labels, files) if _FILE in features else None
     spans = _spans(tfds, builder, split)
     if classes is None:
-        return Source(read, labels, own, [], spans)
+        return Source(read, labels, own, [], spans, by_file)
     if not classes.named and len(own.labels) == len(classes.labels):
         note = f"the network has no class names: taken in {name}'s order"
         notes = [f"{note}, {shown(list(own.labels), 3)}"] if own.named else []
-        return Source(read, labels, own, notes, spans)
+        return Source(read, labels, own, notes, spans, by_file)
     indices = match_data_set(own, classes, name)
-    return Source(read, np.array(indices, np.int32)[labels], classes, [], spans)
+    return Source(read, np.array(indices, np.int32)[labels], classes, [], spans, by_file)
+
+
+def _undecoded(tfds: Any, features: Any) -> Any:
+    """Decoders that leave pictures alone: to decode ImageNet for its labels would take an hour."""
+    return {"image": tfds.decode.SkipDecoding()} if "image" in features else None
+
+
+def _told(records: Any) -> tuple[np.ndarray, list[Any]]:
+    """Class indices of all records, and the names of their files, where they have them."""
+
+    def told(indices: np.ndarray) -> list[tuple[int, Any]]:
+        found = records.__getitems__(indices.tolist())
+        return [(int(record["label"]), record.get(_FILE)) for record in found]
+
+    parts = np.array_split(np.arange(len(records)), max(1, len(records) // 1024))
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        both = [one for part in pool.map(told, parts) for one in part]
+    return np.array([label for label, _ in both], np.int32), [file for _, file in both]
+
+
+def _by_file(feature: Any, labels: np.ndarray, files: Sequence[Any]) -> np.ndarray:
+    names = _names(feature)
+    keys = [(names[label], file) for label, file in zip(labels, files, strict=True)]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), int)
 
 
 def library(name: str) -> Any:
@@ -125,7 +153,7 @@ def match_data_set(own: Classes, classes: Classes, name: str) -> tuple[int, ...]
 
 def _classes(name: str, feature: Any) -> Classes:
     """With names for people where TFDS has digits or WordNet numbers."""
-    names = [str(given) for given in getattr(feature, "names", None) or range(feature.num_classes)]
+    names = _names(feature)
     if name.split("/")[0].split(":")[0] == "cifar10":
         return Classes(tuple(_CIFAR10))
     known = [IMAGENETTE[given][0] if given in IMAGENETTE else given for given in names]
@@ -133,6 +161,10 @@ def _classes(name: str, feature: Any) -> Classes:
     if ids is not None and not all(given in IMAGENETTE for given in names):
         return Classes(ids, ids)
     return Classes(tuple(known), ids)
+
+
+def _names(feature: Any) -> list[str]:
+    return [str(given) for given in getattr(feature, "names", None) or range(feature.num_classes)]
 
 
 def _spans(tfds: Any, builder: Any, split: str) -> tuple[tuple[str, int, int], ...] | None:
