@@ -27,6 +27,7 @@ _CACHE = "JAX_COMPILATION_CACHE_DIR"
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 _COMPILED = Path(os.environ[_CACHE], _WORKER) if _WORKER else Path(tempfile.mkdtemp("-pagjax"))
 os.environ[_CACHE] = str(_COMPILED)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"  # as the commands have it
 jax.config.update("jax_compilation_cache_dir", str(_COMPILED))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 

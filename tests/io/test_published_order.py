@@ -146,13 +146,13 @@ def test_published_logs_speak_of_the_same_images(shared):
         logs.read(folder / "noise_0.25/test/sigma_0.25").lines, key=lambda one: one.number
     )
     assert [line.label for line in lines] == data.targets.tolist()
-    some = np.arange(0, len(data), 10)
+    some = np.arange(0, len(data), 25)
     noise = 0.25 * np.random.default_rng(2).standard_normal((len(some), 32, 32, 3), np.float32)
     noisy = data.images(some).astype(np.float32) / 255 + noise
     network = pagjax.load("cifar10-gaussian-0.25")
     ours = np.asarray(jax.jit(network.logits_fn)(noisy)).argmax(axis=1) == data.targets[some]
     theirs = np.array([lines[number].correct for number in some])
-    for index in range(10):
-        of_class = data.targets[some] == index
-        kept = [np.corrcoef(ours[of_class], np.roll(theirs[of_class], by))[0, 1] for by in range(9)]
-        assert kept[0] > max(kept[1:])
+    by_class = np.argsort(data.targets[some], kind="stable")
+    agree = [np.corrcoef(ours[by_class], np.roll(theirs[by_class], by))[0, 1] for by in range(4)]
+    # Without an order the coefficient has a standard error of 1 / 20.
+    assert agree[0] > max(agree[1:]) + 5 / 20
