@@ -50,7 +50,11 @@ def parser() -> Parser:
         "networks, else cover)",
     )
     what.add_argument(
-        "--stride", type=types.count, default=1, metavar="I", help="every I-th image (default: all)"
+        "--stride",
+        type=types.count,
+        default=1,
+        metavar="I",
+        help="every I-th image; those of CIFAR-10 are numbered as in published logs (all)",
     )
     what.add_argument("--limit", type=types.count, metavar="M", help="at most M images")
     how = parser.add_argument_group("how")
