@@ -8,19 +8,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from pagjax import certify
 from pagjax.certified_logs import columns, logs, resuming
 from pagjax.certified_logs.job import settings_file
 from pagjax.certified_logs.settings import Data
 from pagjax.io.data import published_order, tfds_data
+from pagjax.io.data.class_folders import CIFAR10
 from pagjax.io.data.labelled_images import LabelledImages, open_data
 from pagjax.io.data.published_order import in_published_order
 from pagjax.io.files.errors import ImageError
+from tests.support import tiny_checkpoint
+from tests.training import tiny
 
-CLASSES = (
-    *("airplane", "automobile", "bird", "cat", "deer"),
-    *("dog", "frog", "horse", "ship", "truck"),
-)
 COUNT = 20
 
 
@@ -34,7 +35,7 @@ def images(monkeypatch, tmp_path):
     return made
 
 
-def data_of(images, labels=CLASSES, side=32):
+def data_of(images, labels=CIFAR10, side=32):
     targets = np.arange(len(images), dtype=np.int32) % 10
     return LabelledImages(
         "ours", labels, targets, side, lambda indices: [images[i] for i in indices]
@@ -61,7 +62,7 @@ def test_other_data_is_left_as_it_is(images):
         data_of(twice[::-1]),
         data_of(images[:0:-1]),
         data_of(images[::-1], side=16),
-        data_of(images[::-1], labels=("plane", *CLASSES[1:])),
+        data_of(images[::-1], labels=("plane", *CIFAR10[1:])),
     ):
         assert in_published_order(data) is data
 
@@ -91,7 +92,9 @@ class _Records:
 
 def test_tfds_records_with_files_are_numbered_as_class_folders(monkeypatch):
     label = SimpleNamespace(names=["n2", "n1"], num_classes=2)
-    info = SimpleNamespace(features={"image": None, "label": label, "file_name": None})
+    info = SimpleNamespace(
+        features={"image": None, "label": label, "file_name": None}, splits={"validation": None}
+    )
     builder = SimpleNamespace(
         info=info, as_data_source=lambda split, decoders=None: _Records(decoders is None)
     )
@@ -109,13 +112,16 @@ def test_tfds_records_with_files_are_numbered_as_class_folders(monkeypatch):
     assert found.images(np.arange(4))[:, 0, 0, 0].tolist() == [21, 7, 14, 0]
     assert found.notes[-1].startswith("imagenet2012: numbered by class and file")
     assert in_published_order(found) is found
+    # A part's numbers are nobody's.
+    part = open_data("imagenet2012", "validation[:50%]", 8)
+    assert in_published_order(part) is part
 
 
 def test_an_image_that_cannot_be_read_leaves_the_order_unknown(images):
     def read(indices):
         raise ImageError("damaged")
 
-    data = LabelledImages("ours", CLASSES, np.zeros(COUNT, np.int32), 32, read)
+    data = LabelledImages("ours", CIFAR10, np.zeros(COUNT, np.int32), 32, read)
     assert in_published_order(data) is data
 
 
@@ -132,6 +138,22 @@ def test_a_log_goes_on_by_the_numbers_that_it_was_begun_with(images, tmp_path, b
     assert (found is shuffled) == (begun in ("as they came", "before digests"))
     if found is not shuffled:
         np.testing.assert_array_equal(found.images([0])[0], images[0])
+
+
+def test_the_command_counts_in_published_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        resuming.published_order,
+        "in_published_order",
+        lambda data: data.subset(np.array([2, 0, 1])),
+    )
+    network = tiny_checkpoint.save(tmp_path)
+    for name, pixels in zip(tiny_checkpoint.LABELS, tiny.images(3), strict=True):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / "data" / name / "a.png")
+    given = ["--checkpoint", str(network), "--data", str(tmp_path / "data"), "--num-draws", "40"]
+    certify.main([*given, "--num-selection", "10", "--out", str(tmp_path / "out")])
+    (log,) = (tmp_path / "out").glob("*.tsv")
+    assert [(line.number, line.label) for line in logs.read(log).lines] == [(0, 2), (1, 0), (2, 1)]
 
 
 def test_published_logs_speak_of_the_same_images(shared):

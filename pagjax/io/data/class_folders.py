@@ -13,6 +13,10 @@ from pagjax.wording.names import by_name, normal
 if TYPE_CHECKING:
     from pagjax.networks.base import BaseNetwork
 
+CIFAR10 = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
 # Imagenette's WordNet ids: their names, and their places in ImageNet's order.
 IMAGENETTE = {
     "n01440764": ("tench", 0),

@@ -43,8 +43,8 @@ class LabelledImages:
         notes: what people should know of how the data was read, a line each.
         skipped: why pictures were left out, a line each.
         spans: of TFDS data, the split's parts as ``(split, first, after the last)``.
-        by_file: of TFDS data that names its files, the images' numbers sorted by class and file,
-            as those of class folders are.
+        by_file: of a whole split of TFDS that names its files, the images' numbers sorted by class
+            and file, as those of class folders are.
     """
 
     name: str

@@ -14,20 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
+from pagjax.io.data.class_folders import CIFAR10
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.io.files.errors import ImageError
 
-_CLASSES = [
-    *("airplane", "automobile", "bird", "cat", "deer"),
-    *("dog", "frog", "horse", "ship", "truck"),
-]
 _SIDE = 32
 # CRC-32 of each test image, rows of RGB bytes, in the order of Krizhevsky's (2009) test_batch.
 _CHECKSUMS = Path(__file__).with_name("cifar10_test.npy")
 
 
 def in_published_order(data: LabelledImages) -> LabelledImages:
-    """All of CIFAR-10's test images, or those that TFDS names the files of, as published.
+    """All of CIFAR-10's test images, or a split that TFDS names the files of, as published.
 
     Args:
         data: images, whatever their order.
@@ -40,18 +37,18 @@ def in_published_order(data: LabelledImages) -> LabelledImages:
         >>> in_published_order(data) is data
         True
     """
-    order, how = data.by_file, "by class and file"
+    order, how = data.by_file, "by class and file, as class folders are"
     if order is None:
-        order, how = _of_cifar10(data), "as in CIFAR-10's own test file"
+        order, how = _of_cifar10(data), "as in CIFAR-10's own test file, as published logs are"
     if order is None or np.array_equal(order, np.arange(len(data))):
         return data
-    note = f"{data.name}: numbered {how}, as published logs are"
+    note = f"{data.name}: numbered {how}"
     return replace(data.subset(order), notes=(*data.notes, note))
 
 
 def _of_cifar10(data: LabelledImages) -> np.ndarray | None:
     """Numbers in the order of the test file; None for all but the whole test set."""
-    if sorted(data.labels) != _CLASSES or data.side != _SIDE:
+    if sorted(data.labels) != sorted(CIFAR10) or data.side != _SIDE:
         return None
     checksums = np.load(_CHECKSUMS)
     if len(data) != len(checksums):

@@ -9,19 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pagjax.io.data.class_folders import IMAGENETTE, Classes, is_wordnet_id, match
+from pagjax.io.data.class_folders import CIFAR10, IMAGENETTE, Classes, is_wordnet_id, match
 from pagjax.io.files.errors import DataError, shown
 
 _WORKERS = 8
 _FILE = "file_name"
-_CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck".split()  # noqa: SIM905
 
 
 class Source(NamedTuple):
     """A split's records: how to read pictures, class indices, classes, what to tell, its parts.
 
-    Where records name their files, `by_file` has their numbers sorted by class and file, as those
-    of class folders are.
+    Where the records of a whole split name their files, `by_file` has their numbers sorted by class
+    and file, as those of class folders are.
     """
 
     read: Callable[[Sequence[int]], list[Any]]
@@ -80,7 +79,8 @@ def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | 
         return [record["image"] for record in source.__getitems__(list(indices))]
 
     labels, files = _told(beside)
-    by_file = _by_file(features["label"], labels, files) if _FILE in features else None
+    whole = _FILE in features and split in builder.info.splits
+    by_file = _by_file(features["label"], labels, files) if whole else None
     spans = _spans(tfds, builder, split)
     if classes is None:
         return Source(read, labels, own, [], spans, by_file)
@@ -93,7 +93,7 @@ def find(name: str, split: str, classes: Classes | None, data_dir: str | Path | 
 
 
 def _undecoded(tfds: Any, features: Any) -> Any:
-    """Decoders that leave pictures alone: to decode ImageNet for its labels would take an hour."""
+    """Decoders that leave pictures alone, where labels are all that is read."""
     return {"image": tfds.decode.SkipDecoding()} if "image" in features else None
 
 
@@ -155,7 +155,7 @@ def _classes(name: str, feature: Any) -> Classes:
     """With names for people where TFDS has digits or WordNet numbers."""
     names = _names(feature)
     if name.split("/")[0].split(":")[0] == "cifar10":
-        return Classes(tuple(_CIFAR10))
+        return Classes(CIFAR10)
     known = [IMAGENETTE[given][0] if given in IMAGENETTE else given for given in names]
     ids = tuple(names) if all(map(is_wordnet_id, names)) else None
     if ids is not None and not all(given in IMAGENETTE for given in names):
