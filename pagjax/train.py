@@ -161,6 +161,7 @@ def _run(args: argparse.Namespace, chosen: NamedSettings, name: str) -> int:
     from pagjax.training.settings import TrainingError
 
     settings, training = chosen.settings, run_folder.Run(args.out, name, chosen)
+    run_folder.check_init(settings.init)
     processes.from_first(partial(run_folder.begin, args.out, settings, overwrite=args.overwrite))
     environment.prepare()
     start = run_folder.network_of_init(settings.init)
@@ -286,7 +287,7 @@ def _list(by_name: dict[str, NamedSettings]) -> None:
     from pagjax.checkpoints import shipped
 
     for name, recipe in by_name.items():
-        state = "shipped" if name in shipped.names() else "not run here"
+        state = "shipped" if name in shipped.names() else "not shipped"
         print(f"{name:36} {state}: {recipe.purpose}; {recipe.expected}")
 
 

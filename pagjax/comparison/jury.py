@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from pagjax.alignment import Judge
+from pagjax.checkpoints.ancestry import ancestors
 from pagjax.checkpoints.identity import weights_digest
 from pagjax.io.files import atomic
 from pagjax.networks.base import BaseNetwork
@@ -52,8 +53,8 @@ def judges(networks: Mapping[str, BaseNetwork], *, low_pass: str) -> list[Judge]
 def partial_to(judge: BaseNetwork, maker: BaseNetwork) -> str:
     """Why a network should not judge another's pictures; empty where nothing speaks against it.
 
-    It is the same network, or one was trained on from the other, or both from a third. What a
-    network was trained on from stands in its checkpoint; of others' networks it is not known.
+    It is the same network, or one was trained on from the other, or both from a third, however many
+    trainings ago. That stands in checkpoints; of others' networks it is not known.
 
     Example, with all that is looked at:
         >>> from types import SimpleNamespace as Named
@@ -68,21 +69,14 @@ def partial_to(judge: BaseNetwork, maker: BaseNetwork) -> str:
     """
     if weights_digest(judge) == weights_digest(maker):
         return MADE
-    from_judge, from_maker = _init(maker), _init(judge)
-    if _is(judge, from_judge):
+    of_maker, of_judge = ancestors(maker.description), ancestors(judge.description)
+    if any(_is(judge, told) for told in of_maker):
         return "their maker was trained on from it"
-    if _is(maker, from_maker):
+    if any(_is(maker, told) for told in of_judge):
         return "it was trained on from their maker"
-    if from_judge and from_judge == from_maker:
+    if set(of_judge) & set(of_maker):
         return "it and their maker were trained on from the same network"
     return ""
-
-
-def _init(network: BaseNetwork) -> str:
-    """The network that a network was trained on from, as its checkpoint tells it."""
-    settings = _origin(network).get("settings")
-    init = settings.get("init") if isinstance(settings, Mapping) else None
-    return init if isinstance(init, str) else ""
 
 
 def _is(network: BaseNetwork, told: str) -> bool:

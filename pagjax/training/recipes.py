@@ -1,10 +1,11 @@
-"""Named settings: the shipped networks', and those of `pagjax.training.paper_scale`."""
+"""Named settings: here those of the small networks for CIFAR-10; other families have files."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from pagjax.training.certified_recipes import CERTIFIED
+from pagjax.training.imagenette_recipes import IMAGENETTE
 from pagjax.training.paper_scale import PAPER_SCALE
 from pagjax.training.settings import NamedSettings as NamedSettings
 from pagjax.training.settings import Settings, TrainingError
@@ -13,26 +14,6 @@ from pagjax.wording.names import one_of
 # For an accelerator, where each takes a minute or two. On two CPU cores, an hour each:
 # `batch_size=128`, `peak_rate=0.2`, `epochs=12`, and `init` from the nearest shipped network.
 _CIFAR = Settings(data="cifar10", precision="bfloat16", batch_size=512, peak_rate=0.4, epochs=150.0)
-# A stem of stride 1 at full resolution: through it the gradient reaches every pixel alike. Four to
-# five minutes each on an H200.
-_IMAGENETTE = replace(
-    _CIFAR,
-    data="imagenette/160px-v2",
-    test_split="validation",
-    image_size=128,
-    normalizer="imagenet",
-    stem="cifar",
-    stage_sizes=(1, 1, 2, 2, 2),
-    width=16,
-    crop="resized",
-    least_area=0.35,
-    batch_size=128,
-    peak_rate=0.2,
-    epochs=50.0,
-)
-_IMAGENETTE_ATTACKED = replace(
-    _IMAGENETTE, procedure="adversarial", epsilon=1.5, attack_steps=3, warmup_epochs=6.0
-)
 
 
 def _gaussian(sigma: float, seed: int, aim: int) -> NamedSettings:
@@ -43,15 +24,7 @@ def _gaussian(sigma: float, seed: int, aim: int) -> NamedSettings:
     )
 
 
-def _imagenette(sigma: float, seed: int, epochs: float, aim: int) -> NamedSettings:
-    return NamedSettings(
-        replace(_IMAGENETTE, procedure="gaussian", sigma=sigma, seed=seed, epochs=epochs),
-        f"smoothing at sigma {sigma:g} on real ImageNet classes",
-        expected=f"aim: {aim}% smoothed, 100 draws",
-    )
-
-
-_SHIPPED = {
+_CIFAR10 = {
     "cifar10-gaussian-0.25": _gaussian(0.25, seed=1, aim=80),
     "cifar10-gaussian-0.50": _gaussian(0.5, seed=2, aim=69),
     "cifar10-gaussian-1.00": _gaussian(1.0, seed=3, aim=55),
@@ -111,51 +84,9 @@ _SHIPPED = {
         evaluate_epsilon=0.5,
         expected="aim: 65% clean, 45% under 20-step PGD",
     ),
-    "imagenette-vanilla": NamedSettings(
-        replace(_IMAGENETTE, procedure="vanilla", seed=24, epochs=40.0),
-        "the comparison without noise or attacks on real ImageNet classes",
-        expected="aim: 88% clean",
-    ),
-    "imagenette-adversarial-l2": NamedSettings(
-        replace(_IMAGENETTE_ATTACKED, seed=23, epochs=40.0),
-        "the comparison with l2 adversarial training on real ImageNet classes",
-        expected="aim: 84% clean",
-    ),
-    "imagenette-gaussian-0.25": _imagenette(0.25, seed=21, epochs=50.0, aim=86),
-    "imagenette-gaussian-0.50": _imagenette(0.5, seed=15, epochs=60.0, aim=83),
-    "imagenette-gaussian-1.00": _imagenette(1.0, seed=22, epochs=50.0, aim=77),
-    "imagenette-smoothadv-0.50": NamedSettings(
-        replace(
-            _IMAGENETTE,
-            procedure="smoothadv",
-            sigma=0.5,
-            epsilon=1.0,
-            num_noise=2,
-            warmup_epochs=3.0,
-            epochs=18.0,
-            peak_rate=0.05,
-            init="imagenette-gaussian-0.50",
-            seed=25,
-        ),
-        "smoothing at sigma 0.5 on real ImageNet classes, with larger certified radii",
-        expected="aim: 82% smoothed, 100 draws",
-    ),
-    "imagenette-judge-adversarial-l2": NamedSettings(
-        replace(
-            _IMAGENETTE_ATTACKED,
-            stem="imagenet",
-            stage_sizes=(2, 2, 2, 2),
-            width=48,
-            warmup_epochs=8.0,
-            epochs=60.0,
-            seed=14,
-        ),
-        "judging pictures made with the others; never used to make any",
-        expected="aim: 84% clean",
-    ),
 }
 
-BY_NAME: dict[str, NamedSettings] = {**_SHIPPED, **CERTIFIED, **PAPER_SCALE}
+BY_NAME: dict[str, NamedSettings] = {**_CIFAR10, **IMAGENETTE, **CERTIFIED, **PAPER_SCALE}
 
 
 def recipe(name: str) -> NamedSettings:

@@ -12,8 +12,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from pagjax.checkpoints import card_tables, shipped, store
+from pagjax.checkpoints import ancestry, card_tables, descriptions, shipped, store
 from pagjax.checkpoints.cards import Skipped
+from pagjax.checkpoints.errors import CheckpointError
 from pagjax.checkpoints.identity import weights_digest
 from pagjax.io.data import identity
 from pagjax.io.data.class_folders import Classes
@@ -22,7 +23,7 @@ from pagjax.io.files import atomic
 from pagjax.jobs import differing, environment, processes, records
 from pagjax.networks.base import BaseNetwork, Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
-from pagjax.training import own_files, record
+from pagjax.training import own_files, recipes, record
 from pagjax.training.evaluation import Exam, evaluate
 from pagjax.training.settings import NamedSettings, Settings, TrainingError
 from pagjax.training.step import State
@@ -113,6 +114,25 @@ def check_data(
         )
 
 
+def check_init(init: str | None) -> None:
+    """Refuses a checkpoint to start from that is not there, before a folder is made.
+
+    Raises:
+        CheckpointError: if it is neither a checkpoint nor a shipped network.
+        TrainingError: if it is what another recipe trains.
+    """
+    try:
+        if init is not None:
+            shipped.path(init)
+    except CheckpointError as error:
+        if init not in recipes.BY_NAME:
+            raise
+        raise TrainingError(
+            f"`init`: {init} is not shipped: train it first, by the recipe of that name, and give "
+            f"its folder's {own_files.CHECKPOINT!r} as `init`; or start from none"
+        ) from error
+
+
 def network_of_init(init: str | None) -> BaseNetwork | None:
     """The checkpoint to start from, where there is one."""
     return None if init is None else base_network(*store.restore(shipped.path(init)))
@@ -125,10 +145,12 @@ def portable(settings: Settings) -> dict[str, Any]:
         values["data"] = Path(settings.data).absolute().name
     for name in ("init", "teacher"):
         network = values.get(name)
-        if network is not None and network not in shipped.names():
-            _, variables = store.restore(shipped.path(network))
+        if network is not None and (Path(network).exists() or network not in shipped.names()):
+            path = Path(network).absolute()
+            _, variables = store.restore(path)
             digest = atomic.digest(*jax.tree.leaves(variables))
-            values[name] = f"{Path(network).absolute().name}, sha256 {digest[:16]}"
+            told = path.parent.name if path.name == own_files.CHECKPOINT else path.name
+            values[name] = f"{told}, sha256 {digest[:16]}"
     file = Path(values.get("statistics") or "")
     if file.is_file():
         values["statistics"] = f"{file.name}, sha256 {atomic.digest(file.read_bytes())[:16]}"
@@ -236,8 +258,16 @@ def _description(run: Run, classes: Classes, origin: dict[str, Any]) -> Descript
         labels=classes.labels,
         wordnet_ids=classes.wordnet_ids,
         training_sigma=settings.sigma,
-        origin={"source": "pagjax.train", "name": run.name, **origin},
+        origin={"source": "pagjax.train", "name": run.name, **_ancestors(settings), **origin},
     )
+
+
+def _ancestors(settings: Settings) -> dict[str, list[str]]:
+    """What the network is trained on from, and what that one was; nothing where it starts anew."""
+    if settings.init is None:
+        return {}
+    start, _ = descriptions.read(shipped.path(settings.init))
+    return {ancestry.ANCESTORS: [portable(settings)["init"], *ancestry.ancestors(start)]}
 
 
 def _narrow(array: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from pagjax import checkpoints
-from pagjax.checkpoints import shipped
 from pagjax.comparison import jury
 from pagjax.io.files import atomic
 from tests.support import tiny_checkpoint
@@ -78,14 +77,24 @@ def test_a_judge_of_noise_judges_under_it_and_one_network_has_one_voice(network)
     ]
 
 
-def test_the_shipped_family_knows_its_kin(network):
-    cards = [
-        shipped.card(f"imagenette-{name}")
-        for name in ("smoothadv-0.50", "gaussian-0.50", "judge-adversarial-l2")
-    ]
-    smoothadv, gaussian, judge = (
-        _like(network, 2 + number, card["name"], card["settings"]["init"])
-        for number, card in enumerate(cards)
+def test_kin_is_known_over_generations(network):
+    child = _like(network, 2, "child", "mother")
+    origin = {**child.description.origin, "ancestors": ["mother", "grandmother"]}
+    child = dataclasses.replace(
+        child, description=dataclasses.replace(child.description, origin=origin)
     )
-    assert jury.partial_to(gaussian, smoothadv) == "their maker was trained on from it"
+    grandmother, aunt = _like(network, 3, "grandmother"), _like(network, 4, "aunt", "grandmother")
+    assert jury.partial_to(grandmother, child) == "their maker was trained on from it"
+    assert jury.partial_to(child, grandmother) == "it was trained on from their maker"
+    assert "the same network" in jury.partial_to(aunt, child)
+    assert jury.partial_to(_like(network, 5, "stranger", "somebody"), child) == ""
+
+
+def test_the_shipped_family_knows_its_kin():
+    smoothadv, gaussian, judge = (
+        checkpoints.load(f"imagenette-{name}")
+        for name in ("smoothadv-0.50", "gaussian-0.50", "judge-adversarial-l2")
+    )
+    assert jury.partial_to(gaussian, smoothadv) != ""
+    assert jury.partial_to(smoothadv, gaussian) != ""
     assert jury.partial_to(judge, smoothadv) == jury.partial_to(judge, gaussian) == ""

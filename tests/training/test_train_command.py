@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pagjax import train
-from pagjax.checkpoints import shipped, store
+from pagjax.checkpoints import ancestry, shipped, store
 from pagjax.checkpoints.cards import CARD
 from pagjax.networks.base import base_network
 from pagjax.training import recipes, record, run_folder
@@ -93,8 +93,17 @@ def test_trains_evaluates_resumes_and_refuses(colours, tmp_path, capsys):
     assert train.main([*command, "--sigma", "0.2"]) == train.EXIT_REFUSED
     assert "sigma: 0.1, now 0.2" in capsys.readouterr().err
     following = ["--data", str(colours), "--out", str(tmp_path / "next"), *SMALL]
-    tuned = [*following, "--init", str(out / "checkpoint"), "--stop-after", "1"]
+    tuned = [*following, "--init", str(out / "checkpoint"), "--no-evaluate"]
     assert train.main(tuned) == train.EXIT_DONE
+    tuned_again = ["--data", str(colours), "--out", str(tmp_path / "last"), *SMALL, "--no-evaluate"]
+    started = ["--init", str(tmp_path / "next" / "checkpoint")]
+    assert train.main([*tuned_again, *started]) == train.EXIT_DONE
+    mother, child = (
+        ancestry.ancestors(store.restore(tmp_path / name / "checkpoint")[0])
+        for name in ("next", "last")
+    )
+    assert [told.partition(",")[0] for told in child] == ["next", "colours-0.1"]
+    assert child[1:] == mother
     capsys.readouterr()
     taught = ["--data", str(colours), *SMALL, "--procedure", "catrs", "--num-noise", "2"]
     taught += ["--teacher", str(out / "checkpoint"), "--teacher-draws", "5", "--attack-steps", "1"]
@@ -147,13 +156,19 @@ def test_says_what_is_missing(tmp_path, capsys):
     refused = ["cifar10-vanilla", "--out", str(tmp_path / "mine"), "--overwrite"]
     assert train.main(refused) == train.EXIT_REFUSED
     assert (tmp_path / "mine" / "thesis.txt").exists()
+    begun = ["imagenette-vanilla", "--out", str(tmp_path / "lost"), "--init"]
+    assert train.main([*begun, "imagenette-vanilla-aliased"]) == train.EXIT_REFUSED
+    assert "train it first, by the recipe of that name" in capsys.readouterr().err
+    assert train.main([*begun, "imagenette-vanila"]) == train.EXIT_REFUSED
+    assert "did you mean imagenette-vanilla" in capsys.readouterr().err
+    assert not (tmp_path / "lost").exists()
 
 
-def test_lists_recipes_and_says_which_were_not_run(capsys):
+def test_lists_recipes_and_says_which_are_not_shipped(capsys):
     assert train.main(["--list"]) == train.EXIT_DONE
     told = capsys.readouterr().out
     assert all(name in told for name in recipes.BY_NAME)
-    assert "not run here" in told
+    assert "not shipped" in told
 
 
 @pytest.mark.parametrize("name", recipes.BY_NAME)
