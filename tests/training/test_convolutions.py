@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from pagjax.networks.convolutions.training import by_products, conv_general_dilated
+from pagjax.networks.convolutions.training import by_products, conv_general_dilated, directly
 
 LAYOUTS = ("NHWC", "HWIO", "NHWC")
 
@@ -23,12 +23,16 @@ def _arguments(size, side, dtype):
     return x, jax.random.normal(jax.random.key(1), (size, size, 5, 4), dtype)
 
 
+forms = pytest.mark.parametrize("form", [by_products, directly])
+
+
+@forms
 @pytest.mark.parametrize(
     ("size", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2), (5, 1), (5, 2), (7, 2)]
 )
-def test_products_equal_the_convolution_and_its_gradients(size, stride, x64):
+def test_forms_equal_the_convolution_and_its_gradients(form, size, stride, x64):
     x, kernel = _arguments(size, 8, jnp.float64)
-    ours, pull = jax.vjp(lambda x, kernel: by_products(x, kernel, stride), x, kernel)
+    ours, pull = jax.vjp(lambda x, kernel: form(x, kernel, stride), x, kernel)
     theirs, pull_theirs = jax.vjp(lambda x, kernel: _xla(x, kernel, stride), x, kernel)
     np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
     cotangent = jnp.cos(3 * theirs)
@@ -36,8 +40,9 @@ def test_products_equal_the_convolution_and_its_gradients(size, stride, x64):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-11)
 
 
+@forms
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (3, 1), (3, 2)])
-def test_second_derivatives_are_the_convolutions(size, stride, x64):
+def test_second_derivatives_are_the_convolutions(form, size, stride, x64):
     """Of a loss of both gradients, by the input, the kernel and the cotangent."""
     x, kernel = _arguments(size, 4, jnp.float64)
 
@@ -49,19 +54,34 @@ def test_second_derivatives_are_the_convolutions(size, stride, x64):
 
         return jax.jit(jax.grad(loss, (0, 1, 2)))(x, kernel, jnp.float64(1.5))
 
-    for ours, theirs in zip(slopes(by_products), slopes(_xla), strict=True):
+    for ours, theirs in zip(slopes(form), slopes(_xla), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-10)
 
 
-def test_bfloat16_operands_are_summed_in_float32():
+@forms
+def test_bfloat16_operands_are_summed_in_float32(form):
     x, kernel = _arguments(3, 8, jnp.bfloat16)
     exact = _xla(x.astype(jnp.float32), kernel.astype(jnp.float32), 1)
-    ours = by_products(x, kernel, 1)
+    ours = form(x, kernel, 1)
     assert ours.dtype == jnp.bfloat16
     np.testing.assert_allclose(ours.astype(jnp.float32), exact, rtol=2**-8, atol=2**-8)
 
 
-def test_what_products_do_not_cover_goes_to_xla():
+@pytest.mark.parametrize("features", [4, 128])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_either_form_is_taken_and_gives_the_operands_type(features, dtype):
+    x, _ = _arguments(3, 8, dtype)
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 5, features))
+    ours, pull = jax.vjp(
+        lambda x, kernel: conv_general_dilated(x, kernel, (2, 2), ((1, 1), (1, 1))), x, kernel
+    )
+    of_x, of_kernel = pull(ours)
+    assert (ours.dtype, of_x.dtype, of_kernel.dtype) == (dtype, dtype, jnp.float32)
+    exact = _xla(x.astype(jnp.float32), kernel, 2)
+    np.testing.assert_allclose(ours.astype(jnp.float32), exact, rtol=2**-5, atol=2**-4)
+
+
+def test_what_the_forms_do_not_cover_goes_to_xla():
     x, kernel = _arguments(3, 7, jnp.float32)
     given = {"dimension_numbers": LAYOUTS}
     odd = conv_general_dilated(x, kernel, (2, 2), ((1, 1), (1, 1)), **given)
