@@ -124,7 +124,7 @@ def _xla(x: Array, kernel: Array, stride: int, pad: Pad) -> Array:
 
 
 def _wide(x: Array) -> Array:
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return x.astype(jnp.float32) if x.dtype.itemsize < 4 else x
 
 
 def by_products(x: Array, kernel: Array, stride: int) -> Array:
