@@ -43,8 +43,8 @@ class ResNetConfig:
             2016b; WideResNet), and neither after the stem nor after a block.
         final_norm: whether a batch norm and a rectifier follow the last block; usually, and only,
             with `preactivation`.
-        antialias: whether convolutions of stride 2 in blocks see a blurred input (Zhang 2019), see
-            `pagjax.networks.convolutions.antialiasing`.
+        antialias: whether strides in blocks, the shortcuts' too, see a blurred input (Zhang 2019),
+            see `pagjax.networks.convolutions.antialiasing`.
 
     Raises:
         ValueError: for values that are none of these, or do not go together.
@@ -152,8 +152,6 @@ def _check_together(config: ResNetConfig) -> None:
         raise ValueError("final_norm without preactivation: the last block ends in a rectifier")
     if config.preactivation and config.shortcut.startswith("padding"):
         raise ValueError(f"shortcut {config.shortcut!r}: with preactivation choose a projection")
-    if config.antialias and config.shortcut.startswith("padding"):
-        raise ValueError(f"shortcut {config.shortcut!r}: with antialias choose a projection")
     first = config.width * (4 if config.block == "bottleneck" else 1)
     if config.shortcut.startswith("padding") and (config.stem_width or 0) > first:
         raise ValueError(f"stem_width {config.stem_width}: padding cannot make it {first}")

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from pagjax.networks.config import ResNetConfig as ResNetConfig
 from pagjax.networks.config import Stem as Stem
 from pagjax.networks.convolutions import forms as convolutions
 from pagjax.networks.convolutions import training as training_convolutions
-from pagjax.networks.convolutions.antialiasing import antialiased, blurred
+from pagjax.networks.convolutions.antialiasing import blur
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.rectifiers import rectify
 
@@ -44,7 +44,6 @@ class ConvNorm(nn.Module):
     stride: int = 1
     form: convolutions.Backend | None = None
     norm: bool = True
-    antialias: bool = False
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False, noise: Array | None = None) -> Array:
@@ -56,8 +55,6 @@ class ConvNorm(nn.Module):
             return convolution(x) + convolutions.linear(convolution)(noise)
         pad = (self.size // 2, self.size // 2)
         convolve = training_convolutions.conv_general_dilated if train else None
-        if self._blurs():
-            convolve = antialiased(convolve or lax.conv_general_dilated)
         x = nn.Conv(
             self.features,
             (self.size, self.size),
@@ -71,13 +68,8 @@ class ConvNorm(nn.Module):
         )(x)
         return _batch_norm(train, x)(x) if self.norm else x
 
-    def _blurs(self) -> bool:
-        return self.antialias and self.stride == 2
-
     def _fold(self) -> convolutions.Prepared:
         kernel = self.variables["params"]["conv"]["kernel"]
-        if self._blurs():
-            kernel = blurred(kernel)
         if not self.norm:
             bias = jnp.zeros(kernel.shape[-1], kernel.dtype)
             return convolutions.prepare(kernel, bias, self.stride, self.form)
@@ -130,17 +122,21 @@ class Block(nn.Module):
         config, layers = self.config, self._layers()
         y = NormRelu(self.form, name="before")(x, train) if config.preactivation else x
         projected = x if config.shortcut == "projection_of_input" else y
+        seen = self._seen_by_stride(projected)
         for index, (features, size, stride) in enumerate(layers, start=1):
             if index > 1:
                 y = _rectify(y, self.form)
+            if stride == 2:
+                y = seen if y is projected else self._seen_by_stride(y)
             norm = index < len(layers) or not config.preactivation
-            layer = ConvNorm(
-                features, size, stride, self.form, norm, config.antialias, name=f"layer{index}"
-            )
+            layer = ConvNorm(features, size, stride, self.form, norm, name=f"layer{index}")
             y = layer(y, train)
         if x.shape != y.shape:
-            x = self._shortcut(projected, y.shape[-1], train)
+            x = self._shortcut(seen, y.shape[-1], train)
         return x + y if config.preactivation else _rectify(x + y, self.form)
+
+    def _seen_by_stride(self, x: Array) -> Array:
+        return blur(x) if self.config.antialias and self.stride == 2 else x
 
     def _layers(self) -> list[tuple[int, int, int]]:
         """Features, size and stride of its convolutions."""
@@ -155,9 +151,7 @@ class Block(nn.Module):
         config = self.config
         if config.shortcut in ("projection", "projection_of_input"):
             norm = not config.preactivation
-            layer = ConvNorm(
-                features, 1, self.stride, self.form, norm, config.antialias, name="shortcut"
-            )
+            layer = ConvNorm(features, 1, self.stride, self.form, norm, name="shortcut")
             return layer(x, train)
         missing = features - x.shape[-1]
         low = missing // 2 if config.shortcut == "padding" else 0

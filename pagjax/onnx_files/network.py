@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from pagjax.networks.base import BaseNetwork
 from pagjax.networks.config import ResNetConfig
-from pagjax.networks.convolutions.antialiasing import blurred
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.resnet import BATCH_NORM_EPSILON
 from pagjax.onnx_files import graph as layers
@@ -110,16 +108,6 @@ def _normalised(graph: Graph, x: Value, normalizer: Normalizer) -> tuple[Value, 
     return x._replace(name=name), back
 
 
-def _seen(
-    weights_and_bias: tuple[np.ndarray, np.ndarray], config: ResNetConfig, stride: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """A convolution's arrays, with what its stride does to them."""
-    kernel, bias = weights_and_bias
-    if config.antialias and stride == 2:
-        kernel = np.asarray(blurred(jnp.asarray(kernel)))
-    return kernel, bias
-
-
 def _block(
     graph: Graph, x: Value, config: ResNetConfig, own: Arrays, stride: int
 ) -> tuple[Value, Back]:
@@ -132,21 +120,26 @@ def _block(
     of_input = config.shortcut == "projection_of_input" or not config.preactivation
     projected = x if of_input else y
     names = sorted(name for name in own if name.startswith("layer"))
+    smooth = config.antialias and stride == 2
     on = 1 if config.block == "basic" or config.stride_on == "1x1" else 2
     for index, name in enumerate(names, start=1):
         if index > 1:
             y = _then(backs, layers.rectifier(graph, y))
-        step = stride if index == on else 1
-        y = _then(backs, layers.convolution(graph, y, _seen(own[name], config, step), step))
-    beside: tuple[Value, Back] | None = None
-    if "shortcut" in own:
-        kernels = _seen(own["shortcut"], config, stride)
-        beside = layers.convolution(graph, projected, kernels, stride)
-    elif x[1:] != y[1:]:
-        missing = y.channels - x.channels
-        low = missing // 2 if config.shortcut == "padding" else 0
-        beside = layers.padded(graph, x, y.channels, low, stride)
-    total = y._replace(name=graph.op("Add", y.name, x.name if beside is None else beside[0].name))
+        if smooth and index == on:
+            y = _then(backs, layers.blur(graph, y))
+        y = _then(backs, layers.convolution(graph, y, own[name], stride if index == on else 1))
+    across: list[Back] = []
+    z = x
+    if "shortcut" in own or x[1:] != y[1:]:
+        z = projected if "shortcut" in own else x
+        if smooth:
+            z = _then(across, layers.blur(graph, z))
+        if "shortcut" in own:
+            z = _then(across, layers.convolution(graph, z, own["shortcut"], stride))
+        else:
+            low = (y.channels - x.channels) // 2 if config.shortcut == "padding" else 0
+            z = _then(across, layers.padded(graph, z, y.channels, low, stride))
+    total = y._replace(name=graph.op("Add", y.name, z.name))
     ends: list[Back] = []
     if not config.preactivation:
         total = _then(ends, layers.rectifier(graph, total))
@@ -157,12 +150,15 @@ def _block(
         main = gradient
         for one in reversed(backs):
             main = one(main)
-        other = gradient if beside is None else beside[1](gradient)
-        if beside is not None and not of_input:  # the shortcut hangs behind the first norm
+        other = gradient
+        for one in reversed(across):
+            other = one(other)
+        behind = bool(across) and not of_input  # the shortcut hangs behind the first norm
+        if behind:
             main = graph.op("Add", main, other)
         for one in reversed(before):
             main = one(main)
-        return main if beside is not None and not of_input else graph.op("Add", main, other)
+        return main if behind else graph.op("Add", main, other)
 
     return total, back
 

@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 
 from pagjax.networks import ResNet, ResNetConfig, fuse
 from pagjax.networks.base import Description
-from pagjax.networks.convolutions.antialiasing import antialiased, blurred
-from pagjax.networks.convolutions.training import conv_general_dilated
+from pagjax.networks.convolutions.antialiasing import blur
 from pagjax.networks.normalizer import Normalizer
+from pagjax.networks.resnet import Block, ConvNorm
 from pagjax.training.settings import Settings
 
 SHAPE = ("cifar", "basic", (1, 1, 1), 4)
 
 
-def _convolve(x, kernel, stride, pad):
-    layouts = ("NHWC", "HWIO", "NHWC")
-    pads = ((pad, pad), (pad, pad))
-    return jax.lax.conv_general_dilated(x, kernel, (stride,) * 2, pads, dimension_numbers=layouts)
-
-
 @pytest.mark.usefixtures("x64")
-@pytest.mark.parametrize("size", [1, 3])
-def test_it_is_a_blur_and_a_convolution_away_from_the_border(size):
-    keys = jax.random.split(jax.random.key(size), 2)
-    x = jax.random.normal(keys[0], (2, 12, 10, 3))
-    kernel = jax.random.normal(keys[1], (size, size, 3, 5))
-    line = jnp.array([0.25, 0.5, 0.25])
-    blur = jnp.outer(line, line)[:, :, None, None] * jnp.eye(3)
-    expected = _convolve(_convolve(x, blur, 1, 1), kernel, 2, size // 2)
-    pad = size // 2 + 1
-    actual = _convolve(x, blurred(kernel), 2, pad)
-    np.testing.assert_allclose(actual[:, 1:-1, 1:-1], expected[:, 1:-1, 1:-1], atol=1e-12)
-    assert float(blurred(kernel).sum()) == pytest.approx(float(kernel.sum()))
-    trained = antialiased(conv_general_dilated)
-    pads = ((size // 2, size // 2),) * 2
-    np.testing.assert_allclose(trained(x, kernel, (2, 2), pads), actual, atol=1e-12)
+def test_blur_averages_over_repeated_borders_and_is_its_own_adjoint():
+    x, y = jax.random.normal(jax.random.key(0), (2, 2, 12, 9, 3))
+    rows, columns = (_averages(side) for side in x.shape[1:3])
+    np.testing.assert_allclose(blur(x), np.einsum("ih,jw,nhwc->nijc", rows, columns, x), atol=1e-12)
+    np.testing.assert_allclose(blur(jnp.ones_like(x)), 1, atol=1e-12)
+    assert float((blur(x) * y).sum()) == pytest.approx(float((x * blur(y)).sum()))
+    check_grads(blur, (x[:1, :4, :4],), order=2, modes=["rev"])
+    assert blur(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16
+
+
+def _averages(side):
+    """What averages three neighbours, as a matrix; the border counts itself twice."""
+    matrix = np.zeros((side, side))
+    for row in range(side):
+        for column, share in ((row - 1, 0.25), (row, 0.5), (row + 1, 0.25)):
+            matrix[row, np.clip(column, 0, side - 1)] += share
+    return matrix
+
+
+@pytest.mark.parametrize("block", ["basic", "bottleneck"])
+def test_both_ways_through_a_block_see_the_blurred_image(block):
+    """A block of stride 2, against blurs and plain blocks put together by hand."""
+    config = ResNetConfig("cifar", block, (1,), 4, antialias=True)
+    x = jax.random.normal(jax.random.key(0), (2, 8, 8, 3 if block == "basic" else 16))
+    smooth = Block(config, 8, 2)
+    variables = jax.jit(smooth.init)(jax.random.key(1), x)
+    plain = Block(dataclasses.replace(config, antialias=False), 8, 2)
+    ours = smooth.apply(variables, x)
+    if block == "basic":
+        np.testing.assert_allclose(ours, plain.apply(variables, blur(x)), atol=1e-5)
+        return
+    _, kept = plain.apply(variables, x, capture_intermediates=True, mutable=["intermediates"])
+    inner = jax.nn.relu(kept["intermediates"]["layer1"]["__call__"][0])
+    third = _part(variables, "layer2", ConvNorm(8, 3, 2), blur(inner))
+    main = _part(variables, "layer3", ConvNorm(32, 1, 1), jax.nn.relu(third))
+    beside = _part(variables, "shortcut", ConvNorm(32, 1, 2), blur(x))
+    np.testing.assert_allclose(ours, jax.nn.relu(main + beside), atol=1e-5)
+
+
+def _part(variables, name, layer, x):
+    return layer.apply({kind: values[name] for kind, values in variables.items()}, x)
 
 
 def test_only_strides_of_blocks_change_and_weights_stay_the_same_arrays():
@@ -90,8 +113,18 @@ def test_settings_ask_for_it():
     assert "antialias" not in Settings("cifar10").to_json()
 
 
-def test_a_shortcut_that_drops_pixels_is_refused():
-    with pytest.raises(ValueError, match="shortcut 'padding': with antialias choose a projection"):
-        ResNetConfig("cifar", "basic", (1, 1), 4, "padding", antialias=True)
+def test_shortcuts_that_drop_pixels_blur_them_before():
+    smooth, plain = (
+        Block(ResNetConfig("cifar", "basic", (1,), 4, "padding", antialias=a), 8, 2)
+        for a in (True, False)
+    )
+    x = jax.random.normal(jax.random.key(0), (2, 8, 8, 4))
+    variables = jax.jit(smooth.init)(jax.random.key(1), x)
+    np.testing.assert_allclose(
+        smooth.apply(variables, x), plain.apply(variables, blur(x)), atol=1e-6
+    )
+
+
+def test_a_choice_that_is_none_is_refused():
     with pytest.raises(ValueError, match="antialias 1: must be true or false"):
         ResNetConfig("cifar", "basic", (1, 1), 4, antialias=1)

@@ -25,8 +25,9 @@ CONFIGS = {
     "cifar": ResNetConfig("cifar", "basic", (1, 1), 6, "padding"),
     "preactivation": ResNetConfig("cifar", "basic", (1, 1), 6, preactivation=True),
     "antialiased": ResNetConfig("cifar", "basic", (1, 1), 16, antialias=True),
+    "antialiased-bottleneck": ResNetConfig("cifar", "bottleneck", (1, 1), 4, antialias=True),
 }
-SIZES = [(26, 37), (15, 16), (16, 13), (14, 11)]
+SIZES = [(26, 37), (15, 16), (16, 13), (14, 11), (17, 12)]
 BACKENDS = ["cpu", "gpu", "tpu", "amx"]
 
 

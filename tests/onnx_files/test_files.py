@@ -45,6 +45,10 @@ CONFIGS = {
         "cifar", "basic", (1, 1), 4, preactivation=True, shortcut="projection_of_input"
     ),
     "antialiased": ResNetConfig("cifar", "basic", (1, 1), 4, antialias=True),
+    "antialiased-padding": ResNetConfig("cifar", "basic", (1, 1), 4, "padding", antialias=True),
+    "antialiased-bottleneck": ResNetConfig(
+        "cifar", "bottleneck", (1, 1), 4, preactivation=True, antialias=True
+    ),
     "blocks": ResNetConfig("space_to_depth", "basic", (1, 1), 4),
     "blocks-of-4": ResNetConfig("space_to_depth_4", "basic", (1, 1), 4),
 }
