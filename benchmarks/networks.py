@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,18 +16,18 @@ class Shape(NamedTuple):
     Attributes:
         peer: that function and its arguments.
         side: of its images, in pixels.
-        stem: where the tensors do not tell it.
+        told: of its configuration, what the tensors do not tell.
     """
 
     peer: tuple[Any, ...]
     side: int
-    stem: Any = None
+    told: Mapping[str, Any] = MappingProxyType({})
 
 
 SHAPES = {
     "resnet50": Shape(("resnet50",), 224),
-    "shipped-128": Shape(("pagjax_128",), 128),
-    "shipped-32": Shape(("pagjax_32",), 32, "space_to_depth"),
+    "shipped-128": Shape(("pagjax_128",), 128, {"antialias": True}),
+    "shipped-32": Shape(("pagjax_32",), 32, {"stem": "space_to_depth"}),
     "cifar-resnet20": Shape(("cohen_cifar", 20), 32),
 }
 
@@ -62,9 +63,7 @@ def base(
     shape = SHAPES[name]
     # Stems of blocks are pagjax's own, and no converter's business: it sees one of three channels.
     found = torch_resnets.identify({**state, "conv1.weight": state["conv1.weight"][:, :3]})
-    if shape.stem:
-        config = dataclasses.replace(found.config, stem=shape.stem)
-        found = dataclasses.replace(found, config=config)
+    found = dataclasses.replace(found, config=dataclasses.replace(found.config, **shape.told))
     sides = (shape.side, shape.side)
     description = Description(
         found.name, found.config, found.num_classes, NORMALIZERS["none"], sides

@@ -17,10 +17,18 @@ def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
 
 
+def _blurred(x: Tensor) -> Tensor:
+    """Binomial averages of neighbours, the border repeated (Zhang 2019)."""
+    x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    x = x[:, :, 1:-1] / 2 + (x[:, :, :-2] + x[:, :, 2:]) / 4
+    return x[..., 1:-1] / 2 + (x[..., :-2] + x[..., 2:]) / 4
+
+
 class WithShortcut(nn.Module):
     """A block's second branch: a projection under a published name, or padding, or nothing."""
 
     pads_end = False
+    antialias = False
 
     def _add_shortcut(self, name: str | None, inputs: int, outputs: int, stride: int) -> None:
         self.stride, self.outputs = stride, outputs
@@ -50,6 +58,8 @@ class Basic(WithShortcut):
         self._add_shortcut(shortcut, inputs, width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.antialias and self.stride == 2:
+            x = _blurred(x)
         y = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
         return functional.relu(y + self._shortcut(x))
 
@@ -83,7 +93,8 @@ class Bottleneck(WithShortcut):
 class TorchResNet(nn.Module):
     """Torchvision's, Cohen's, akamaster's, Madry Lab's and pagjax's residual networks, by argument.
 
-    What follows `head` is what their tensors cannot tell, and what wide bottlenecks have.
+    What follows `head` is what their tensors cannot tell, and what wide bottlenecks have; only
+    basic blocks are antialiased.
     """
 
     def __init__(
@@ -98,6 +109,7 @@ class TorchResNet(nn.Module):
         stem_stride: int | None = None,
         pools: bool | None = None,
         pads_end: bool = False,
+        antialias: bool = False,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -113,7 +125,7 @@ class TorchResNet(nn.Module):
             for index in range(count):
                 stride = 2 if stage > 0 and index == 0 else 1
                 blocks.append(block(inputs, width * 2**stage, stride, shortcut, **options))
-                blocks[-1].pads_end = pads_end
+                blocks[-1].pads_end, blocks[-1].antialias = pads_end, antialias
                 inputs = width * 2**stage * block.expansion
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
             self.stages.append(f"layer{stage + 1}")
@@ -176,7 +188,7 @@ def madry_cifar_resnet50(num_classes: int = 10, width: int = 64) -> TorchResNet:
 
 def pagjax_128(num_classes: int = 10) -> TorchResNet:
     """The shape of the shipped networks for 128 pixels."""
-    return TorchResNet("cifar", Basic, (1, 1, 2, 2, 2), 16, num_classes)
+    return TorchResNet("cifar", Basic, (1, 1, 2, 2, 2), 16, num_classes, antialias=True)
 
 
 def pagjax_32(num_classes: int = 10) -> TorchResNet:

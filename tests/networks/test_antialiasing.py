@@ -60,6 +60,27 @@ def test_both_ways_through_a_block_see_the_blurred_image(block):
     np.testing.assert_allclose(ours, jax.nn.relu(main + beside), atol=1e-5)
 
 
+@pytest.mark.usefixtures("x64")
+def test_logits_and_input_gradients_are_pytorchs():
+    """Of the shape of the shipped networks for 128 pixels, on images of 32."""
+    torch = pytest.importorskip("torch")
+    from benchmarks import networks
+
+    weights = networks.weights("shipped-128")
+    theirs = networks.torch_network("shipped-128").double().eval()
+    theirs.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
+    exact = {name: np.asarray(value, np.float64) for name, value in weights.items()}
+    base = networks.base("shipped-128", exact)
+    images = np.random.default_rng(0).random((2, 32, 32, 3))
+    seen = torch.tensor(images).permute(0, 3, 1, 2).requires_grad_()
+    logits = theirs(seen)
+    logits[:, 3].sum().backward()
+    ours, pull = jax.vjp(base.logits_fn, jnp.asarray(images))
+    np.testing.assert_allclose(ours, logits.detach().numpy(), rtol=1e-9, atol=1e-9)
+    (gradient,) = pull(jnp.zeros_like(ours).at[:, 3].set(1))
+    np.testing.assert_allclose(gradient, seen.grad.permute(0, 2, 3, 1), rtol=1e-8, atol=1e-9)
+
+
 def _part(variables, name, layer, x):
     return layer.apply({kind: values[name] for kind, values in variables.items()}, x)
 
