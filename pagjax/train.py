@@ -142,10 +142,11 @@ def run(args: argparse.Namespace) -> int:
 def _rehearse(args: argparse.Namespace, settings: Settings, name: str) -> int:
     """Says what a run would take; data and networks are looked at as the run would."""
     from pagjax.jobs import environment
-    from pagjax.training import images, material, rehearsal, run_folder
+    from pagjax.training import images, material, origins, rehearsal
 
+    origins.check_init(settings.init)
     environment.prepare()
-    start = run_folder.network_of_init(settings.init)
+    start = origins.network_of_init(settings.init)
     data, _ = images.open_both(settings, args.data_dir, start)
     beside = material.without_teacher(settings, material.wanted(settings, data.labels))
     found = rehearsal.rehearse(settings, data, None if start is None else start.variables, beside)
@@ -157,14 +158,14 @@ def _run(args: argparse.Namespace, chosen: NamedSettings, name: str) -> int:
     """Does so in a folder that is this job's alone."""
     from pagjax.io.files.errors import RefusedError
     from pagjax.jobs import environment, processes
-    from pagjax.training import images, loop, material, progress_bar, run_folder
+    from pagjax.training import images, loop, material, origins, progress_bar, run_folder
     from pagjax.training.settings import TrainingError
 
     settings, training = chosen.settings, run_folder.Run(args.out, name, chosen)
-    run_folder.check_init(settings.init)
+    origins.check_init(settings.init)
     processes.from_first(partial(run_folder.begin, args.out, settings, overwrite=args.overwrite))
     environment.prepare()
-    start = run_folder.network_of_init(settings.init)
+    start = origins.network_of_init(settings.init)
     data, test = images.open_both(settings, args.data_dir, start)
     sources = material.wanted(settings, data.labels)
     known_by = (data, test, start, sources.digests())

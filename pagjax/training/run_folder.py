@@ -12,9 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from pagjax.checkpoints import ancestry, card_tables, descriptions, shipped, store
+from pagjax.checkpoints import card_tables, store
 from pagjax.checkpoints.cards import Skipped
-from pagjax.checkpoints.errors import CheckpointError
 from pagjax.checkpoints.identity import weights_digest
 from pagjax.io.data import identity
 from pagjax.io.data.class_folders import Classes
@@ -23,7 +22,7 @@ from pagjax.io.files import atomic
 from pagjax.jobs import differing, environment, processes, records
 from pagjax.networks.base import BaseNetwork, Description, base_network
 from pagjax.networks.normalizer import NORMALIZERS
-from pagjax.training import own_files, recipes, record
+from pagjax.training import origins, own_files, record
 from pagjax.training.evaluation import Exam, evaluate
 from pagjax.training.settings import NamedSettings, Settings, TrainingError
 from pagjax.training.step import State
@@ -114,49 +113,6 @@ def check_data(
         )
 
 
-def check_init(init: str | None) -> None:
-    """Refuses a checkpoint to start from that is not there, before a folder is made.
-
-    Raises:
-        CheckpointError: if it is neither a checkpoint nor a shipped network.
-        TrainingError: if it is what another recipe trains.
-    """
-    try:
-        if init is not None:
-            shipped.path(init)
-    except CheckpointError as error:
-        if init not in recipes.BY_NAME:
-            raise
-        raise TrainingError(
-            f"`init`: {init} is not shipped: train it first, by the recipe of that name, and give "
-            f"its folder's {own_files.CHECKPOINT!r} as `init`; or start from none"
-        ) from error
-
-
-def network_of_init(init: str | None) -> BaseNetwork | None:
-    """The checkpoint to start from, where there is one."""
-    return None if init is None else base_network(*store.restore(shipped.path(init)))
-
-
-def portable(settings: Settings) -> dict[str, Any]:
-    """Settings as a card tells them: names in place of paths, and a digest of where it started."""
-    values = settings.to_json()
-    if Path(settings.data).is_dir():
-        values["data"] = Path(settings.data).absolute().name
-    for name in ("init", "teacher"):
-        network = values.get(name)
-        if network is not None and (Path(network).exists() or network not in shipped.names()):
-            path = Path(network).absolute()
-            _, variables = store.restore(path)
-            digest = atomic.digest(*jax.tree.leaves(variables))
-            told = path.parent.name if path.name == own_files.CHECKPOINT else path.name
-            values[name] = f"{told}, sha256 {digest[:16]}"
-    file = Path(values.get("statistics") or "")
-    if file.is_file():
-        values["statistics"] = f"{file.name}, sha256 {atomic.digest(file.read_bytes())[:16]}"
-    return values
-
-
 def stored_side(side: int) -> int:
     """The side at which images wait for resized crops: an eighth larger, and even."""
     return 2 * math.ceil(side * 9 / 16)
@@ -236,7 +192,7 @@ def finish(
 def _made(run: Run, command: Sequence[str], parameters: int, skipped: Skipped) -> record.Made:
     lines = record.read(run.folder)
     return record.Made(
-        settings=portable(run.recipe.settings),
+        settings=origins.portable(run.recipe.settings),
         command=command,
         environment={k: v for k, v in environment.describe().items() if k != "command"},
         seconds=record.total_of(line.seconds for line in lines),
@@ -258,16 +214,13 @@ def _description(run: Run, classes: Classes, origin: dict[str, Any]) -> Descript
         labels=classes.labels,
         wordnet_ids=classes.wordnet_ids,
         training_sigma=settings.sigma,
-        origin={"source": "pagjax.train", "name": run.name, **_ancestors(settings), **origin},
+        origin={
+            "source": "pagjax.train",
+            "name": run.name,
+            **origins.ancestors(settings),
+            **origin,
+        },
     )
-
-
-def _ancestors(settings: Settings) -> dict[str, list[str]]:
-    """What the network is trained on from, and what that one was; nothing where it starts anew."""
-    if settings.init is None:
-        return {}
-    start, _ = descriptions.read(shipped.path(settings.init))
-    return {ancestry.ANCESTORS: [portable(settings)["init"], *ancestry.ancestors(start)]}
 
 
 def _narrow(array: np.ndarray) -> np.ndarray:

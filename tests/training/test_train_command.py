@@ -13,7 +13,7 @@ from pagjax import train
 from pagjax.checkpoints import ancestry, shipped, store
 from pagjax.checkpoints.cards import CARD
 from pagjax.networks.base import base_network
-from pagjax.training import recipes, record, run_folder
+from pagjax.training import origins, recipes, record
 from pagjax.training.settings import Settings, TrainingError
 from pagjax.training.step import network_of
 
@@ -50,14 +50,14 @@ def colours(tmp_path):
 
 def test_cards_name_where_a_run_started_without_a_path(tmp_path):
     path = shutil.copytree(shipped.path("cifar10-vanilla"), tmp_path / "mine")
-    told = run_folder.portable(Settings("cifar10", init=str(path)))["init"]
+    told = origins.portable(Settings("cifar10", init=str(path)))["init"]
     assert told.startswith("mine, sha256 ")
-    assert run_folder.portable(Settings("cifar10", init="cifar10-vanilla"))["init"] == (
+    assert origins.portable(Settings("cifar10", init="cifar10-vanilla"))["init"] == (
         "cifar10-vanilla"
     )
     (tmp_path / "mine.npz").write_bytes(b"statistics")
     settings = Settings("cifar10", teacher=str(path), statistics=str(tmp_path / "mine.npz"))
-    told = run_folder.portable(settings)
+    told = origins.portable(settings)
     assert told["teacher"].startswith("mine, sha256 ")
     assert told["statistics"].startswith("mine.npz, sha256 ")
 
