@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
+from pagjax.convert import torch_resnets
 from pagjax.networks import ResNet, ResNetConfig, fuse
-from pagjax.networks.base import Description
+from pagjax.networks.base import Description, base_network
 from pagjax.networks.convolutions.antialiasing import blur
 from pagjax.networks.normalizer import Normalizer
 from pagjax.networks.resnet import Block, ConvNorm
@@ -64,13 +65,15 @@ def test_both_ways_through_a_block_see_the_blurred_image(block):
 def test_logits_and_input_gradients_are_pytorchs():
     """Of the shape of the shipped networks for 128 pixels, on images of 32."""
     torch = pytest.importorskip("torch")
-    from benchmarks import networks
+    from peers import torch_networks
 
-    weights = networks.weights("shipped-128")
-    theirs = networks.torch_network("shipped-128").double().eval()
-    theirs.load_state_dict({name: torch.tensor(value) for name, value in weights.items()})
-    exact = {name: np.asarray(value, np.float64) for name, value in weights.items()}
-    base = networks.base("shipped-128", exact)
+    theirs = torch_networks.randomise(torch_networks.pagjax_128(), seed=0).double()
+    state = {name: value.numpy() for name, value in theirs.state_dict().items()}
+    weights = {name: value for name, value in state.items() if "tracked" not in name}
+    found = torch_resnets.identify(weights)
+    config = dataclasses.replace(found.config, antialias=True)
+    variables = torch_resnets.convert(weights, dataclasses.replace(found, config=config))
+    base = base_network(Description("", config, 10, Normalizer(), (32, 32)), variables)
     images = np.random.default_rng(0).random((2, 32, 32, 3))
     seen = torch.tensor(images).permute(0, 3, 1, 2).requires_grad_()
     logits = theirs(seen)
