@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Does what the arguments say; returns the exit status."""
-    from pagjax.jobs import processes
+    from pagjax.jobs import environment, processes
     from pagjax.training import own_files, recipes, step
     from pagjax.training.procedures import options
     from pagjax.training.settings import TrainingError
@@ -126,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
     chosen, name = _recipe(args)
     step.check_names(chosen.settings)
     options.check(chosen.settings, _given(args))
+    environment.before_training(chosen.settings.batch_size)
     if args.dry_run:
         return _rehearse(args, chosen.settings, name)
     if args.out is None:

@@ -55,7 +55,7 @@ def train(
     """
     network = network_of(settings, len(data.labels))
     pace = Pace.of(settings, len(data), stop_after)
-    mesh, split = _placements(settings.batch_size)
+    mesh, split = placements(settings.batch_size)
     rows = _rows_here(split, settings.batch_size)
     state = init(settings, network, pace.per_epoch, start)
     state = state._replace(selection=surveys.begun(settings, len(data)))
@@ -133,7 +133,12 @@ def _restored(folder: Path, state: State, settings: Settings) -> State:
     return restored or state
 
 
-def _placements(batch_size: int) -> tuple[Mesh, NamedSharding]:
+def placements(batch_size: int) -> tuple[Mesh, NamedSharding]:
+    """All devices, and how a batch is split among them.
+
+    Raises:
+        TrainingError: if they do not divide it.
+    """
     devices = jax.devices()
     if batch_size % len(devices):
         raise TrainingError(

@@ -10,14 +10,16 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from pagjax.core.mesh import place
 from pagjax.io.data.labelled_images import LabelledImages
 from pagjax.training import optimisers, surveys
-from pagjax.training.data import batches
+from pagjax.training.data import Batch, batches, on_devices
+from pagjax.training.loop import placements
 from pagjax.training.material import Material
 from pagjax.training.settings import Settings
 from pagjax.training.step import frozen_function, init, make_step, network_of
 
-BATCH = 32
+BATCH = 32  # of each device
 
 
 class Rehearsal(NamedTuple):
@@ -57,29 +59,32 @@ def rehearse(
         start: variables to start from.
         material: what the procedure needs; a teacher's answers are made up.
     """
-    size = min(BATCH, settings.batch_size, len(data))
+    devices = jax.device_count()
+    size = min(BATCH * devices, settings.batch_size, len(data) // devices * devices)
+    mesh, split = placements(size)
     small = replace(settings, batch_size=size)
     per_epoch = max(1, len(data) // settings.batch_size)
     network = network_of(small, len(data.labels))
     state = init(small, network, per_epoch, start)
     total = optimisers.total_steps(settings, per_epoch)
-    state = state._replace(step=state.step + (total - 1))
+    state = place(state._replace(step=state.step + (total - 1)), mesh)
     images, labels, *_ = next(batches(data, size, settings.seed, 0, 1))
-    batch = [images, labels]
+    soft = None
     if settings.procedure == "catrs":
-        batch.append(np.full((size, len(data.labels)), 1 / len(data.labels), np.float32))
+        soft = np.full((size, len(data.labels)), 1 / len(data.labels), np.float32)
+    batch = on_devices(Batch(images, labels, soft), split)
     step_fn = make_step(small, network, per_epoch, material.bayes)
     logits_fn = jax.jit(frozen_function(network, state.variables, settings.precision))
     side = settings.image_size
-    seen = images[:, :side, :side].astype(np.float32) / 255
+    seen = jax.device_put(images[:, :side, :side].astype(np.float32) / 255, split)
     forward = _second_time(lambda: logits_fn(seen))
     step = _second_time(lambda: step_fn(jax.tree.map(lambda leaf: leaf + 0, state), *batch))
     passes = _survey_passes(settings, len(data), per_epoch, total)
     return Rehearsal(
         steps=total,
-        seconds=step * total * settings.batch_size / size / jax.device_count(),
+        seconds=step * total * settings.batch_size / size,
         forward_passes=passes,
-        survey_seconds=forward * passes / size / jax.device_count(),
+        survey_seconds=forward * passes / size,
     )
 
 

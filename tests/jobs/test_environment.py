@@ -56,6 +56,33 @@ def test_a_door_says_so_before_it_asks_for_devices(door, arguments, tmp_path):
     assert level_in_use(begin, "", tmp_path) == 1
 
 
+@pytest.mark.parametrize(
+    ("batch", "cores", "devices"), [(64, 2, 2), (63, 2, 1), (66, 4, 2), (96, 3, 3), (128, 3, 2)]
+)
+def test_cores_share_batches_evenly_if_these_are_large(batch, cores, devices, monkeypatch):
+    from pagjax.jobs import environment
+
+    asked = []
+    monkeypatch.setattr(environment, "num_cores", lambda: cores)
+    monkeypatch.setattr(environment, "use_cores", asked.append)
+    environment.before_training(batch)
+    assert asked == [devices]
+
+
+def test_training_asks_for_cores_before_it_asks_for_devices(tmp_path):
+    begin = (
+        "from pagjax import train\n"
+        "from pagjax.core import mesh\n"
+        "mesh.num_cores = lambda: 2\n"
+        "from pagjax.jobs import environment\n"
+        "environment.num_cores = mesh.num_cores\n"
+        "assert train.main('--data nowhere --batch-size 64 --out out'.split()) == 2\n"
+        "print(jax.device_count())\n"
+        "raise SystemExit"
+    )
+    assert level_in_use(begin, "", tmp_path) == 2
+
+
 def test_where_there_may_be_an_accelerator_programs_are_compiled_as_ever(monkeypatch):
     from pagjax.jobs import environment
 

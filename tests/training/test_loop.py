@@ -135,7 +135,7 @@ def test_two_devices_give_the_loss_curve_of_one(whole, tmp_path):
 def test_a_batch_that_devices_cannot_share_is_refused(monkeypatch):
     monkeypatch.setattr(jax, "devices", lambda: [None] * 3)
     with pytest.raises(TrainingError, match="multiple of 3"):
-        loop._placements(4)
+        loop.placements(4)
 
 
 def test_a_state_of_real_files_comes_back_and_is_known_by_its_settings(whole, tmp_path):
