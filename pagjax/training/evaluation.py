@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jax.tree_util import Partial
 
 from pagjax.certification import abstains
@@ -224,12 +225,16 @@ def _visit(
         images, labels = _padded(data, first, size)
         numbers = jnp.arange(first, first + size)
         keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
-        answers: list[Any] = np.asarray(function(images, labels, keys))[
-            : len(data) - first
-        ].tolist()
+        given = images, labels, keys
+        found = np.asarray(function(*(jax.device_put(given, split) if alone else given)))
+        answers: list[Any] = found[: len(data) - first].tolist()
         return answers
 
+    # A process's devices share the images of a call; several processes share the calls.
+    alone = jax.process_count() == 1
+    split = NamedSharding(Mesh(np.array(jax.local_devices()), ("image",)), PartitionSpec("image"))
     size = BATCH_ON_CPU if jax.default_backend() == "cpu" else BATCH
+    size *= jax.local_device_count() if alone else 1
     for answers in processes.shared_out(answer, range(done, len(data), size)):
         results.append(np.array(answers, np.int32))
         done += len(answers)
