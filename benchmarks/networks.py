@@ -26,7 +26,8 @@ class Shape(NamedTuple):
 
 SHAPES = {
     "resnet50": Shape(("resnet50",), 224),
-    "shipped-128": Shape(("pagjax_128",), 128, {"antialias": True}),
+    "shipped-128": Shape(("pagjax_128",), 128),
+    "antialiased-128": Shape(("pagjax_128", 10, True), 128, {"antialias": True}),
     "shipped-32": Shape(("pagjax_32",), 32, {"stem": "space_to_depth"}),
     "cifar-resnet20": Shape(("cohen_cifar", 20), 32),
 }

@@ -290,7 +290,7 @@ def _list(by_name: dict[str, NamedSettings]) -> None:
 
     for name, recipe in by_name.items():
         state = "shipped" if name in shipped.names() else "not shipped"
-        print(f"{name:36} {state}: {recipe.purpose}; {recipe.expected}")
+        print(f"{name:38} {state}: {recipe.purpose}; {recipe.expected}")
 
 
 if __name__ == "__main__":

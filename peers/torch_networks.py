@@ -186,9 +186,9 @@ def madry_cifar_resnet50(num_classes: int = 10, width: int = 64) -> TorchResNet:
     )
 
 
-def pagjax_128(num_classes: int = 10) -> TorchResNet:
+def pagjax_128(num_classes: int = 10, antialias: bool = False) -> TorchResNet:
     """The shape of the shipped networks for 128 pixels."""
-    return TorchResNet("cifar", Basic, (1, 1, 2, 2, 2), 16, num_classes, antialias=True)
+    return TorchResNet("cifar", Basic, (1, 1, 2, 2, 2), 16, num_classes, antialias=antialias)
 
 
 def pagjax_32(num_classes: int = 10) -> TorchResNet:

@@ -63,18 +63,20 @@ def test_both_ways_through_a_block_see_the_blurred_image(block):
 
 @pytest.mark.usefixtures("x64")
 def test_logits_and_input_gradients_are_pytorchs():
-    """Of the shape of the shipped networks for 128 pixels, on images of 32."""
     torch = pytest.importorskip("torch")
     from peers import torch_networks
 
-    theirs = torch_networks.randomise(torch_networks.pagjax_128(), seed=0).double()
+    network = torch_networks.TorchResNet(
+        "cifar", torch_networks.Basic, (1, 1, 1), 4, 10, antialias=True
+    )
+    theirs = torch_networks.randomise(network, seed=0).double()
     state = {name: value.numpy() for name, value in theirs.state_dict().items()}
     weights = {name: value for name, value in state.items() if "tracked" not in name}
     found = torch_resnets.identify(weights)
     config = dataclasses.replace(found.config, antialias=True)
     variables = torch_resnets.convert(weights, dataclasses.replace(found, config=config))
-    base = base_network(Description("", config, 10, Normalizer(), (32, 32)), variables)
-    images = np.random.default_rng(0).random((2, 32, 32, 3))
+    base = base_network(Description("", config, 10, Normalizer(), (16, 16)), variables)
+    images = np.random.default_rng(0).random((2, 16, 16, 3))
     seen = torch.tensor(images).permute(0, 3, 1, 2).requires_grad_()
     logits = theirs(seen)
     logits[:, 3].sum().backward()

@@ -157,7 +157,7 @@ def test_says_what_is_missing(tmp_path, capsys):
     assert train.main(refused) == train.EXIT_REFUSED
     assert (tmp_path / "mine" / "thesis.txt").exists()
     begun = ["imagenette-vanilla", "--out", str(tmp_path / "lost"), "--init"]
-    assert train.main([*begun, "imagenette-vanilla-aliased"]) == train.EXIT_REFUSED
+    assert train.main([*begun, "imagenette-vanilla-antialiased"]) == train.EXIT_REFUSED
     assert "train it first, by the recipe of that name" in capsys.readouterr().err
     assert train.main([*begun, "imagenette-vanila"]) == train.EXIT_REFUSED
     assert "did you mean imagenette-vanilla" in capsys.readouterr().err
